@@ -1,0 +1,47 @@
+/**
+ * What the user gives us: a factory that builds an MCP server, and what that factory is told.
+ *
+ * Structural on purpose: anything with `connect(transport)` fits, so SDK v1, SDK v2 and servers of
+ * other makes work, and this package imports none of them.
+ * @module
+ */
+
+/** Small synchronous key-value store that belongs to one session and survives restarts. Values are JSON. */
+export interface SessionState {
+  /** The value stored under `name`, or undefined. Each call returns a fresh copy. */
+  get<T = unknown>(name: string): T | undefined;
+  /** Stores a JSON-serialisable value under `name`; throws RangeError past the session's state limit. */
+  set(name: string, value: unknown): void;
+  /** Removes `name`; true if it was there. */
+  delete(name: string): boolean;
+  /** All names in use, sorted. */
+  keys(): string[];
+}
+
+/** The session a server instance is built for. */
+export interface SessionInfo {
+  /** The value of `Mcp-Session-Id`. */
+  readonly id: string;
+  /** The subject that `authorize` returned when the session was opened; undefined without an `authorize` hook. */
+  readonly principal: string | undefined;
+  /** The user's own state for this session. */
+  readonly state: SessionState;
+  /** True when this instance takes over a session that an earlier isolate or process had served. */
+  readonly rehydrated: boolean;
+}
+
+/** What the server factory is told: for whom, and for which era of the protocol, it builds. */
+export type ServerContext<Env = unknown> =
+  | { readonly era: "session"; readonly session: SessionInfo; readonly env: Env }
+  | { readonly era: "modern"; readonly session?: undefined; readonly env: Env };
+
+/** Anything that can be connected to an SDK-shaped transport: SDK v1 and v2 `McpServer` and `Server`, and look-alikes. */
+export interface ConnectableServer {
+  // oxlint-disable-next-line typescript/no-explicit-any
+  connect(transport: any): Promise<void>;
+}
+
+/** Builds the user's MCP server for one session (or, in the modern era, for one request). */
+export type CreateServer<Env = unknown> = (
+  context: ServerContext<Env>,
+) => ConnectableServer | Promise<ConnectableServer>;
