@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { SessionTransport } from "./transport.ts";
+
 /** Small synchronous key-value store that belongs to one session and survives restarts. Values are JSON. */
 export interface SessionState {
   /** The value stored under `name`, or undefined. Each call returns a fresh copy. */
@@ -37,8 +39,9 @@ export type ServerContext<Env = unknown> =
 
 /** Anything that can be connected to an SDK-shaped transport: SDK v1 and v2 `McpServer` and `Server`, and look-alikes. */
 export interface ConnectableServer {
-  // oxlint-disable-next-line typescript/no-explicit-any
-  connect(transport: any): Promise<void>;
+  // A method, not a property: its parameter is then compared both ways, so that servers fit whose own
+  // `Transport` type asks for more or less than ours.
+  connect(transport: SessionTransport): Promise<void>;
 }
 
 /** Builds the user's MCP server for one session (or, in the modern era, for one request). */

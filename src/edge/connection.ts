@@ -1,0 +1,193 @@
+/**
+ * One client connection that carries a stream: its pace, its keepalive, and its end, which comes once
+ * whatever causes it.
+ *
+ * A client that goes away is often seen only by a write that fails, so the keepalive is also the
+ * detector. Timers are lazy: one is pending per connection, and a write does not touch it.
+ * @module
+ */
+import { type DisconnectReason, messageOf } from "../events.ts";
+import type { Settings } from "../options.ts";
+import { createKeepalive } from "./keepalive.ts";
+import { createSink } from "./sink.ts";
+
+export interface Connection {
+  readonly id: string;
+  readonly readable: ReadableStream<Uint8Array>;
+  /** Settles once, when the connection is over. */
+  readonly ended: Promise<DisconnectReason>;
+  /** Writes whole frames. Resolves when more may come; rejects once the connection is over. */
+  write(frames: Uint8Array): Promise<void>;
+  /** The client answered a keepalive `ping`. */
+  pong(id: string): void;
+  /** Ends the connection. A reason after which the client is meant to come back is preceded by `retry:`. */
+  end(reason: DisconnectReason): void;
+}
+
+export interface ConnectionOptions {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly settings: Settings;
+  /** Aborts when the runtime sees the client leave. */
+  readonly signal: AbortSignal;
+  /** A keepalive went out: proof of life for the session. */
+  readonly onKeepalive: () => void;
+}
+
+const encoder = new TextEncoder();
+
+/** Reasons after which the stream goes on elsewhere or later. */
+const COMES_BACK: ReadonlySet<DisconnectReason> = new Set(["timeout", "closed", "overflow", "shutdown", "lost"]);
+
+export function createConnection(options: ConnectionOptions): Connection {
+  const { id, settings, signal } = options;
+  const { emit } = settings;
+  const openedAt = Date.now();
+  const keepalive = createKeepalive(id, openedAt, settings);
+  let over: DisconnectReason | undefined;
+  let resolveEnded: (reason: DisconnectReason) => void = () => {};
+  const ended = new Promise<DisconnectReason>((resolve) => (resolveEnded = resolve));
+  let established = false;
+  let framesSent = 0;
+  /** Failures in a row: writes that the client does not take, or pings that it does not answer. */
+  let failures = 0;
+  let pending = 0;
+  let pendingSince = openedAt;
+  let quietSince = openedAt;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let timerAt = Infinity;
+
+  const lost = (level: "cancel" | "signal" | "write"): void => {
+    if (over !== undefined) return;
+    emit("connection.closed_detected", { connectionId: id, level });
+    end("client");
+  };
+
+  const sink = createSink(() => lost("cancel"));
+
+  const end = (reason: DisconnectReason): void => {
+    if (over !== undefined) return;
+    over = reason;
+    if (timer !== undefined) clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    // Not awaited: a reader that has stalled takes neither the hint nor the end.
+    if (COMES_BACK.has(reason)) sink.write(encoder.encode(`retry: ${settings.retryMs}\n\n`)).catch(() => {});
+    sink.close();
+    const durationMs = Date.now() - openedAt;
+    emit("connection.closed", { connectionId: id, reason, durationMs, framesSent });
+    void runHook(settings, { sessionId: options.sessionId, connectionId: id, reason, durationMs });
+    resolveEnded(reason);
+  };
+
+  const onAbort = (): void => lost("signal");
+  signal.addEventListener("abort", onAbort);
+
+  const failed = (): void => {
+    failures += 1;
+    emit("ping.failed", { connectionId: id, consecutiveFailures: failures });
+    if (failures < settings.keepaliveMaxFailures) return;
+    emit("connection.max_failures", { connectionId: id, failures });
+    emit("connection.force_close", { connectionId: id, reason: "failures" });
+    end("failures");
+  };
+
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    if (over !== undefined) throw new Error(`the connection is over: ${over}`);
+    if (pending === 0) pendingSince = Date.now();
+    pending += 1;
+    arm();
+    try {
+      await sink.write(bytes);
+    } catch (error) {
+      lost("write");
+      throw error;
+    } finally {
+      pending -= 1;
+    }
+    quietSince = pendingSince = Date.now();
+    framesSent += 1;
+    if (settings.keepaliveMode !== "jsonrpc") failures = 0;
+    if (established || over !== undefined) return;
+    established = true;
+    emit("connection.established", { connectionId: id });
+  };
+
+  /** When the timer has something to do: a keepalive after silence, or a look at a write that hangs. */
+  const nextLook = (): number => {
+    if (pending > 0) {
+      return settings.sendTimeoutMs > 0 ? pendingSince + settings.sendTimeoutMs * (failures + 1) : Infinity;
+    }
+    return settings.keepaliveIntervalMs > 0 ? quietSince + settings.keepaliveIntervalMs : Infinity;
+  };
+
+  const arm = (): void => {
+    const at = nextLook();
+    if (over !== undefined || at >= timerAt) return;
+    if (timer !== undefined) clearTimeout(timer);
+    timerAt = at;
+    timer = setTimeout(look, Math.max(0, at - Date.now()));
+  };
+
+  const look = (): void => {
+    timerAt = Infinity;
+    if (nextLook() <= Date.now()) {
+      if (pending > 0) failed();
+      else beat();
+    }
+    arm();
+  };
+
+  const beat = (): void => {
+    if (keepalive.isUnanswered()) failed();
+    if (over !== undefined) return;
+    const spin = keepalive.spin();
+    if (spin !== undefined) {
+      emit("connection.spin_detected", { connectionId: id, ...spin });
+      return end("failures");
+    }
+    const { bytes, count } = keepalive.next();
+    quietSince = Date.now();
+    write(bytes).then(
+      () => {
+        emit("ping.sent", { connectionId: id, pingCount: count });
+        options.onKeepalive();
+      },
+      () => {},
+    );
+  };
+
+  emit("keepalive.start", {
+    connectionId: id,
+    intervalMs: settings.keepaliveIntervalMs,
+    maxStreamMs: settings.maxStreamMs,
+  });
+  if (signal.aborted) lost("signal");
+  else arm();
+
+  return {
+    id,
+    readable: sink.readable,
+    ended,
+    write,
+    pong(answered) {
+      if (keepalive.answer(answered)) failures = 0;
+    },
+    end,
+  };
+}
+
+async function runHook(settings: Settings, disconnect: Parameters<NonNullable<Settings["onDisconnect"]>>[0]): Promise<void> {
+  const { onDisconnect, emit, cleanupTimeoutMs } = settings;
+  if (onDisconnect === undefined) return;
+  const timer = setTimeout(
+    () => emit("cleanup.timeout", { connectionId: disconnect.connectionId, afterMs: cleanupTimeoutMs }),
+    cleanupTimeoutMs,
+  );
+  try {
+    await onDisconnect(disconnect);
+  } catch (error) {
+    emit("hook.error", { hook: "onDisconnect", message: messageOf(error) });
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * Carries a stream from the session's link to the client's connection. The link may break (the
+ * session's isolate was evicted, reset, deployed anew): then the edge dials again from the last event
+ * that it wrote, and the client notices nothing.
+ * @module
+ */
+import type { DisconnectReason } from "../events.ts";
+import type { Attached, Link } from "../host.ts";
+import type { Settings } from "../options.ts";
+import { parseControl } from "../sse/control.ts";
+import { createDeframer, splitFrames } from "../sse/deframer.ts";
+import { parseEventId } from "../sse/event-id.ts";
+import { createConnection } from "./connection.ts";
+
+export interface Delivery {
+  readonly connectionId: string;
+  readonly sessionId: string;
+  readonly settings: Settings;
+  readonly signal: AbortSignal;
+  readonly link: Link;
+  /** Written before anything else. */
+  readonly prelude?: string;
+  /** Dials the session again, after the event with this id. */
+  readonly redial: (lastEventId: string | undefined) => Promise<Attached>;
+}
+
+/** Bytes written to the client after which the session is told that more may come. */
+const ACK_EVERY = 65_536;
+/** Pauses before each attempt to dial again. About half a minute in all: then the client is better off reconnecting. */
+const REDIAL_AFTER_MS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800];
+
+const encoder = new TextEncoder();
+
+/** Starts the delivery and returns the response's body. */
+export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
+  let { link } = delivery;
+  let cursor: string | undefined;
+  let seq = 0;
+
+  const connection = createConnection({
+    id: delivery.connectionId,
+    sessionId: delivery.sessionId,
+    settings: delivery.settings,
+    signal: delivery.signal,
+    onKeepalive: () => link.beat(),
+  });
+  let isOver = false;
+  void connection.ended.then((reason) => {
+    isOver = true;
+    link.close(reason, seq);
+  });
+
+  const note = (id: string): void => {
+    cursor = id;
+    seq = parseEventId(id)?.seq ?? seq;
+  };
+
+  /** Passes the link on until it ends; undefined where it broke. */
+  const feed = async (from: Link): Promise<DisconnectReason | undefined> => {
+    const deframer = createDeframer();
+    let unacknowledged = 0;
+    for (;;) {
+      const chunk = await from.read().catch(() => undefined);
+      if (chunk === undefined) return undefined;
+      const run = deframer.push(chunk);
+      if (run === undefined) continue;
+      for (const part of partsOf(run)) {
+        if ("control" in part) {
+          const { type, value } = part.control;
+          if (type === "end") return value;
+          if (type === "at") note(value);
+          else connection.pong(value);
+          continue;
+        }
+        await connection.write(part.frames);
+        if (part.id !== undefined) note(part.id);
+        unacknowledged += part.frames.length;
+      }
+      if (unacknowledged >= ACK_EVERY) {
+        unacknowledged = 0;
+        from.ack(seq);
+      }
+    }
+  };
+
+  const dialAgain = async (): Promise<Link | DisconnectReason> => {
+    for (const [attempts, pause] of REDIAL_AFTER_MS.entries()) {
+      if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
+      if (isOver) return "client";
+      const attached = await delivery.redial(cursor).catch(() => undefined);
+      if (attached === undefined) continue;
+      if (attached.kind === "refused") return "deleted";
+      const { connectionId } = delivery;
+      delivery.settings.emit("connection.redialled", { connectionId, attempts: attempts + 1 });
+      return attached.link;
+    }
+    return "lost";
+  };
+
+  const run = async (): Promise<void> => {
+    if (delivery.prelude !== undefined) await connection.write(encoder.encode(delivery.prelude));
+    for (;;) {
+      const reason = await feed(link);
+      if (isOver) return;
+      if (reason !== undefined) return connection.end(reason);
+      const next = await dialAgain();
+      if (typeof next === "string") return connection.end(next);
+      link = next;
+      if (isOver) return link.close("client", seq);
+    }
+  };
+
+  // A write that fails has ended the connection already; anything else must not leave it open unfed.
+  run().catch(() => connection.end("lost"));
+  return connection.readable;
+}
+
+type Part =
+  | { readonly control: NonNullable<ReturnType<typeof parseControl>> }
+  | { readonly frames: Uint8Array; readonly id: string | undefined };
+
+/** Splits whole frames into control frames and the runs of client frames between them. */
+function partsOf(run: Uint8Array): Part[] {
+  const parts: Part[] = [];
+  let start = 0;
+  let end = 0;
+  let id: string | undefined;
+  const flush = (): void => {
+    if (end > start) parts.push({ frames: run.subarray(start, end), id });
+    id = undefined;
+  };
+  for (const frame of splitFrames(run)) {
+    const control = parseControl(frame);
+    if (control === undefined) {
+      id = idOf(frame) ?? id;
+      end += frame.length;
+      continue;
+    }
+    flush();
+    parts.push({ control });
+    start = end = end + frame.length;
+  }
+  flush();
+  return parts;
+}
+
+const LF = 10;
+const decoder = new TextDecoder();
+
+/** The event id of a frame that starts with one, as ours do. */
+function idOf(frame: Uint8Array): string | undefined {
+  // "id: "
+  if (frame[0] !== 0x69 || frame[1] !== 0x64 || frame[2] !== 0x3a) return undefined;
+  return decoder.decode(frame.subarray(4, frame.indexOf(LF)));
+}

@@ -1,0 +1,139 @@
+/**
+ * Structured events: what operators see of the transport's life. Payloads never appear, session ids
+ * are cut to eight characters, and a hook that throws changes nothing but its own line in the log.
+ * @module
+ */
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+
+/**
+ * Why a client's connection ended: the client left; the stream was complete; it reached its age; its
+ * reader stalled or its keepalives failed; another connection took the stream over; the server asked
+ * for it; more was sent than could be kept; the session was deleted; the session could not be reached
+ * again; the process is shutting down.
+ */
+export type DisconnectReason =
+  | "client"
+  | "done"
+  | "timeout"
+  | "failures"
+  | "replaced"
+  | "closed"
+  | "overflow"
+  | "deleted"
+  | "lost"
+  | "shutdown";
+
+/** Fields of each event, by name. `session` is the first eight characters of the session id. */
+interface EventFields {
+  /** A stream was asked for. */
+  "connection.establishing": { connectionId: string; clientIp: string | undefined; userAgent: string | undefined };
+  /** The session accepted it. */
+  "connection.setup": { connectionId: string; session: string; resumed: boolean };
+  /** The first bytes went out. */
+  "connection.established": { connectionId: string };
+  "keepalive.start": { connectionId: string; intervalMs: number; maxStreamMs: number };
+  "ping.sent": { connectionId: string; pingCount: number };
+  "ping.failed": { connectionId: string; consecutiveFailures: number };
+  "connection.max_failures": { connectionId: string; failures: number };
+  "connection.force_close": { connectionId: string; reason: DisconnectReason };
+  /** How the end of a client was noticed. */
+  "connection.closed_detected": { connectionId: string; level: "cancel" | "signal" | "write" };
+  "connection.timeout": { connectionId: string; durationMs: number };
+  "connection.spin_detected": { connectionId: string; count: number; elapsedMs: number };
+  /** The link to the session broke and was dialled again; the client saw nothing. */
+  "connection.redialled": { connectionId: string; attempts: number };
+  "connection.closed": { connectionId: string; reason: DisconnectReason; durationMs: number; framesSent: number };
+  "cleanup.timeout": { connectionId: string; afterMs: number };
+  "hook.error": { hook: string; message: string };
+  "send.error": { session: string; message: string };
+  /** Events were dropped from a stream's log before any client had them. */
+  "queue.overflow": { session: string; dropped: number; held: number };
+  /** A client resumed from events that are no longer held. */
+  "replay.gap": { session: string; missed: number };
+  /** A client answered a request that nobody waits for any more. */
+  "orphan.response": { session: string };
+  "session.created": { session: string; kind: "streamable" | "http+sse" };
+  /** A server instance took the place of an earlier isolate's. */
+  "session.rehydrated": { session: string };
+  /** Calls were in flight when the isolate died. */
+  "session.interrupted": { session: string; calls: number };
+  "session.start_failed": { session: string; message: string };
+  "session.rotated": { session: string; successor: string };
+  "session.expired": { session: string; provisional: boolean };
+  "session.terminated": { session: string };
+  /** A request met an error that no rule foresaw, and was answered 500. */
+  "request.error": { method: string; message: string };
+  request: { method: string; session: string | undefined; status: number; contentType: string | undefined; accept: string | undefined };
+}
+
+/** Each event's level. */
+const LEVELS: { readonly [Name in keyof EventFields]: Exclude<LogLevel, "silent"> } = {
+  "connection.establishing": "info",
+  "connection.setup": "info",
+  "connection.established": "info",
+  "keepalive.start": "info",
+  "ping.sent": "debug",
+  "ping.failed": "warn",
+  "connection.max_failures": "info",
+  "connection.force_close": "info",
+  "connection.closed_detected": "info",
+  "connection.timeout": "info",
+  "connection.spin_detected": "error",
+  "connection.redialled": "info",
+  "connection.closed": "info",
+  "cleanup.timeout": "warn",
+  "hook.error": "warn",
+  "send.error": "warn",
+  "queue.overflow": "warn",
+  "replay.gap": "warn",
+  "orphan.response": "warn",
+  "session.created": "info",
+  "session.rehydrated": "info",
+  "session.interrupted": "warn",
+  "session.start_failed": "error",
+  "session.rotated": "info",
+  "session.expired": "info",
+  "session.terminated": "info",
+  "request.error": "error",
+  request: "debug",
+};
+
+/** One structured event; `type` tells which fields it has. */
+export type HoldfastEvent = {
+  [Name in keyof EventFields]: {
+    readonly type: Name;
+    readonly level: Exclude<LogLevel, "silent">;
+  } & Readonly<EventFields[Name]>;
+}[keyof EventFields];
+
+/** Reports an event; never throws. */
+export type EventSink = <Name extends keyof EventFields>(type: Name, fields: EventFields[Name]) => void;
+
+const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
+
+/** The sink for a user's hook, or, without one, a logger of one JSON line an event from `least` up. */
+export function eventSink(hook: ((event: HoldfastEvent) => void) | undefined, least: LogLevel): EventSink {
+  const write = (event: HoldfastEvent): void => {
+    if (RANK[event.level] < RANK[least]) return;
+    console[event.level](JSON.stringify(event));
+  };
+  return (type, fields) => {
+    const event = { type, level: LEVELS[type], ...fields } as unknown as HoldfastEvent;
+    if (hook === undefined) return write(event);
+    try {
+      hook(event);
+    } catch (error) {
+      write({ type: "hook.error", level: "warn", hook: "onEvent", message: messageOf(error) });
+    }
+  };
+}
+
+/** The part of a session id that may appear in logs. */
+export function shortId(sessionId: string): string {
+  return sessionId.slice(0, 8);
+}
+
+/** An error's message, for a log line. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

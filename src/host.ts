@@ -1,0 +1,109 @@
+/**
+ * Where the two halves meet. Above: routes and edge, which own the client's HTTP connection and never
+ * see a session. Below: the session, which never sees HTTP. A host puts a session somewhere (a Durable
+ * Object, this process) and carries the types of this file between the halves.
+ * @module
+ */
+import type { DisconnectReason } from "./events.ts";
+import type { Failure } from "./jsonrpc/failures.ts";
+import type { Payload } from "./jsonrpc/messages.ts";
+
+/** Who calls, as the router established it. Travels with every call; only `principal` is ever stored. */
+export interface Caller {
+  /** The subject that `authorize` returned; undefined where no hook is set. */
+  readonly principal: string | undefined;
+  /** The SDK's `authInfo`, handed to tools as it came. */
+  readonly authInfo: unknown;
+  readonly url: string;
+  /** Request headers, names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The two ways to have a session: Streamable HTTP (2025-03-26 on) and HTTP+SSE (2024-11-05). */
+export type TransportKind = "streamable" | "http+sse";
+
+/** One POST. */
+export interface Call {
+  /** True for the `initialize` that opens a session on a minted id; nothing else creates one. */
+  readonly opens: boolean;
+  readonly transport: TransportKind;
+  readonly caller: Caller;
+  /** The body as it came: what crosses to another isolate. */
+  readonly text: string;
+  /** The same, parsed. */
+  readonly payload: Payload;
+  /** What the client reads: JSON or an event stream as suits the answer, or JSON alone. */
+  readonly accept: "any" | "json";
+  readonly connectionId: string;
+}
+
+/** What becomes of a call. */
+export type Answer =
+  | { readonly kind: "accepted" }
+  | JsonAnswer
+  | { readonly kind: "stream"; readonly link: Link }
+  | Refusal;
+
+/** One JSON body; `opened` where it is the InitializeResult of a session that exists from now on. */
+export interface JsonAnswer {
+  readonly kind: "json";
+  readonly body: string;
+  readonly opened?: boolean;
+}
+
+/** A call or a stream that was turned away; `successor` is the session to go on with. */
+export interface Refusal {
+  readonly kind: "refused";
+  readonly failure: Failure;
+  readonly successor?: string | undefined;
+}
+
+/** A request for a stream. */
+export interface Attach {
+  /** True for the stream that opens an HTTP+SSE session on a minted id; nothing else creates one. */
+  readonly opens: boolean;
+  readonly transport: TransportKind;
+  readonly caller: Caller;
+  readonly connectionId: string;
+  /** Resume after this event; undefined for the standalone stream from where it was left. */
+  readonly lastEventId: string | undefined;
+  /** True when an edge dials again under a connection that its client still holds: no priming. */
+  readonly redial: boolean;
+}
+
+export type Attached = { readonly kind: "stream"; readonly link: Link } | Refusal;
+
+/**
+ * The edge's end of a stream. Chunks are cut anywhere; together they are whole SSE frames, with
+ * control frames (see `edge/control.ts`) among them.
+ *
+ * A link that ends without an `end` control frame broke: the edge dials again.
+ */
+export interface Link {
+  /** The next chunk; undefined once the link is over. Rejects where it broke. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Everything up to event `seq` has been handed to the client's connection: more may come. */
+  ack(seq: number): void;
+  /** Proof of life of the edge, for the session's supervision. Wakes nobody. */
+  beat(): void;
+  /** The client is gone or done with; `seq` is the last event it was handed. */
+  close(reason: DisconnectReason, seq: number): void;
+}
+
+/** A session as the edge addresses it. No method creates a session that is not there. */
+export interface SessionRef {
+  readonly id: string;
+  /** Rejects where the session's isolate died before it answered. */
+  post(call: Call): Promise<Answer>;
+  attach(request: Attach): Promise<Attached>;
+  /** Ends the session on its client's word (DELETE). */
+  end(caller: Caller): Promise<{ readonly kind: "ended" } | Refusal>;
+}
+
+/** A place for sessions. `Env` is what the platform gives each request. */
+export interface SessionHost<Env = unknown> {
+  /** The session with this id, or undefined for an id that this host cannot have issued. Wakes nothing. */
+  find(id: string, env: Env): SessionRef | undefined;
+  /** A session that does not exist yet, under a fresh unguessable id. It comes to be with an opening call. */
+  mint(env: Env): SessionRef;
+}

@@ -1,0 +1,29 @@
+/** What a client says it reads and writes. @module */
+import { JSON_TYPE, SSE_TYPE } from "./headers.ts";
+
+/** True where an Accept header admits the media type. No header admits nothing: MCP clients must send one. */
+export function accepts(header: string | null, type: string): boolean {
+  const [family] = type.split("/");
+  return (header ?? "").split(",").some((range) => {
+    const [name = "", ...params] = range.split(";").map((part) => part.trim().toLowerCase());
+    if (params.some((param) => /^q=0(\.0*)?$/.test(param))) return false;
+    return name === type || name === "*/*" || name === `${family}/*`;
+  });
+}
+
+/**
+ * How a POST can be answered: as suits the answer, as JSON only, or as an event stream only.
+ * Undefined where the client reads neither. The specification has clients accept both; one alone is
+ * served all the same.
+ */
+export function acceptedAnswers(header: string | null): "any" | "json" | "sse" | undefined {
+  const json = accepts(header, JSON_TYPE);
+  const sse = accepts(header, SSE_TYPE);
+  if (json && sse) return "any";
+  return json ? "json" : sse ? "sse" : undefined;
+}
+
+/** True for `application/json`, whatever its parameters. */
+export function isJson(contentType: string | null): boolean {
+  return (contentType ?? "").split(";")[0]?.trim().toLowerCase() === JSON_TYPE;
+}

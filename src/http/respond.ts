@@ -1,0 +1,19 @@
+/** Responses of the transport that are not streams. @module */
+import { errorBody, type Failure } from "../jsonrpc/failures.ts";
+import { JSON_TYPE } from "./headers.ts";
+
+type Headers = Readonly<Record<string, string>>;
+
+export function json(body: string, headers: Headers = {}, status: number = 200): Response {
+  return new Response(body, { status, headers: { ...headers, "Content-Type": JSON_TYPE } });
+}
+
+/** The answer to a message that was turned away: its status, and a JSON-RPC error that says why. */
+export function failed(failure: Failure, headers: Headers = {}): Response {
+  return json(errorBody(failure.error), { ...headers, ...failure.headers }, failure.status);
+}
+
+/** An answer without a body. */
+export function empty(status: 202 | 204, headers: Headers = {}): Response {
+  return new Response(null, { status, headers });
+}

@@ -1,0 +1,25 @@
+/**
+ * Holdfast: HTTP transport for MCP servers that does not let go. This entry is the part that runs
+ * anywhere; `holdfast/cloudflare` adds the Durable Object, `holdfast/local` the host in one process.
+ * @module
+ */
+export type { DisconnectReason, HoldfastEvent, LogLevel } from "./events.ts";
+export type { SessionHost, SessionRef } from "./host.ts";
+export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
+export {
+  type AllowedOrigins,
+  type Disconnect,
+  environmentName,
+  type HoldfastOptions,
+  type KeepaliveMode,
+  optionsFromEnv,
+} from "./options.ts";
+export { createMcpRouter, type RouterOptions } from "./router.ts";
+export type { Authorization, Authorize } from "./routes/context.ts";
+export type {
+  ConnectableServer,
+  CreateServer,
+  ServerContext,
+  SessionInfo,
+  SessionState,
+} from "./session/server.ts";

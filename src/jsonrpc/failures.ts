@@ -1,0 +1,157 @@
+/**
+ * Every way a message can be turned away, in one place: the HTTP status, the JSON-RPC code, and a
+ * message that says what was wrong and what to do.
+ * @module
+ */
+import type { JsonRpcErrorObject, JsonRpcResponse, RequestId } from "./messages.ts";
+
+/** A message that was turned away. Never thrown: returned, so that each caller decides what it becomes. */
+export interface Failure {
+  /** HTTP status of the answer. */
+  readonly status: number;
+  readonly error: JsonRpcErrorObject;
+  /** Further response headers, such as `Allow` or `Retry-After`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const CODE = {
+  parseError: -32700,
+  invalidRequest: -32600,
+  internalError: -32603,
+  /** Implementation-defined: the transport refused the request (the official SDKs use the same). */
+  refused: -32000,
+  sessionNotFound: -32001,
+  /** 2026-07-28, "Error codes". */
+  unsupportedProtocolVersion: -32022,
+} as const;
+
+const RETRY_SOON = { headers: { "Retry-After": "1" } };
+
+function failure(
+  status: number,
+  code: number,
+  message: string,
+  more: { data?: unknown; headers?: Record<string, string> } = {},
+): Failure {
+  const error: JsonRpcErrorObject = { code, message };
+  if (more.data !== undefined) error.data = more.data;
+  return more.headers === undefined ? { status, error } : { status, error, headers: more.headers };
+}
+
+const refused = (
+  status: number,
+  message: string,
+  more?: { data?: unknown; headers?: Record<string, string> },
+): Failure => failure(status, CODE.refused, message, more);
+
+export const parseError: Failure = failure(400, CODE.parseError, "Parse error: the body is not JSON");
+
+export const invalidRequest = (why: string): Failure =>
+  failure(400, CODE.invalidRequest, `Invalid Request: ${why}`);
+
+export const missingSessionId: Failure = refused(
+  400,
+  "Bad Request: Mcp-Session-Id header is required; start with initialize",
+);
+
+export const missingSessionIdOnDelete: Failure = invalidRequest("Missing mcp-session-id header");
+
+export const malformedSessionId: Failure = invalidRequest(
+  "the session id is malformed (1 to 128 of A-Z a-z 0-9 _ -)",
+);
+
+export const missingLegacySessionId: Failure = refused(
+  400,
+  "Bad Request: the sessionId query parameter is required",
+);
+
+export const alreadyInitialized: Failure = invalidRequest(
+  "Server already initialized; send initialize without Mcp-Session-Id for a new session",
+);
+
+export const batchNotSupported = (version: string): Failure =>
+  invalidRequest(`protocol version ${version} has no batches`);
+
+export const unsupportedProtocolVersion = (requested: string, supported: readonly string[]): Failure =>
+  failure(
+    400,
+    CODE.unsupportedProtocolVersion,
+    `Bad Request: Unsupported protocol version: ${requested} (supported versions: ${supported.join(", ")})`,
+    { data: { supported, requested } },
+  );
+
+export const unknownEventId: Failure = refused(
+  400,
+  "Bad Request: Last-Event-ID names no event that this session holds; reconnect without it",
+);
+
+export const unauthorized: Failure = refused(401, "Unauthorized", {
+  headers: { "WWW-Authenticate": "Bearer" },
+});
+
+export const forbiddenOrigin: Failure = refused(403, "Forbidden: this Origin is not allowed");
+
+/** Exactly this message: clients match on it. */
+export const sessionNotFound: Failure = failure(404, CODE.sessionNotFound, "Session not found");
+
+export const methodNotAllowed = (allow: string): Failure =>
+  refused(405, "Method Not Allowed", { headers: { Allow: allow } });
+
+export const notAcceptable = (types: string): Failure =>
+  refused(406, `Not Acceptable: the client must accept ${types}`);
+
+export const bodyTooLarge = (limit: number): Failure =>
+  refused(413, `Payload Too Large: the body exceeds ${limit} bytes`);
+
+export const unsupportedMediaType: Failure = refused(
+  415,
+  "Unsupported Media Type: Content-Type must be application/json",
+);
+
+export const tooManyRequests = (limit: number): Failure =>
+  refused(429, `Too Many Requests: ${limit} requests are already in flight in this session`, RETRY_SOON);
+
+export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
+
+export const notReady: Failure = refused(
+  503,
+  "Service Unavailable: the session's server did not start; try again",
+  RETRY_SOON,
+);
+
+export const unreachable: Failure = refused(
+  503,
+  "Service Unavailable: the session could not be reached; try again",
+  RETRY_SOON,
+);
+
+/** The JSON-RPC error response for a failure; `id` is null where no request can be named. */
+export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null): string {
+  return JSON.stringify({ jsonrpc: "2.0", error, id });
+}
+
+/**
+ * What a call gets whose isolate died before it answered: one clear error instead of silence.
+ * `retryable` is true where running the request again can do no harm.
+ */
+export function interrupted(id: RequestId, retryable: boolean): JsonRpcResponse {
+  const message = "The request was interrupted by a restart of the server";
+  return { jsonrpc: "2.0", id, error: { code: CODE.internalError, message, data: { reason: "interrupted", retryable } } };
+}
+
+/** The answer in place of a result that is larger than the transport carries. */
+export function tooLarge(id: RequestId, bytes: number, limit: number): JsonRpcResponse {
+  const message = `The result has ${bytes} bytes; at most ${limit} can be sent (maxEventBytes)`;
+  return { jsonrpc: "2.0", id, error: { code: CODE.internalError, message, data: { reason: "too-large" } } };
+}
+
+/** The answer to a request that would make the session keep more than it may. */
+export function limitReached(id: RequestId, what: string, limit: number): JsonRpcResponse {
+  return { jsonrpc: "2.0", id, error: { code: CODE.invalidRequest, message: `This session holds at most ${limit} ${what}` } };
+}
+
+/** The answer to a request that was in flight when its session was deleted. */
+export function sessionEnded(id: RequestId): JsonRpcResponse {
+  const message = "The session was ended while the request was in flight";
+  return { jsonrpc: "2.0", id, error: { code: CODE.refused, message, data: { reason: "session-ended" } } };
+}

@@ -1,0 +1,252 @@
+/**
+ * Every setting: its default, its bounds, its environment name. Options are checked and completed
+ * once, here; the rest of the code sees {@link Settings} only.
+ * @module
+ */
+import { type DisconnectReason, type EventSink, eventSink, type HoldfastEvent } from "./events.ts";
+import type { JsonRpcRequest } from "./jsonrpc/messages.ts";
+
+/** What an idle stream carries: an SSE comment, a named event, or a JSON-RPC `ping` that must be answered. */
+export type KeepaliveMode = "comment" | "event" | "ping" | "jsonrpc";
+
+/** Names of allowed origins (`https://app.example`), or a function that decides. */
+export type AllowedOrigins = readonly string[] | ((origin: string) => boolean);
+
+/** What `onDisconnect` is told, once for each client connection that carried a stream. */
+export interface Disconnect {
+  sessionId: string;
+  connectionId: string;
+  reason: DisconnectReason;
+  durationMs: number;
+}
+
+/** Numbers: `[default, least, most]`. Durations are milliseconds, sizes are bytes. */
+const NUMBERS = {
+  /** Silence after which a keepalive is written. 0 writes none. */
+  keepaliveIntervalMs: [15_000, 0, 86_400_000],
+  /** Keepalives in a row that may fail before the connection is closed. */
+  keepaliveMaxFailures: [3, 1, 1000],
+  /** How often the session looks whether the edges that hold its streams are alive. */
+  superviseIntervalMs: [300_000, 1000, 86_400_000],
+  /** Keepalives allowed within `rapidWindowMs` before the connection counts as spinning. 0 switches the guard off. */
+  rapidMax: [50, 0, 1_000_000],
+  rapidWindowMs: [1000, 1, 86_400_000],
+  /** The `retry:` hint. SDK clients try twice at this pace and then give up, so twice this must outlast a restart. */
+  retryMs: [3000, 0, 3_600_000],
+  /** A write that the client has not taken for this long counts as a failure. 0 waits for ever. */
+  sendTimeoutMs: [30_000, 0, 3_600_000],
+  /** Longest life of one connection; the client resumes where it was. */
+  maxStreamMs: [3_600_000, 100, 604_800_000],
+  /** A session with no open stream ends this long after its last request, to within a tenth. */
+  sessionTtlMs: [3_600_000, 100, 31_536_000_000],
+  /** Longest age at which a message can still be replayed. */
+  messageTtlMs: [600_000, 100, 31_536_000_000],
+  /** How long an ended session is remembered, so that it can name its successor. */
+  tombstoneTtlMs: [86_400_000, 100, 31_536_000_000],
+  /** How long a successor waits for its first request. */
+  provisionalTtlMs: [60_000, 100, 86_400_000],
+  /** Most events that one stream keeps for replay. */
+  maxEvents: [2000, 1, 1_000_000],
+  /** Most bytes that one stream keeps for replay. */
+  maxStoredBytes: [33_554_432, 1024, 1_073_741_824],
+  /** Largest single message the server may send. */
+  maxEventBytes: [16_777_216, 1024, 268_435_456],
+  /** Largest body of a POST. */
+  maxBodyBytes: [4_194_304, 1, 268_435_456],
+  /** Most requests in flight in one session. */
+  maxInFlight: [1000, 1, 1_000_000],
+  /** Largest `session.state`, as JSON. */
+  maxStateBytes: [1_048_576, 0, 67_108_864],
+  /** Most resource subscriptions that one session remembers. */
+  maxSubscriptions: [1000, 0, 1_000_000],
+  /** A call answered within this time gets plain JSON; after it, an event stream. */
+  quickAnswerMs: [100, 0, 1000],
+  /** How long the user's server may take to be built and connected. */
+  initializeTimeoutMs: [10_000, 10, 600_000],
+  /** How long the end of a connection may take, hooks included. */
+  cleanupTimeoutMs: [5000, 10, 600_000],
+} as const;
+
+/** Choices: the first is the default. */
+const CHOICES = {
+  keepaliveMode: ["comment", "event", "ping", "jsonrpc"],
+  /** `rotate`: the 404 for a session that ended names a successor, ready to use. `spec`: a plain 404. */
+  recovery: ["rotate", "spec"],
+  /** A resume from events that are no longer held: go on after the gap, or answer 404. */
+  onGap: ["continue", "404"],
+  /** Least level that the default logger prints. */
+  logLevel: ["info", "debug", "warn", "error", "silent"],
+} as const;
+
+type Numbers = { -readonly [Name in keyof typeof NUMBERS]: number };
+type Choices = { -readonly [Name in keyof typeof CHOICES]: (typeof CHOICES)[Name][number] };
+
+/** Settings as users give them; all optional. See `docs/options.md` for each one's default and bounds. */
+export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
+  /** Origins that browsers may call from, besides the server's own and, on localhost, localhost. */
+  allowedOrigins?: AllowedOrigins;
+  /** Path in front of all routes, such as `/api`. */
+  basePath?: string;
+  /** Absolute URL that clients see for the mount point, where a proxy rewrites it. */
+  publicUrl?: string;
+  /**
+   * Whether a request that a restart interrupted may run again. Reads of the protocol itself
+   * (`tools/list`, `resources/read`, …) always may; this decides for the rest, tool calls above all.
+   */
+  rerun?: (request: JsonRpcRequest) => boolean;
+  /** Receives every structured event. Without it, events are logged as JSON lines from `logLevel` up. */
+  onEvent?: (event: HoldfastEvent) => void;
+  /** Runs once for each client connection that carried a stream, after it ended. */
+  onDisconnect?: (disconnect: Disconnect) => void | Promise<void>;
+}
+
+/** All settings, checked and complete. */
+export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
+  readonly allowedOrigins: AllowedOrigins;
+  readonly basePath: string;
+  readonly publicUrl: string | undefined;
+  readonly rerun: (request: JsonRpcRequest) => boolean;
+  readonly emit: EventSink;
+  readonly onDisconnect: ((disconnect: Disconnect) => void | Promise<void>) | undefined;
+}
+
+/** Methods that only read: running one again changes nothing but the answer's date. */
+const READS = new Set([
+  "ping",
+  "tools/list",
+  "prompts/list",
+  "prompts/get",
+  "resources/list",
+  "resources/templates/list",
+  "resources/read",
+  "resources/subscribe",
+  "resources/unsubscribe",
+  "completion/complete",
+  "logging/setLevel",
+]);
+
+/**
+ * Checks options and fills in the defaults.
+ * @throws {RangeError | TypeError} naming the option that is wrong
+ */
+export function resolveOptions(options: HoldfastOptions = {}): Settings {
+  const numbers = {} as Numbers;
+  for (const name of keysOf(NUMBERS)) numbers[name] = checkNumber(name, options[name]);
+  const choices: Choices = {
+    keepaliveMode: checkChoice("keepaliveMode", options.keepaliveMode),
+    recovery: checkChoice("recovery", options.recovery),
+    onGap: checkChoice("onGap", options.onGap),
+    logLevel: checkChoice("logLevel", options.logLevel),
+  };
+  if (numbers.keepaliveIntervalMs >= numbers.sessionTtlMs) {
+    throw new RangeError(
+      `keepaliveIntervalMs (${numbers.keepaliveIntervalMs}) must be less than sessionTtlMs (${numbers.sessionTtlMs})`,
+    );
+  }
+  const userRerun = checkFunction("rerun", options.rerun);
+  const onEvent = checkFunction("onEvent", options.onEvent);
+  return Object.freeze({
+    ...numbers,
+    ...choices,
+    allowedOrigins: checkOrigins(options.allowedOrigins ?? []),
+    basePath: checkBasePath(options.basePath ?? ""),
+    publicUrl: checkPublicUrl(options.publicUrl),
+    rerun: (request: JsonRpcRequest) => READS.has(request.method) || userRerun?.(request) === true,
+    emit: eventSink(onEvent, choices.logLevel),
+    onDisconnect: checkFunction("onDisconnect", options.onDisconnect),
+  });
+}
+
+/**
+ * Reads options from variables: `HOLDFAST_RETRY_MS` is `retryMs`, and so on; lists are separated by
+ * commas. Unset and empty variables are passed over.
+ * @throws {RangeError | TypeError} naming the variable that is wrong
+ */
+export function optionsFromEnv(env: Readonly<Record<string, unknown>>): HoldfastOptions {
+  const options: Record<string, unknown> = {};
+  const read = (name: string, parse: (text: string) => unknown): void => {
+    const variable = environmentName(name);
+    const value = env[variable];
+    if (value === undefined || value === null || value === "") return;
+    try {
+      options[name] = parse(String(value).trim());
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new RangeError(reason.replaceAll(name, variable));
+    }
+  };
+  for (const name of keysOf(NUMBERS)) read(name, (text) => checkNumber(name, Number(text)));
+  for (const name of keysOf(CHOICES)) read(name, (text) => checkChoice(name, text));
+  read("allowedOrigins", (text) => checkOrigins(text.split(",").map((origin) => origin.trim())));
+  read("basePath", checkBasePath);
+  read("publicUrl", checkPublicUrl);
+  return options;
+}
+
+/** `retryMs` → `HOLDFAST_RETRY_MS`. */
+export function environmentName(option: string): string {
+  return `HOLDFAST_${option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** The settings that `/info` shows: numbers and choices, nothing that could hold a secret. */
+export function publicSettings(settings: Settings): Record<string, number | string> {
+  return Object.fromEntries(
+    [...keysOf(NUMBERS), ...keysOf(CHOICES)].map((name) => [name, settings[name]]),
+  );
+}
+
+function keysOf<T extends object>(record: T): (keyof T & string)[] {
+  return Object.keys(record) as (keyof T & string)[];
+}
+
+function checkNumber(name: keyof Numbers, value: number | undefined): number {
+  const [fallback, least, most]: readonly [number, number, number] = NUMBERS[name];
+  if (value === undefined) return fallback;
+  if (!Number.isInteger(value) || value < least || value > most) {
+    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${String(value)}`);
+  }
+  return value;
+}
+
+function checkChoice<Name extends keyof Choices>(name: Name, value: string | undefined): Choices[Name] {
+  const choices: readonly string[] = CHOICES[name];
+  const chosen = value ?? choices[0];
+  if (chosen === undefined || !choices.includes(chosen)) {
+    throw new RangeError(`${name} must be one of ${choices.join(", ")}, not ${String(value)}`);
+  }
+  return chosen as Choices[Name];
+}
+
+function checkFunction<T>(name: string, value: T | undefined): T | undefined {
+  if (value !== undefined && typeof value !== "function") throw new TypeError(`${name} must be a function`);
+  return value;
+}
+
+function checkOrigins(origins: AllowedOrigins): AllowedOrigins {
+  if (typeof origins === "function") return origins;
+  return origins.map((origin) => {
+    // "*" opens the server to every web page, on purpose and by name only.
+    if (origin === "*" || origin === "null") return origin;
+    const url = URL.canParse(origin) ? new URL(origin) : undefined;
+    if (url === undefined || url.origin === "null" || url.origin !== origin.replace(/\/$/, "").toLowerCase()) {
+      throw new RangeError(`allowedOrigins must hold origins such as https://app.example, not ${origin}`);
+    }
+    return url.origin;
+  });
+}
+
+function checkBasePath(path: string): string {
+  const trimmed = path.replace(/\/+$/, "");
+  if (trimmed !== "" && !/^(\/[A-Za-z0-9._~-]+)+$/.test(trimmed)) {
+    throw new RangeError(`basePath must be a path such as /api, not ${path}`);
+  }
+  return trimmed;
+}
+
+function checkPublicUrl(url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new RangeError(`publicUrl must be an absolute http(s) URL, not ${url}`);
+  }
+  return url.replace(/\/+$/, "");
+}

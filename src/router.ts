@@ -1,0 +1,94 @@
+/**
+ * The router: a Hono app that speaks MCP at `/mcp` (Streamable HTTP) and `/sse` with `/messages`
+ * (HTTP+SSE), and can be mounted in any other Hono app.
+ * @module
+ */
+import { type Context, type Env, Hono } from "hono";
+import { shortId } from "./events.ts";
+import type { SessionHost } from "./host.ts";
+import { SESSION_ID } from "./http/headers.ts";
+import { isOriginAllowed, corsHeaders, preflightHeaders } from "./http/origin.ts";
+import { empty, failed } from "./http/respond.ts";
+import * as failures from "./jsonrpc/failures.ts";
+import { type HoldfastOptions, resolveOptions } from "./options.ts";
+import { type Admitted, admit, type Authorize, type Site } from "./routes/context.ts";
+import * as httpSse from "./routes/http-sse.ts";
+import { health, info } from "./routes/info.ts";
+import * as streamable from "./routes/streamable.ts";
+
+export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
+  /** The server's name and version, for `/info`. */
+  name?: string;
+  version?: string;
+  /** Where sessions live: `durableHost` on Workers, `localHost` in one process. */
+  host: SessionHost<E["Bindings"]>;
+  /** Judges each request; without it all callers are one. */
+  authorize?: Authorize<E>;
+}
+
+type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
+
+/**
+ * Builds the router.
+ * @throws {RangeError | TypeError} naming an option that is wrong
+ * @example
+ * app.route("/api", createMcpRouter({ host }))
+ */
+export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>): Hono<E> {
+  const settings = resolveOptions(options);
+  const { name = "holdfast", version = "0.0.0", host, authorize } = options;
+  const site: Site<E> = { name, version, host, settings, authorize };
+  const app = new Hono<E>();
+
+  const route = (path: string, methods: string, handlers: Readonly<Record<string, Handler<E>>>): void => {
+    const handle = async (c: Context<E>): Promise<Response> => {
+      const response = await answer(site, c, methods, handlers);
+      const session = c.req.header(SESSION_ID);
+      settings.emit("request", {
+        method: c.req.method,
+        session: session === undefined ? undefined : shortId(session),
+        status: response.status,
+        contentType: c.req.header("content-type"),
+        accept: c.req.header("accept"),
+      });
+      return response;
+    };
+    app.all(`${settings.basePath}${path}`, handle).all(`${settings.basePath}${path}/`, handle);
+  };
+
+  route("/mcp", streamable.METHODS, { POST: streamable.post, GET: streamable.get, DELETE: streamable.remove });
+  route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
+  route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
+  route("/info", "GET", { GET: info });
+  app.get(`${settings.basePath}/health`, () => health());
+  return app;
+}
+
+async function answer<E extends Env>(
+  site: Site<E>,
+  c: Context<E>,
+  methods: string,
+  handlers: Readonly<Record<string, Handler<E>>>,
+): Promise<Response> {
+  try {
+    // The raw method: Hono answers HEAD by running GET, which would open a stream that nobody reads.
+    const { method } = c.req.raw;
+    if (method === "OPTIONS") return preflight(site, c, methods);
+    const admitted = await admit(c, site);
+    if (admitted instanceof Response) return admitted;
+    const handler = handlers[method];
+    if (handler === undefined) return failed(failures.methodNotAllowed(methods), admitted.headers);
+    return await handler(site, admitted);
+  } catch (error) {
+    site.settings.emit("request.error", { method: c.req.method, message: String(error) });
+    return failed(failures.internalError);
+  }
+}
+
+function preflight<E extends Env>(site: Site<E>, c: Context<E>, methods: string): Response {
+  const headers = preflightHeaders(methods, c.req.header("access-control-request-headers") ?? null);
+  const origin = c.req.header("origin");
+  if (origin === undefined) return empty(204, headers);
+  if (!isOriginAllowed(origin, new URL(c.req.url), site.settings)) return failed(failures.forbiddenOrigin);
+  return empty(204, { ...headers, ...corsHeaders(origin) });
+}

@@ -1,0 +1,61 @@
+/** Turns what a session answered into the HTTP response. @module */
+import type { Env } from "hono";
+import { deliver } from "../edge/deliver.ts";
+import type { Answer, Attached, Refusal, SessionRef, TransportKind } from "../host.ts";
+import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
+import { empty, failed, json } from "../http/respond.ts";
+import { frame } from "../sse/frames.ts";
+import type { Admitted, Site } from "./context.ts";
+
+export interface Answering<E extends Env> {
+  readonly site: Site<E>;
+  readonly admitted: Admitted<E>;
+  readonly ref: SessionRef;
+  readonly connectionId: string;
+  readonly transport: TransportKind;
+  /** Written before the stream's first frame. */
+  readonly prelude?: string;
+}
+
+/** @param only `sse` for a client that reads nothing but event streams */
+export function respond<E extends Env>(answer: Answer | Attached, to: Answering<E>, only?: "sse"): Response {
+  const { headers } = to.admitted;
+  switch (answer.kind) {
+    case "accepted":
+      return empty(202, headers);
+    case "refused":
+      return refuse(answer, headers);
+    case "json": {
+      const withId = answer.opened ? { ...headers, [SESSION_ID]: to.ref.id } : headers;
+      if (only === undefined) return json(answer.body, withId);
+      return new Response(frame({ event: "message", data: answer.body }), {
+        headers: { ...withId, ...SSE_HEADERS },
+      });
+    }
+    case "stream":
+      return new Response(stream(answer.link, to), { headers: { ...headers, ...SSE_HEADERS } });
+  }
+}
+
+export function refuse(refusal: Refusal, headers: Readonly<Record<string, string>>): Response {
+  const { failure, successor } = refusal;
+  return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor });
+}
+
+function stream<E extends Env>(
+  link: Extract<Attached, { kind: "stream" }>["link"],
+  { site, admitted, ref, connectionId, transport, prelude }: Answering<E>,
+): ReadableStream<Uint8Array> {
+  const { caller, request } = admitted;
+  return deliver({
+    connectionId,
+    sessionId: ref.id,
+    settings: site.settings,
+    signal: request.signal,
+    link,
+    ...(prelude === undefined ? {} : { prelude }),
+    redial: (lastEventId) =>
+      ref.attach({ opens: false, transport, caller, connectionId, lastEventId, redial: true }),
+  });
+}
+

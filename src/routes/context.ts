@@ -1,0 +1,109 @@
+/**
+ * What every route starts from: the request judged by origin and credentials, with the headers that
+ * its answer must carry whatever the answer is.
+ * @module
+ */
+import type { Context, Env } from "hono";
+import type { Caller, SessionHost, SessionRef } from "../host.ts";
+import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID } from "../http/headers.ts";
+import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
+import { failed } from "../http/respond.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { SESSION_VERSIONS } from "../jsonrpc/versions.ts";
+import type { Settings } from "../options.ts";
+
+/** Who may call, as `authorize` established it. */
+export interface Authorization {
+  /**
+   * The subject: stable across refreshed tokens (a user id, not a token). A session belongs to the
+   * subject that opened it; any other gets 404.
+   */
+  principal: string;
+  /** The SDK's `AuthInfo`, handed to tools with each call and never stored. */
+  authInfo?: unknown;
+}
+
+/** Judges a request. Nothing means 401; a Response is sent as it is. */
+export type Authorize<E extends Env> = (
+  request: Request,
+  c: Context<E>,
+) => Authorization | Response | undefined | Promise<Authorization | Response | undefined>;
+
+/** What the routes share. */
+export interface Site<E extends Env> {
+  readonly name: string;
+  readonly version: string;
+  readonly host: SessionHost<E["Bindings"]>;
+  readonly settings: Settings;
+  readonly authorize: Authorize<E> | undefined;
+}
+
+/** A request that may go on. */
+export interface Admitted<E extends Env> {
+  readonly c: Context<E>;
+  readonly request: Request;
+  readonly url: URL;
+  readonly caller: Caller;
+  /** CORS headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Judges origin and credentials: what may go on, or the answer that ends it. */
+export async function admit<E extends Env>(c: Context<E>, site: Site<E>): Promise<Admitted<E> | Response> {
+  const request = c.req.raw;
+  const url = new URL(request.url);
+  const origin = request.headers.get("origin");
+  if (origin !== null && !isOriginAllowed(origin, url, site.settings)) return failed(failures.forbiddenOrigin);
+  const headers = origin === null ? {} : corsHeaders(origin);
+  const judged = site.authorize === undefined ? { principal: undefined } : await site.authorize(request, c);
+  if (judged === undefined) return failed(failures.unauthorized, headers);
+  if (judged instanceof Response) return withHeaders(judged, headers);
+  const { principal, authInfo } = judged as { principal: string | undefined; authInfo?: unknown };
+  const caller: Caller = {
+    principal,
+    authInfo,
+    url: request.url,
+    headers: Object.fromEntries(request.headers),
+  };
+  return { c, request, url, caller, headers };
+}
+
+/** The session id of the request: absent, malformed, or well-formed. */
+export function sessionIdOf(request: Request): string | undefined | failures.Failure {
+  return checkSessionId(request.headers.get(SESSION_ID) ?? undefined);
+}
+
+export function checkSessionId(id: string | undefined): string | undefined | failures.Failure {
+  if (id === undefined) return undefined;
+  return /^[A-Za-z0-9_-]{1,128}$/.test(id) ? id : failures.malformedSessionId;
+}
+
+/** The session that the request names, or the failure to answer with. */
+export function findSession<E extends Env>(
+  site: Site<E>,
+  { c }: Admitted<E>,
+  id: string | undefined | failures.Failure,
+  missing: failures.Failure,
+): SessionRef | failures.Failure {
+  if (id === undefined) return missing;
+  if (typeof id !== "string") return id;
+  return site.host.find(id, c.env) ?? failures.sessionNotFound;
+}
+
+/** A version header that the session eras do not know. None means the session's own (2025-06-18, "Protocol Version Header"). */
+export function unsupportedVersion(request: Request): failures.Failure | undefined {
+  const version = request.headers.get(PROTOCOL_VERSION);
+  if (version === null || SESSION_VERSIONS.includes(version)) return undefined;
+  return failures.unsupportedProtocolVersion(version, SESSION_VERSIONS);
+}
+
+/** Last-Event-ID, where it is there and not empty. */
+export function lastEventIdOf(request: Request): string | undefined {
+  return request.headers.get(LAST_EVENT_ID) || undefined;
+}
+
+function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+  const copy = new Response(response.body, response);
+  for (const [name, value] of Object.entries(headers)) copy.headers.set(name, value);
+  return copy;
+}

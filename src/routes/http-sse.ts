@@ -1,0 +1,74 @@
+/**
+ * HTTP+SSE (2024-11-05): a GET opens the stream, which is the session; POSTs go to the endpoint that
+ * its first event names, and every answer comes back on the stream.
+ * @module
+ */
+import type { Env } from "hono";
+import type { Attach, SessionRef } from "../host.ts";
+import { SSE_TYPE } from "../http/headers.ts";
+import { accepts } from "../http/negotiate.ts";
+import { failed } from "../http/respond.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { parseEventId } from "../sse/event-id.ts";
+import { frame } from "../sse/frames.ts";
+import { respond } from "./answer.ts";
+import { type Admitted, checkSessionId, findSession, lastEventIdOf, type Site } from "./context.ts";
+import { establish, postOnce, readMessages } from "./streamable.ts";
+
+export const STREAM_METHODS = "GET";
+export const MESSAGE_METHODS = "POST";
+
+/**
+ * Opens a session, or goes on with one: a browser's EventSource comes back with the id of the last
+ * event, which names the session. The official SDKs' client comes back without, and gets a new session
+ * that takes requests without an `initialize`, because that client never sends another.
+ */
+export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
+  const { c, request, headers, caller } = admitted;
+  if (!accepts(request.headers.get("accept"), SSE_TYPE)) {
+    return failed(failures.notAcceptable(SSE_TYPE), headers);
+  }
+  const attachTo = async (ref: SessionRef, opens: boolean, lastEventId: string | undefined): Promise<Response> => {
+    const connectionId = crypto.randomUUID();
+    const wanted: Attach = { opens, transport: "http+sse", caller, connectionId, lastEventId, redial: false };
+    const answer = await establish(site, ref, wanted);
+    const prelude = frame({ event: "endpoint", data: endpoint(site, c.req.path, ref.id) });
+    return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", prelude });
+  };
+
+  const lastEventId = lastEventIdOf(request);
+  const session = lastEventId === undefined ? undefined : parseEventId(lastEventId)?.session;
+  const known = session === undefined ? undefined : site.host.find(session, c.env);
+  if (known !== undefined) {
+    const resumed = await attachTo(known, false, lastEventId);
+    // An EventSource gives up for ever on an error: what cannot be resumed starts anew.
+    if (resumed.ok) return resumed;
+  }
+  return attachTo(site.host.mint(c.env), true, undefined);
+}
+
+/** Takes a message for a session; its answer comes on the session's stream. */
+export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
+  const { request, url, headers, caller } = admitted;
+  const id = checkSessionId(url.searchParams.get("sessionId") ?? url.searchParams.get("session_id") ?? undefined);
+  const ref = findSession(site, admitted, id, failures.missingLegacySessionId);
+  if ("status" in ref) return failed(ref, headers);
+  const body = await readMessages(request, site.settings);
+  if ("failure" in body) return failed(body.failure, headers);
+  const connectionId = crypto.randomUUID();
+  const answer = await postOnce(
+    ref,
+    { opens: false, transport: "http+sse", caller, accept: "any", connectionId, ...body },
+    site.settings,
+  );
+  // The edge's word that a call was interrupted has no stream to go to: the POST itself fails.
+  if (answer.kind === "json") return failed(failures.unreachable, headers);
+  return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse" });
+}
+
+/** Where to POST, relative to the origin so that proxies need not be understood; absolute with `publicUrl`. */
+function endpoint<E extends Env>(site: Site<E>, path: string, sessionId: string): string {
+  const { publicUrl } = site.settings;
+  const mount = publicUrl ?? path.replace(/\/sse\/?$/, "");
+  return `${mount}/messages?sessionId=${sessionId}`;
+}

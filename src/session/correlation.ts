@@ -1,0 +1,91 @@
+/**
+ * Keeps the ids of concurrent requests apart. Clients that share a session send equal ids (claude.ai
+ * sends `1` with every request), and a server instance counts from 0 again after each restart, so
+ * neither side's ids identify a request here. Both are replaced on the way in and restored on the
+ * way out.
+ * @module
+ */
+import { isObject, type JsonObject, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
+
+/** Requests from the client, under ids of our own, each with what the caller keeps about it. */
+export interface Inbound<Entry> {
+  readonly size: number;
+  /** Registers a request and returns the id under which the server gets it. */
+  add(original: RequestId, entry: Entry): number;
+  get(id: RequestId): Entry | undefined;
+  /** Removes and returns a request: it is answered or cancelled. */
+  take(id: RequestId): { original: RequestId; entry: Entry } | undefined;
+  /** Our id of the newest request in flight that the client calls `original`. */
+  find(original: RequestId): number | undefined;
+  entries(): IterableIterator<Entry>;
+}
+
+export function createInbound<Entry>(): Inbound<Entry> {
+  const calls = new Map<RequestId, { original: RequestId; entry: Entry }>();
+  let counter = 0;
+  return {
+    get size() {
+      return calls.size;
+    },
+    add(original, entry) {
+      // From 1: SDK v1 ignores the cancellation of a request whose id is 0.
+      counter += 1;
+      calls.set(counter, { original, entry });
+      return counter;
+    },
+    get: (id) => calls.get(id)?.entry,
+    take(id) {
+      const call = calls.get(id);
+      calls.delete(id);
+      return call;
+    },
+    find(original) {
+      let found: number | undefined;
+      for (const [id, call] of calls) if (call.original === original) found = id as number;
+      return found;
+    },
+    *entries() {
+      for (const call of calls.values()) yield call.entry;
+    },
+  };
+}
+
+/** Requests from the server, under wire ids that no other isolate of this session has used. */
+export interface Outbound {
+  /** Replaces the id (and a progress token, which SDKs set to the id) of a request on its way out. */
+  rename(id: RequestId, params: JsonObject | undefined): { id: string; params: JsonObject | undefined };
+  /** The wire id of a request that is on its way out or waits for its answer. */
+  wireId(id: RequestId): string | undefined;
+  /** Restores the id of a client's answer; undefined where nobody waits for it (any more). */
+  restore(response: JsonRpcResponse): JsonRpcResponse | undefined;
+  /** Restores the progress token of a client's progress notification. */
+  restoreToken(token: unknown): RequestId | undefined;
+}
+
+export function createOutbound(): Outbound {
+  // Random, not counted: a counter would cost a write at each start of an isolate.
+  const nonce = crypto.randomUUID().slice(0, 8);
+  const originals = new Map<string, RequestId>();
+  const wire = (id: RequestId): string => `${nonce}.${typeof id === "number" ? id : JSON.stringify(id)}`;
+
+  return {
+    rename(id, params) {
+      const wireId = wire(id);
+      originals.set(wireId, id);
+      const meta = params?.["_meta"];
+      if (!isObject(meta) || meta["progressToken"] !== id) return { id: wireId, params };
+      return { id: wireId, params: { ...params, _meta: { ...meta, progressToken: wireId } } };
+    },
+    wireId(id) {
+      const wireId = wire(id);
+      return originals.has(wireId) ? wireId : undefined;
+    },
+    restore(response) {
+      const original = typeof response.id === "string" ? originals.get(response.id) : undefined;
+      if (original === undefined) return undefined;
+      originals.delete(response.id as string);
+      return { ...response, id: original };
+    },
+    restoreToken: (token) => (typeof token === "string" ? originals.get(token) : undefined),
+  };
+}

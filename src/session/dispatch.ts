@@ -1,0 +1,295 @@
+/**
+ * Hands a POST's messages to the user's server, which is woken for it where need be.
+ * @module
+ */
+import { messageOf, shortId } from "../events.ts";
+import type { Call, Caller, Refusal } from "../host.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import {
+  isNotification,
+  isRequest,
+  type JsonObject,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+} from "../jsonrpc/messages.ts";
+import { controlFrame, isKeepaliveId } from "../sse/control.ts";
+import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
+import { type Instance, startInstance } from "./instance.ts";
+import { createInterrupted } from "./interrupted.ts";
+import { createJournal } from "./journal.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { OpenOutlet, SessionOptions } from "./ports.ts";
+import type { SessionRow } from "./schema.ts";
+import { createState } from "./state.ts";
+import { openingOf, type Streams } from "./streams.ts";
+import { createExtra } from "./extra.ts";
+
+export interface Dispatch {
+  /** Number of requests in flight. */
+  inFlight(): number;
+  /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
+  open(call: Call): Promise<Reply | Refusal>;
+  run(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
+  /** Once in an isolate: answers what an earlier one left unanswered, but for what may run again. */
+  settleInterrupted(): void;
+  /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
+  rerun(stream: number, caller: Caller): void;
+  /** Ends the server; what is in flight is answered with an error. */
+  close(): void;
+}
+
+export interface DispatchOptions<Env> extends SessionOptions<Env> {
+  readonly lifecycle: Lifecycle;
+  readonly streams: (row: SessionRow) => Streams;
+  /** Makes sure that the alarm rings by then. */
+  readonly by: (at: number) => void;
+}
+
+export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
+  const { id, store, settings, lifecycle, now, env } = options;
+  const journal = createJournal(store, settings.maxSubscriptions);
+  const state = createState(store, settings.maxStateBytes);
+  let starting: Promise<Instance> | undefined;
+  let instance: Instance | undefined;
+  /** The call whose `initialize` is under way. */
+  let opening: Call | undefined;
+  let opened = false;
+  /** What the server sends meanwhile, before there is a stream to hold it. */
+  let early: string[] = [];
+
+  const streams = (): Streams | undefined => lifecycle.live && options.streams(lifecycle.live);
+
+  const sendStandalone = (json: string, answers: string | null = null): Promise<void> => {
+    const held = opening === undefined ? streams() : undefined;
+    if (held !== undefined) {
+      options.by(now() + settings.messageTtlMs);
+      return held.standalone.emit(json, answers);
+    }
+    early.push(json);
+    return Promise.resolve();
+  };
+
+  const onAnswered = (request: JsonRpcRequest, response: JsonRpcResponse): void => {
+    if (response.error !== undefined) return;
+    if (request.method !== "initialize") return journal.record(request);
+    opened = true;
+    const fields = {
+      version: String(response.result?.["protocolVersion"]),
+      initialize: JSON.stringify(request.params ?? {}),
+      initialized: 0,
+    };
+    if (lifecycle.live !== undefined) lifecycle.update(fields);
+    else lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
+  };
+
+  /** Starts the server: a fresh one for `initialize`, else one in the place of an earlier isolate's. */
+  const start = async (row: SessionRow | undefined): Promise<Instance> => {
+    const rehydrated = row !== undefined;
+    const principal = (row === undefined ? opening?.caller.principal : row.principal) ?? undefined;
+    const context = { era: "session", session: { id, principal, state, rehydrated }, env } as const;
+    const started = startInstance({
+      sessionId: id,
+      create: () => options.createServer(context),
+      maxEventBytes: settings.maxEventBytes,
+      replay: {
+        initialize: row?.initialize ? (JSON.parse(row.initialize) as JsonObject) : undefined,
+        initialized: row?.initialized === 1,
+        sticky: rehydrated ? journal.replay() : [],
+      },
+      sendUnrelated: (json) => sendStandalone(json),
+      hasListener: () => streams()?.standalone.outlet !== undefined,
+      transaction: (body) => store.transaction(body),
+      onAnswered,
+    });
+    return withTimeout(started, settings.initializeTimeoutMs);
+  };
+
+  /** The server, started once whoever asks; a failed start is tried again by the next request. */
+  const wake = (row: SessionRow | undefined): Promise<Instance> => {
+    if (starting !== undefined) return starting;
+    const mine = start(row).then(
+      (started) => {
+        // The session may have ended, or been opened anew, while the server was being built.
+        if (starting !== mine) started.close();
+        else {
+          instance = started;
+          if (row !== undefined) settings.emit("session.rehydrated", { session: shortId(id) });
+        }
+        return started;
+      },
+      (error: unknown) => {
+        if (starting === mine) starting = undefined;
+        settings.emit("session.start_failed", { session: shortId(id), message: messageOf(error) });
+        throw error;
+      },
+    );
+    starting = mine;
+    return mine;
+  };
+
+  const close = (): void => {
+    for (const exchange of instance?.exchanges() ?? []) exchange.abandon();
+    instance?.close();
+    instance = undefined;
+    starting = undefined;
+    early = [];
+  };
+
+  /** The exchange of a POST, or, with `again`, of an interrupted call that runs again. */
+  const exchangeFor = (
+    row: SessionRow,
+    requests: readonly JsonRpcRequest[],
+    more: Pick<ExchangeOptions, "mode" | "batch" | "stream"> & { owed?: number; outlet?: (stream: number) => void },
+  ): Exchange => {
+    const ids = requests.map((request) => request.id);
+    const kept = requests.every(settings.rerun) ? JSON.stringify(requests) : null;
+    let { owed } = more;
+    return createExchange({
+      ...more,
+      ids,
+      quickAnswerMs: settings.quickAnswerMs,
+      sendStandalone,
+      openStream() {
+        const stream = options.streams(row).open(ids, kept);
+        more.outlet?.(stream.id);
+        options.by(now() + settings.messageTtlMs);
+        return stream;
+      },
+      owe() {
+        owed = options.streams(row).owe(ids, kept);
+      },
+      onSettled({ id: settled, cancelled, last, stream }) {
+        const held = streams();
+        if (held === undefined) return;
+        if (owed !== undefined && last) held.settle(owed);
+        else if (owed !== undefined) held.cancel(owed, settled);
+        else if (stream !== undefined && cancelled) held.cancel(stream.id, settled);
+      },
+    });
+  };
+
+  const interrupted = createInterrupted({
+    sessionId: id,
+    emit: settings.emit,
+    store,
+    streams,
+    async run(requests, caller, unfinished, stream) {
+      const row = lifecycle.live;
+      if (row === undefined) return;
+      const server = await wake(row);
+      const isRelay = unfinished.kind === "relay";
+      const exchange = exchangeFor(
+        row,
+        requests,
+        isRelay ? { mode: "relay", batch: false, owed: unfinished.stream } : { mode: "call", batch: false, stream },
+      );
+      for (const request of requests) server.request(request, exchange, createExtra(caller, row, exchange, stream));
+    },
+  });
+
+  return {
+    inFlight: () => instance?.size ?? 0,
+    settleInterrupted: interrupted.settle,
+    rerun: interrupted.rerun,
+    close,
+
+    async open(call) {
+      close();
+      opening = call;
+      opened = false;
+      try {
+        const server = await wake(undefined);
+        const [request] = call.payload.messages as [JsonRpcRequest];
+        const exchange = createExchange({
+          ids: [request.id],
+          batch: false,
+          mode: "json",
+          quickAnswerMs: 0,
+          sendStandalone,
+          openStream: () => {
+            throw new Error("initialize is answered as JSON");
+          },
+          owe: () => {},
+          onSettled: () => {},
+        });
+        server.request(request, exchange, createExtra(call.caller));
+        return { ...(await exchange.reply), opened };
+      } catch {
+        return { kind: "refused", failure: failures.notReady };
+      } finally {
+        opening = undefined;
+        const kept = early;
+        if (lifecycle.live === undefined) close();
+        else for (const json of kept.splice(0)) void sendStandalone(json);
+      }
+    },
+
+    async run(call, open) {
+      let server: Instance;
+      try {
+        const woken = lifecycle.live;
+        interrupted.settle();
+        server = await wake(woken);
+      } catch {
+        return { kind: "refused", failure: failures.notReady };
+      }
+      const row = lifecycle.live;
+      if (row === undefined) return lifecycle.gone(call.caller.principal, true);
+      const { messages, batch } = call.payload;
+      const requests = messages.filter(isRequest);
+      if (server.size + requests.length > settings.maxInFlight) {
+        return { kind: "refused", failure: failures.tooManyRequests(settings.maxInFlight) };
+      }
+      const { standalone } = options.streams(row);
+      const attach = (stream: number): void =>
+        options
+          .streams(row)
+          .find(stream)
+          ?.attach(open(stream), { after: 0, opening: openingOf(row), retryMs: settings.retryMs });
+      const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";
+      const exchange =
+        requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach });
+      const extra = createExtra(call.caller, row, exchange, standalone);
+      for (const message of messages) {
+        if (isRequest(message)) {
+          if (exchange !== undefined && journal.isFull(message)) {
+            const full = failures.limitReached(message.id, "subscriptions", settings.maxSubscriptions);
+            void exchange.answer(message.id, JSON.stringify(full));
+          } else if (exchange !== undefined) server.request(message, exchange, extra);
+        } else if (isNotification(message)) {
+          const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
+          if (isFirst) lifecycle.update({ initialized: 1 });
+          server.notify(message, extra);
+        } else if (isKeepaliveId(message.id)) {
+          const value = String(message.id);
+          for (const stream of options.streams(row).attached()) stream.tell(controlFrame({ type: "pong", value }));
+        } else if (!server.respond(message, extra)) {
+          settings.emit("orphan.response", { session: shortId(id) });
+        }
+      }
+      return exchange === undefined ? { kind: "accepted" } : exchange.reply;
+    },
+  };
+}
+
+/** The instance, or a rejection after `ms`; one that comes too late is closed. */
+function withTimeout(started: Promise<Instance>, ms: number): Promise<Instance> {
+  return new Promise((resolve, reject) => {
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      reject(new Error(`the server was not ready within ${ms} ms`));
+    }, ms);
+    started.then(
+      (instance) => {
+        clearTimeout(timer);
+        if (late) instance.close();
+        else resolve(instance);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  });
+}

@@ -1,0 +1,127 @@
+/**
+ * One POST with requests in it, from dispatch to the last answer.
+ *
+ * It waits a moment for all answers: alone and quick, they go back as one JSON body and nothing is
+ * stored. Whatever needs more than that (time, a notification before the answer, a request to the
+ * client) turns it into a stream, which then outlives the POST's connection.
+ * @module
+ */
+import type { JsonAnswer } from "../host.ts";
+import { sessionEnded } from "../jsonrpc/failures.ts";
+import type { RequestId } from "../jsonrpc/messages.ts";
+import type { Stream } from "./stream.ts";
+
+/** How an exchange answers its POST. */
+export type Reply =
+  | { readonly kind: "accepted" }
+  | JsonAnswer
+  | { readonly kind: "streaming" };
+
+export interface Exchange {
+  /** The answer to the POST; settles once. */
+  readonly reply: Promise<Reply>;
+  /** Whether messages that belong to it can reach the client on its own stream. */
+  readonly streams: boolean;
+  /** An answer from the server, under the client's id. */
+  answer(id: RequestId, json: string): Promise<void>;
+  /** Another message that belongs to one of its requests. */
+  send(json: string): Promise<void>;
+  /** The client cancelled one of its requests: no answer will come (cancellation, "SHOULD NOT respond"). */
+  cancel(id: RequestId): void;
+  /** Ends the stream's connection; the client polls for the rest. */
+  close(): void;
+  /** The session is over: what is still owed is answered with an error. */
+  abandon(): void;
+}
+
+export interface ExchangeOptions {
+  /** Client's ids of its requests. */
+  readonly ids: readonly RequestId[];
+  readonly batch: boolean;
+  /**
+   * `call`: answers on a stream of its own. `json`: the client reads JSON only, other messages take the
+   * standalone stream. `relay`: HTTP+SSE, everything takes the standalone stream and the POST is only accepted.
+   */
+  readonly mode: "call" | "json" | "relay";
+  readonly quickAnswerMs: number;
+  /** The stream of a call that runs again: its POST is long over. */
+  readonly stream?: Stream | undefined;
+  /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
+  readonly sendStandalone: (json: string, answers: string | null) => Promise<void>;
+  /** Mode `call`: opens the stream, with this POST's connection attached. */
+  readonly openStream: () => Stream;
+  /** Mode `relay`: records that answers are owed beyond the POST. */
+  readonly owe: () => void;
+  /** One request is settled, by its answer or by cancellation; `stream` is where its answers go, `last` whether none is left. */
+  readonly onSettled: (settled: { id: RequestId; cancelled: boolean; last: boolean; stream: Stream | undefined }) => void;
+}
+
+export function createExchange(options: ExchangeOptions): Exchange {
+  const { mode, batch, sendStandalone } = options;
+  const answers: { id: RequestId; json: string }[] = [];
+  const owed = [...options.ids];
+  let { stream } = options;
+  let settled = false;
+  let settle: (reply: Reply) => void = () => {};
+  const reply = new Promise<Reply>((resolve) => {
+    settle = (value) => {
+      settled = true;
+      if (timer !== undefined) clearTimeout(timer);
+      resolve(value);
+    };
+  });
+
+  const outlive = (): void => {
+    if (settled || mode === "json") return;
+    if (mode === "relay") {
+      options.owe();
+      return settle({ kind: "accepted" });
+    }
+    stream = options.openStream();
+    settle({ kind: "streaming" });
+    for (const { id, json } of answers.splice(0)) void stream.emit(json, JSON.stringify(id));
+  };
+  const timer: ReturnType<typeof setTimeout> | undefined =
+    mode === "json" || stream !== undefined ? undefined : setTimeout(outlive, options.quickAnswerMs);
+  if (stream !== undefined) settle({ kind: "streaming" });
+
+  const reduce = (id: RequestId, cancelled: boolean): void => {
+    owed.splice(owed.indexOf(id), 1);
+    options.onSettled({ id, cancelled, last: owed.length === 0, stream });
+    if (owed.length > 0) return;
+    if (mode === "call") stream?.finish();
+    if (settled) return;
+    if (answers.length === 0) settle({ kind: "accepted" });
+    else {
+      const bodies = answers.map(({ json }) => json).join();
+      settle({ kind: "json", body: batch ? `[${bodies}]` : bodies });
+    }
+  };
+
+  const exchange: Exchange = {
+    reply,
+    streams: mode === "call",
+    answer(id, json) {
+      let paced = Promise.resolve();
+      if (mode === "relay") paced = sendStandalone(json, JSON.stringify(id));
+      else if (stream === undefined) answers.push({ id, json });
+      else paced = stream.emit(json, JSON.stringify(id));
+      reduce(id, false);
+      return paced;
+    },
+    send(json) {
+      if (mode === "call") outlive();
+      return stream === undefined ? sendStandalone(json, null) : stream.emit(json, null);
+    },
+    cancel: (id) => reduce(id, true),
+    close() {
+      if (mode !== "call") return;
+      outlive();
+      stream?.end("closed");
+    },
+    abandon() {
+      for (const id of [...owed]) void exchange.answer(id, JSON.stringify(sessionEnded(id)));
+    },
+  };
+  return exchange;
+}

@@ -1,0 +1,89 @@
+/**
+ * Calls that were in flight when their isolate died. Each ends: with one clear error, or, where it
+ * may run again, with its result, once somebody is there to wait for it whose credentials it can use.
+ * @module
+ */
+import type { Caller } from "../host.ts";
+import { interrupted } from "../jsonrpc/failures.ts";
+import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
+import { type EventSink, shortId } from "../events.ts";
+import type { SessionStore } from "./store.ts";
+import type { Stream } from "./stream.ts";
+import type { Streams, Unfinished } from "./streams.ts";
+
+export interface Interrupted {
+  /** Once in an isolate: answers what cannot run again. */
+  settle(): void;
+  /** Runs those again whose answers the stream carries. */
+  rerun(stream: number, caller: Caller): void;
+}
+
+export interface InterruptedOptions {
+  readonly sessionId: string;
+  readonly emit: EventSink;
+  readonly store: SessionStore;
+  readonly streams: () => Streams | undefined;
+  /** Hands the requests to the server once more; answers go to `stream`. */
+  readonly run: (
+    requests: readonly JsonRpcRequest[],
+    caller: Caller,
+    unfinished: Unfinished,
+    stream: Stream,
+  ) => Promise<void>;
+}
+
+/** A call that was interrupted this often is not tried again: it may be what kills the isolate. */
+const MOST_ATTEMPTS = 3;
+
+export function createInterrupted(options: InterruptedOptions): Interrupted {
+  const { store } = options;
+  /** Those that may run again, by the stream on which their answers are due. */
+  const waiting = new Map<number, Unfinished[]>();
+  let settled = false;
+
+  const fail = (held: Streams, unfinished: Unfinished): void => {
+    const { kind, stream: id, ids, request } = unfinished;
+    const stream = kind === "call" ? held.reopen(id) : held.standalone;
+    store.transaction(() => {
+      for (const requestId of ids) {
+        void stream.emit(JSON.stringify(interrupted(requestId, request !== null)), JSON.stringify(requestId));
+      }
+      if (kind === "relay") held.settle(id);
+    });
+    if (kind === "call") stream.finish();
+  };
+
+  return {
+    settle() {
+      const held = options.streams();
+      if (settled || held === undefined) return;
+      settled = true;
+      const unfinished = held.unfinished();
+      for (const call of unfinished) {
+        if (call.request === null || call.attempts >= MOST_ATTEMPTS) {
+          fail(held, call);
+          continue;
+        }
+        const stream = call.kind === "call" ? held.reopen(call.stream).id : held.standalone.id;
+        waiting.set(stream, [...(waiting.get(stream) ?? []), call]);
+      }
+      if (unfinished.length > 0) {
+        options.emit("session.interrupted", { session: shortId(options.sessionId), calls: unfinished.length });
+      }
+    },
+    rerun(id, caller) {
+      const calls = waiting.get(id) ?? [];
+      waiting.delete(id);
+      const held = options.streams();
+      if (held === undefined) return;
+      for (const call of calls) {
+        held.retried(call.stream, call.attempts + 1);
+        const requests = (JSON.parse(call.request ?? "[]") as JsonRpcRequest[]).filter((request) =>
+          call.ids.includes(request.id),
+        );
+        const stream = call.kind === "call" ? held.reopen(call.stream) : held.standalone;
+        options.run(requests, caller, call, stream).catch(() => fail(held, call));
+      }
+    },
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * How a session comes to be, ages, and ends. Its row goes from `provisional` (a successor that
+ * nobody has used yet) to `active` to `ended` (a tombstone that can name a successor), then to
+ * nothing. An HTTP+SSE session, and one that its client deleted, leave no tombstone.
+ * @module
+ */
+import { shortId } from "../events.ts";
+import type { Refusal, TransportKind } from "../host.ts";
+import { sessionNotFound } from "../jsonrpc/failures.ts";
+import { randomStreamId } from "../sse/event-id.ts";
+import type { SessionOptions } from "./ports.ts";
+import type { SessionRow } from "./schema.ts";
+
+export interface Lifecycle {
+  /** The session's row while it can be used; undefined before it is opened and after it has ended. */
+  readonly live: SessionRow | undefined;
+  open(kind: TransportKind, fields: Partial<SessionRow>): SessionRow;
+  /** The row, if the session may be used by this principal over this transport. */
+  admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
+  /** Notes that the session is in use: written at most once in a tenth of its TTL. */
+  touch(): void;
+  update(fields: Partial<SessionRow>): void;
+  /** When the session, or its tombstone, is due to end; `inUse` while a stream is open or a call in flight. */
+  deadline(inUse: boolean): number | undefined;
+  /** Ends the session; `forget` leaves no tombstone. */
+  end(forget: boolean): Promise<void>;
+  /** The tombstone's time is up. */
+  forget(): Promise<void>;
+  /** The 404 for a session that is gone, naming its successor where that is due. */
+  gone(principal: string | undefined, offerSuccessor: boolean): Promise<Refusal>;
+}
+
+export type LifecycleOptions = Pick<
+  SessionOptions<unknown>,
+  "id" | "store" | "settings" | "now" | "successors" | "erase"
+>;
+
+export function createLifecycle(options: LifecycleOptions): Lifecycle {
+  const { id, store, settings, now, successors } = options;
+  let row = store.load();
+  let seen = row?.seen ?? 0;
+  let successor: Promise<string> | undefined;
+
+  const live = (): SessionRow | undefined => (row?.status === "ended" ? undefined : row);
+
+  const update = (fields: Partial<SessionRow>): void => {
+    if (row === undefined) return;
+    row = { ...row, ...fields };
+    store.update(fields);
+  };
+
+  const timeToLive = (of: SessionRow): number =>
+    // Nobody can come back to an HTTP+SSE session without something to replay.
+    of.kind === "http+sse" ? Math.min(settings.sessionTtlMs, settings.messageTtlMs) : settings.sessionTtlMs;
+
+  const erase = async (): Promise<void> => {
+    row = undefined;
+    await options.erase();
+  };
+
+  /** One successor at a time, whoever asks; a new one only where the last was never used or has ended too. */
+  const findSuccessor = async (tombstone: SessionRow): Promise<string> => {
+    const { successor: known, principal, version, initialize } = tombstone;
+    if (known !== null && (await successors.isLive(known))) return known;
+    const created = await successors.create({ principal, version, initialize });
+    update({ successor: created });
+    settings.emit("session.rotated", { session: shortId(id), successor: shortId(created) });
+    return created;
+  };
+
+  return {
+    get live() {
+      return live();
+    },
+    open(kind, fields) {
+      seen = now();
+      row = {
+        id,
+        kind,
+        status: "active",
+        principal: null,
+        version: "2024-11-05",
+        initialize: null,
+        initialized: 0,
+        standalone: randomStreamId(),
+        created: seen,
+        seen,
+        ended: null,
+        successor: null,
+        ...fields,
+      };
+      store.open(row);
+      return row;
+    },
+    admit(principal, transport) {
+      const current = live();
+      if (current?.kind !== transport || current.principal !== (principal ?? null)) return undefined;
+      return current;
+    },
+    touch() {
+      seen = now();
+      const current = live();
+      if (current === undefined) return;
+      const fields: Partial<SessionRow> = {};
+      if (current.status === "provisional") fields.status = "active";
+      if (seen - current.seen > timeToLive(current) / 10 || current.status === "provisional") fields.seen = seen;
+      if (Object.keys(fields).length > 0) update(fields);
+    },
+    update,
+    deadline(inUse) {
+      if (row === undefined) return undefined;
+      if (row.status === "ended") return (row.ended ?? 0) + settings.tombstoneTtlMs;
+      if (row.status === "provisional") return row.created + settings.provisionalTtlMs;
+      // The stored time may lag a tenth behind the last use; no session ends early for it.
+      return inUse ? undefined : Math.max(seen, row.seen) + timeToLive(row) * 1.1;
+    },
+    async end(forget) {
+      const current = live();
+      if (current === undefined) return;
+      if (forget || current.kind === "http+sse" || current.status === "provisional" || settings.recovery === "spec") {
+        return erase();
+      }
+      store.transaction(() => {
+        store.clear();
+        update({ status: "ended", ended: now() });
+      });
+    },
+    forget: erase,
+    async gone(principal, offerSuccessor) {
+      const plain: Refusal = { kind: "refused", failure: sessionNotFound };
+      const offered =
+        offerSuccessor &&
+        settings.recovery === "rotate" &&
+        row?.status === "ended" &&
+        row.principal === (principal ?? null);
+      if (!offered || row === undefined) return plain;
+      try {
+        successor ??= findSuccessor(row);
+        return { ...plain, successor: await successor };
+      } catch {
+        // No successor could be made: the plain answer is still right.
+        return plain;
+      } finally {
+        successor = undefined;
+      }
+    },
+  };
+}

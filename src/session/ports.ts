@@ -1,0 +1,59 @@
+/**
+ * What a host provides to a session, and what it calls back with. A Durable Object and a local
+ * process fulfil it alike; nothing in the session knows which it is.
+ * @module
+ */
+import type { DisconnectReason } from "../events.ts";
+import type { Settings } from "../options.ts";
+import type { CreateServer } from "./server.ts";
+import type { SessionStore } from "./store.ts";
+
+export interface SessionOptions<Env> {
+  readonly id: string;
+  readonly store: SessionStore;
+  readonly settings: Settings;
+  readonly createServer: CreateServer<Env>;
+  readonly env: Env;
+  readonly alarm: Alarm;
+  readonly successors: Successors;
+  /** Removes all that the session has stored. */
+  readonly erase: () => Promise<void>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** The host's alarm: one pending time, kept across restarts. */
+export interface Alarm {
+  get(): Promise<number | undefined> | number | undefined;
+  set(at: number): Promise<void> | void;
+  clear(): Promise<void> | void;
+}
+
+/** What a successor takes over from the session that ended. */
+export interface Seed {
+  readonly principal: string | null;
+  readonly version: string;
+  readonly initialize: string | null;
+}
+
+/** How a session that ended finds the one to go on with. */
+export interface Successors {
+  /** Makes a provisional session from the seed, under a fresh id. */
+  create(seed: Seed): Promise<string>;
+  isLive(id: string): Promise<boolean>;
+}
+
+/** The session's end of a link. */
+export interface Outlet {
+  readonly connectionId: string;
+  readonly openedAt: number;
+  /** Sends whole frames; `place` is where the connection stands after them. */
+  send(frames: string, place: number): void;
+  /** Ends the link on purpose. */
+  end(reason: DisconnectReason): void;
+  /** When the edge at the other end was last known to be alive; undefined where its end is seen at once. */
+  lastSeen?(): number;
+}
+
+/** Opens the session's end of the link that the edge will read, for the stream of this number. */
+export type OpenOutlet = (stream: number) => Outlet;

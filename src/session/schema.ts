@@ -1,0 +1,109 @@
+/**
+ * What a session keeps, as SQL. One schema and one set of queries for every host: a Durable Object
+ * holds one session under key 1, a local database file holds many.
+ *
+ * Layout
+ * - `session`  one row: who it belongs to, how it was initialised, when it was last seen, how it ended.
+ * - `stream`   one row for each call that outlived its POST's quick answer, and one for the standalone
+ *              stream once there is something to remember of it. A call that was answered at once has none.
+ * - `event`    the log of each stream; a message over {@link PART} characters takes several rows, since a
+ *              Durable Object's row holds 2 MB at most.
+ * - `entry`    the user's state and the journal of sticky requests, by kind and name.
+ *
+ * Whatever can be derived (next sequence number, whether a stream is complete) is derived, not stored:
+ * each row written is paid for.
+ * @module
+ */
+
+/** A value as SQL knows it here. */
+export type SqlValue = string | number | null;
+
+/** The whole of what a host must offer: synchronous SQL. Fulfilled by `ctx.storage.sql` and by SQLite. */
+export interface SqlStore {
+  exec<Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]): Row[];
+  /** Runs `body` so that either all of its writes happen or none. */
+  transaction<T>(body: () => T): T;
+}
+
+/** Number of the schema below; a file or object with a higher one was written by a later version. */
+export const SCHEMA_VERSION = 1;
+
+/** Characters of a message that one row holds: at most 3 bytes each, safely under 2 MB. */
+export const PART = 524_288;
+
+const SCHEMA = [
+  `CREATE TABLE IF NOT EXISTS session (key INTEGER PRIMARY KEY, schema INTEGER NOT NULL, id TEXT NOT NULL,
+    kind TEXT NOT NULL, status TEXT NOT NULL, principal TEXT, version TEXT NOT NULL, initialize TEXT,
+    initialized INTEGER NOT NULL, standalone INTEGER NOT NULL, created INTEGER NOT NULL, seen INTEGER NOT NULL,
+    ended INTEGER, successor TEXT)`,
+  `CREATE TABLE IF NOT EXISTS stream (key INTEGER NOT NULL, stream INTEGER NOT NULL, kind TEXT NOT NULL,
+    pending TEXT NOT NULL, request TEXT, attempts INTEGER NOT NULL, trimmed INTEGER NOT NULL,
+    delivered INTEGER NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (key, stream)) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS event (key INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
+    part INTEGER NOT NULL, answers TEXT, created INTEGER NOT NULL, data TEXT NOT NULL,
+    PRIMARY KEY (key, stream, seq, part)) WITHOUT ROWID`,
+  `CREATE TABLE IF NOT EXISTS entry (key INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
+    value TEXT NOT NULL, PRIMARY KEY (key, kind, name)) WITHOUT ROWID`,
+];
+
+export type SessionStatus = "provisional" | "active" | "ended";
+
+export interface SessionRow {
+  id: string;
+  kind: "streamable" | "http+sse";
+  status: SessionStatus;
+  principal: string | null;
+  /** Negotiated protocol version. */
+  version: string;
+  /** Params of the `initialize` request, as JSON; null until an HTTP+SSE client has sent one. */
+  initialize: string | null;
+  /** 1 once `notifications/initialized` has arrived. */
+  initialized: number;
+  /** Number of the standalone stream. */
+  standalone: number;
+  created: number;
+  seen: number;
+  ended: number | null;
+  successor: string | null;
+}
+
+export interface StreamRow {
+  stream: number;
+  /** `call`: answered on this stream; `relay`: an HTTP+SSE call, answered on the standalone stream. */
+  kind: "standalone" | "call" | "relay";
+  /** JSON array of the client's ids of requests that are answered here. */
+  pending: string;
+  /** The POST's messages as JSON, kept only where they may run again. */
+  request: string | null;
+  attempts: number;
+  /** Events up to this one are no longer held. */
+  trimmed: number;
+  /** Events up to this one have reached a client that may come back without an event id. */
+  delivered: number;
+  created: number;
+}
+
+export interface StoredEvent {
+  seq: number;
+  /** The JSON-RPC message as JSON. */
+  data: string;
+}
+
+/** Number, size and age of what a stream's log holds. `first` is 0 where it holds nothing. */
+export interface LogExtent {
+  first: number;
+  last: number;
+  count: number;
+  bytes: number;
+}
+
+export type EntryKind = "state" | "sticky";
+
+/** True where this database has the schema; asking creates nothing. */
+export function hasSchema(sql: SqlStore): boolean {
+  return sql.exec("SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'session'").length > 0;
+}
+
+export function createSchema(sql: SqlStore): void {
+  for (const statement of SCHEMA) sql.exec(statement);
+}

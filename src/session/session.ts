@@ -1,0 +1,243 @@
+/**
+ * The session: what a host calls, and where the parts meet. One object per session and isolate; all
+ * that must outlive the isolate is in the store.
+ *
+ * A message's way: `post` admits it, has the server woken and the message handed on (`dispatch.ts`);
+ * what the server sends goes to an exchange (`exchange.ts`) or the standalone stream, and from there
+ * through a log (`log.ts`) to a connection (`stream.ts`).
+ * @module
+ */
+import { shortId } from "../events.ts";
+import type { Attach, Call, Caller, Refusal } from "../host.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { isInitialize } from "../jsonrpc/messages.ts";
+import { hasBatches } from "../jsonrpc/versions.ts";
+import { parseEventId } from "../sse/event-id.ts";
+import { createDeadlines } from "./deadlines.ts";
+import { createDispatch } from "./dispatch.ts";
+import type { Reply } from "./exchange.ts";
+import { createLifecycle } from "./lifecycle.ts";
+import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
+import type { SessionRow } from "./schema.ts";
+import type { Stream } from "./stream.ts";
+import { createStreams, openingOf, outletsOf, type Streams } from "./streams.ts";
+
+export interface Session {
+  /** True while the session can be used. */
+  isLive(): boolean;
+  /** Begins the session as the successor of one that ended. */
+  adopt(seed: Seed): Promise<void>;
+  post(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
+  attach(request: Attach, open: OpenOutlet): Promise<{ kind: "streaming" } | Refusal>;
+  /** Ends the session on its client's word. */
+  end(caller: Caller): Promise<{ kind: "ended" } | Refusal>;
+  /** The alarm rang: does what is due, and sets it again where something remains. Never throws. */
+  alarm(): Promise<void>;
+  /** The edge has handed everything up to `seq` to the client. */
+  ack(stream: number, connectionId: string, seq: number): void;
+  /** A connection is over; `seq` is the last event that its client was handed, where known. */
+  leave(stream: number, connectionId: string, seq?: number): void;
+  /** Takes up a connection that outlived the isolate. */
+  restore(stream: number, outlet: Outlet, place: number): void;
+  /** Ends all connections; the session stays. */
+  shutdown(): void;
+}
+
+/** While a call runs with nobody listening, the alarm keeps the isolate from being taken for idle. */
+const HOLD_MS = 20_000;
+
+export function createSession<Env>(options: SessionOptions<Env>): Session {
+  const { id, store, settings, now } = options;
+  const deadlines = createDeadlines(options.alarm, now);
+  const lifecycle = createLifecycle(options);
+  let streams: Streams | undefined;
+
+  const streamsOf = (row: SessionRow): Streams =>
+    (streams ??= createStreams(row, store, settings, now, settings.emit));
+
+  const dispatch = createDispatch({
+    ...options,
+    lifecycle,
+    streams: streamsOf,
+    by: (at) => void deadlines.by(at),
+  });
+
+  const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));
+  const supervises = settings.keepaliveIntervalMs > 0;
+
+  /** When the session next has something to do. */
+  const next = (): number | undefined => {
+    const row = lifecycle.live;
+    if (row === undefined) return lifecycle.deadline(false);
+    const outlets = outletsOf(streamsOf(row));
+    const oldest = store.oldestEvent();
+    const due = [
+      lifecycle.deadline(outlets.length > 0 || dispatch.inFlight() > 0),
+      ...outlets.map(({ outlet }) => outlet.openedAt + settings.maxStreamMs),
+      outlets.length > 0 ? now() + superviseMs : undefined,
+      dispatch.inFlight() > 0 ? now() + HOLD_MS : undefined,
+      oldest === undefined ? undefined : oldest + settings.messageTtlMs,
+    ].filter((at) => at !== undefined);
+    return due.length === 0 ? undefined : Math.min(...due);
+  };
+
+  /** Ends connections that are too old, or whose edge has not been heard of for too long. */
+  const supervise = (row: SessionRow): void => {
+    for (const { stream, outlet } of outletsOf(streamsOf(row))) {
+      const { connectionId, openedAt } = outlet;
+      const silence = now() - (outlet.lastSeen?.() ?? now());
+      const failures = Math.floor(silence / settings.keepaliveIntervalMs);
+      if (now() - openedAt >= settings.maxStreamMs) {
+        settings.emit("connection.timeout", { connectionId, durationMs: now() - openedAt });
+        stream.end("timeout");
+      } else if (supervises && failures >= settings.keepaliveMaxFailures) {
+        settings.emit("connection.max_failures", { connectionId, failures });
+        stream.end("failures");
+      }
+    }
+  };
+
+  const expire = async (row: SessionRow): Promise<void> => {
+    settings.emit("session.expired", { session: shortId(id), provisional: row.status === "provisional" });
+    await stop(false);
+  };
+
+  /** Ends the session and everything that belongs to it. */
+  const stop = async (forget: boolean): Promise<void> => {
+    dispatch.close();
+    for (const stream of streams?.attached() ?? []) stream.end("deleted");
+    streams = undefined;
+    await lifecycle.end(forget);
+    await deadlines.rearm(lifecycle.deadline(false));
+  };
+
+  const ring = async (): Promise<void> => {
+    const row = lifecycle.live;
+    if (row === undefined) {
+      const deadline = lifecycle.deadline(false);
+      if (deadline !== undefined && deadline <= now()) await lifecycle.forget();
+      return;
+    }
+    supervise(row);
+    const inUse = streamsOf(row).attached().length > 0 || dispatch.inFlight() > 0;
+    const deadline = lifecycle.deadline(inUse);
+    if (deadline !== undefined && deadline <= now()) return expire(row);
+    if (inUse) lifecycle.touch();
+    streamsOf(row).age(now() - settings.messageTtlMs);
+  };
+
+  const admit = (request: Call | Attach): SessionRow | undefined => {
+    const row = lifecycle.admit(request.caller.principal, request.transport);
+    if (row !== undefined) lifecycle.touch();
+    return lifecycle.live === undefined ? undefined : row;
+  };
+
+  const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
+
+  /** Which stream an attach is for, and from where. */
+  const locate = (request: Attach, row: SessionRow): { stream: Stream; after: number } | Refusal => {
+    const held = streamsOf(row);
+    const { standalone } = held;
+    if (request.lastEventId === undefined) return { stream: standalone, after: standalone.resumePoint };
+    const cursor = parseEventId(request.lastEventId);
+    const foreign = cursor?.session !== (row.kind === "http+sse" ? id : undefined);
+    if (cursor === undefined || foreign) return refused(failures.unknownEventId);
+    const stream = cursor.stream === standalone.id ? standalone : held.find(cursor.stream);
+    if (stream === undefined || cursor.seq > stream.log.last) return refused(failures.unknownEventId);
+    if (settings.onGap === "404" && cursor.seq < stream.log.trimmed) {
+      settings.emit("replay.gap", { session: shortId(id), missed: stream.log.trimmed - cursor.seq });
+      return refused(failures.sessionNotFound);
+    }
+    return { stream, after: cursor.seq };
+  };
+
+  return {
+    isLive: () => lifecycle.live !== undefined,
+
+    async adopt(seed) {
+      lifecycle.open("streamable", { ...seed, status: "provisional", initialized: 1 });
+      await deadlines.by(lifecycle.deadline(false) ?? now());
+    },
+
+    async post(call, open) {
+      const { caller, payload } = call;
+      const initialize = isInitialize(payload) && call.transport === "streamable";
+      if (call.opens) {
+        const reply = await dispatch.open(call);
+        if (lifecycle.live !== undefined) {
+          settings.emit("session.created", { session: shortId(id), kind: "streamable" });
+          await deadlines.by(lifecycle.deadline(false) ?? now());
+        }
+        return reply;
+      }
+      const wasProvisional = lifecycle.live?.status === "provisional";
+      const row = admit(call);
+      if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
+      if (initialize) return wasProvisional ? dispatch.open(call) : refused(failures.alreadyInitialized);
+      if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
+      return dispatch.run(call, open);
+    },
+
+    async attach(request, open) {
+      if (request.opens) {
+        lifecycle.open("http+sse", { principal: request.caller.principal ?? null });
+        settings.emit("session.created", { session: shortId(id), kind: "http+sse" });
+      }
+      const row = admit(request);
+      if (row === undefined) return lifecycle.gone(request.caller.principal, true);
+      dispatch.settleInterrupted();
+      const place = locate(request, row);
+      if ("kind" in place) return place;
+      const { stream, after } = place;
+      const opening = request.redial ? "none" : openingOf(row);
+      const outlet = open(stream.id);
+      stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
+      await deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs));
+      dispatch.rerun(stream.id, request.caller);
+      return { kind: "streaming" };
+    },
+
+    async end(caller) {
+      if (lifecycle.admit(caller.principal, "streamable") === undefined) {
+        return lifecycle.gone(caller.principal, false);
+      }
+      settings.emit("session.terminated", { session: shortId(id) });
+      await stop(true);
+      return { kind: "ended" };
+    },
+
+    async alarm() {
+      try {
+        await ring();
+      } catch (error) {
+        // A throwing alarm is retried by the platform at its own pace: ours is the deadline below.
+        settings.emit("send.error", { session: shortId(id), message: String(error) });
+      }
+      await deadlines.rearm(next());
+    },
+
+    ack: (stream, connectionId, seq) => {
+      if (lifecycle.live !== undefined) streamsOf(lifecycle.live).find(stream)?.ack(connectionId, seq);
+    },
+
+    leave(stream, connectionId, seq) {
+      const row = lifecycle.live;
+      if (row === undefined) return;
+      streamsOf(row).find(stream)?.leave(connectionId, seq);
+      lifecycle.touch();
+      const inFlight = dispatch.inFlight() > 0;
+      void deadlines.by(inFlight ? now() + HOLD_MS : (lifecycle.deadline(false) ?? now()));
+    },
+
+    restore(stream, outlet, place) {
+      const row = lifecycle.live;
+      const held = row === undefined ? undefined : streamsOf(row).find(stream);
+      if (held === undefined) outlet.end("deleted");
+      else held.restore(outlet, place);
+    },
+
+    shutdown() {
+      for (const stream of streams?.attached() ?? []) stream.end("shutdown");
+    },
+  };
+}

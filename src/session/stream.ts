@@ -1,0 +1,197 @@
+/**
+ * One stream of a session: a log, and at most one connection that is being fed from it.
+ *
+ * Sending live, catching up after a resume and waiting for a slow reader are one mechanism: the
+ * connection has a place in the log, and `pump` moves it forward while the window has room. The log
+ * is the only queue, so memory stays bounded by the window whatever the reader does.
+ * @module
+ */
+import type { DisconnectReason } from "../events.ts";
+import { controlFrame } from "../sse/control.ts";
+import { formatEventId } from "../sse/event-id.ts";
+import { commentFrame, messageFrame, primingFrame } from "../sse/frames.ts";
+import type { EventLog } from "./log.ts";
+import type { Outlet } from "./ports.ts";
+import type { StoredEvent } from "./schema.ts";
+
+/** Characters that may be under way to an edge before it has acknowledged any. */
+const WINDOW = 262_144;
+
+/** How a connection joins. */
+export interface Joining {
+  /** Everything up to this event has been seen. */
+  readonly after: number;
+  /** Whether to open with a priming event, its `retry:` alone, or nothing (the client is primed already). */
+  readonly opening: "prime" | "retry" | "none";
+  readonly retryMs: number;
+}
+
+export interface StreamHooks {
+  /** A connection met a gap in the log. */
+  onGap(missed: number): void;
+  /** Bounds forced events out that no client had. */
+  onOverflow(dropped: number): void;
+  /** A connection left, and its client was handed everything up to `seq`. */
+  onDelivered(seq: number): void;
+}
+
+export interface Stream {
+  readonly id: number;
+  readonly log: EventLog;
+  /** True once every request it answers is answered: nothing more will come. */
+  readonly complete: boolean;
+  readonly outlet: Outlet | undefined;
+  /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
+  readonly resumePoint: number;
+  /** Stores a message, then passes it on. Resolves once the reader's pace allows more. */
+  emit(json: string, answers: string | null): Promise<void>;
+  /** Attaches a connection; one that was there ends, having kept what it was handed. */
+  attach(outlet: Outlet, joining: Joining): void;
+  /** Takes up a connection that outlived the isolate (a hibernated WebSocket), at its place. */
+  restore(outlet: Outlet, place: number): void;
+  /** The edge has handed the client everything up to `seq`. */
+  ack(connectionId: string, seq: number): void;
+  /** The connection is over; `seq` is the last event its client was handed, where that is known. */
+  leave(connectionId: string, seq?: number): void;
+  /** Ends the connection, if there is one. */
+  end(reason: DisconnectReason): void;
+  /** A frame for the edge alone, if a connection is there. */
+  tell(frame: string): void;
+  /** Marks the stream complete; its connection ends as soon as it has everything. */
+  finish(): void;
+}
+
+interface Attachment {
+  readonly outlet: Outlet;
+  sent: number;
+  /** What is under way: `[place, characters]`, oldest first. */
+  readonly underway: [number, number][];
+  outstanding: number;
+}
+
+/**
+ * @param prefix in front of event ids, see `event-id.ts`
+ * @param delivered the last event that earlier connections are known to have handed to their clients
+ */
+export function createStream(
+  id: number,
+  log: EventLog,
+  prefix: string,
+  delivered: number,
+  hooks: StreamHooks,
+): Stream {
+  let attachment: Attachment | undefined;
+  let complete = false;
+  let paced: (() => void)[] = [];
+
+  const eventId = (seq: number): string => formatEventId(id, seq, prefix);
+
+  const release = (): void => {
+    const waiting = paced;
+    paced = [];
+    for (const resume of waiting) resume();
+  };
+
+  const drop = (): Attachment | undefined => {
+    const dropped = attachment;
+    attachment = undefined;
+    release();
+    return dropped;
+  };
+
+  const end = (reason: DisconnectReason): void => drop()?.outlet.end(reason);
+
+  const pass = (to: Attachment, events: readonly StoredEvent[]): void => {
+    let text = "";
+    for (const event of events) {
+      const missed = event.seq - to.sent - 1;
+      if (missed > 0) {
+        hooks.onGap(missed);
+        text += commentFrame(`gap: ${missed} events before this one are no longer held`);
+      }
+      to.sent = event.seq;
+      text += messageFrame(eventId(event.seq), event.data);
+    }
+    to.underway.push([to.sent, text.length]);
+    to.outstanding += text.length;
+    to.outlet.send(text, to.sent);
+  };
+
+  /** `fresh` is an event that was appended just now: the connection that is up to date need not read it back. */
+  const pump = (fresh?: StoredEvent): void => {
+    const to = attachment;
+    if (to === undefined) return;
+    if (fresh !== undefined && to.sent === fresh.seq - 1 && to.outstanding < WINDOW) pass(to, [fresh]);
+    // `send` may find the link broken and take the attachment away.
+    while (attachment === to && to.sent < log.last && to.outstanding < WINDOW) {
+      const events = log.after(to.sent, WINDOW - to.outstanding);
+      if (events.length > 0) pass(to, events);
+      else {
+        hooks.onGap(log.last - to.sent);
+        to.sent = log.last;
+      }
+    }
+    if (attachment !== to || to.sent < log.last) return;
+    release();
+    if (complete) end("done");
+  };
+
+  return {
+    id,
+    log,
+    get complete() {
+      return complete;
+    },
+    get outlet() {
+      return attachment?.outlet;
+    },
+    get resumePoint() {
+      return attachment?.sent ?? delivered;
+    },
+    emit(json, answers) {
+      let dropped = 0;
+      const needed = (attachment?.sent ?? delivered) + 1;
+      const seq = log.append(json, answers, needed, (count) => (dropped = count));
+      if (dropped > 0) {
+        hooks.onOverflow(dropped);
+        end("overflow");
+      }
+      pump({ seq, data: json });
+      if (attachment === undefined || attachment.sent === log.last) return Promise.resolve();
+      return new Promise((resolve) => paced.push(resolve));
+    },
+    attach(outlet, { after, opening, retryMs }) {
+      end("replaced");
+      attachment = { outlet, sent: after, underway: [], outstanding: 0 };
+      const first = eventId(after);
+      let text = controlFrame({ type: "at", value: first });
+      if (opening === "prime") text += primingFrame(first, retryMs);
+      else if (opening === "retry") text += `retry: ${retryMs}\n\n`;
+      outlet.send(text, after);
+      pump();
+    },
+    restore(outlet, place) {
+      attachment = { outlet, sent: place, underway: [], outstanding: 0 };
+    },
+    ack(connectionId, seq) {
+      if (attachment?.outlet.connectionId !== connectionId) return;
+      const { underway } = attachment;
+      while (underway[0] !== undefined && underway[0][0] <= seq) {
+        attachment.outstanding -= underway.shift()?.[1] ?? 0;
+      }
+      pump();
+    },
+    leave(connectionId, seq) {
+      if (attachment?.outlet.connectionId === connectionId) drop();
+      if (seq === undefined || seq <= delivered) return;
+      delivered = seq;
+      hooks.onDelivered(seq);
+    },
+    end,
+    tell: (frame) => attachment?.outlet.send(frame, attachment.sent),
+    finish() {
+      complete = true;
+      pump();
+    },
+  };
+}

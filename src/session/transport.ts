@@ -1,0 +1,67 @@
+/**
+ * The transport that the user's server is connected to: the shape of the official SDKs' `Transport`
+ * (v1 and v2 alike), with no import from either. It knows nothing of streams; it hands each message
+ * on with what the server said it relates to.
+ * @module
+ */
+import type { JsonRpcMessage, RequestId } from "../jsonrpc/messages.ts";
+
+/** What comes with each inbound message, in the names of SDK v1 (`requestInfo`) and v2 (`request`). */
+export interface MessageExtra {
+  readonly requestInfo?: {
+    readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+    readonly url?: URL;
+  };
+  readonly request?: Request;
+  readonly authInfo?: unknown;
+  /** Ends the connection of this request's stream; the client polls for the rest (2025-11-25, SEP-1699). */
+  readonly closeSSEStream?: () => void;
+  readonly closeStandaloneSSEStream?: () => void;
+}
+
+/** A message as the SDKs type it, each in its own way: all that is common to them is said here. */
+export interface WireMessage {
+  readonly jsonrpc: "2.0";
+}
+
+export interface SendOptions {
+  /** The inbound request that an outbound request or notification belongs to. */
+  readonly relatedRequestId?: RequestId | undefined;
+}
+
+/** What `connect` of the user's server is given. */
+export interface SessionTransport {
+  readonly sessionId: string;
+  onmessage?(message: WireMessage, extra?: MessageExtra): void;
+  onclose?(): void;
+  onerror?(error: Error): void;
+  start(): Promise<void>;
+  /** Resolves once the message is on its way (or stored for later) and the reader's pace allows more. */
+  send(message: WireMessage, options?: SendOptions): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param send carries an outbound message on */
+export function createTransport(
+  sessionId: string,
+  send: (message: JsonRpcMessage, related: RequestId | undefined) => Promise<void>,
+): SessionTransport {
+  let closed = false;
+  const transport: SessionTransport = {
+    sessionId,
+    start: () => Promise.resolve(),
+    send(message, options) {
+      if (closed) return Promise.reject(new Error("The session has ended"));
+      return send(message as JsonRpcMessage, options?.relatedRequestId);
+    },
+    close() {
+      // Once: `onclose` aborts every handler in flight, and the SDKs call `close` from there again.
+      if (!closed) {
+        closed = true;
+        transport.onclose?.();
+      }
+      return Promise.resolve();
+    },
+  };
+  return transport;
+}

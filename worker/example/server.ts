@@ -1,0 +1,58 @@
+/**
+ * The example server: tools that make the transport work, and every fixture the conformance suite names.
+ * @module
+ */
+import { McpServer } from "@modelcontextprotocol/server";
+import type { CacheHint, ServerEvent } from "@modelcontextprotocol/server";
+
+import type { ServerContext } from "../../src/session/server.ts";
+import { createAnnounce } from "./announce.ts";
+import { registerContentFixtures } from "./content-fixtures.ts";
+import { registerInputFixtures } from "./input-fixtures.ts";
+import { registerPrompts } from "./prompts.ts";
+import { registerPushFixtures } from "./push-fixtures.ts";
+import { createRoundStates } from "./request-state.ts";
+import { registerResources } from "./resources.ts";
+import { registerStatelessFixtures } from "./stateless-fixtures.ts";
+import { registerTransportTools } from "./transport-tools.ts";
+
+// The lists are the same for everybody and change with a deployment only.
+const SHARED: CacheHint = { ttlMs: 60_000, cacheScope: "public" };
+
+/**
+ * Builds the example server for one session, or in the modern era for one request.
+ * @param context for whom it is built
+ * @param publish in the modern era, where changes are told (an event bus of the SDK); without it they are told to nobody
+ */
+export function createExampleServer(
+  context: ServerContext,
+  publish?: (event: ServerEvent) => void,
+): McpServer {
+  const states = createRoundStates(context.env);
+  const server = new McpServer(
+    { name: "holdfast-example", version: "0.1.0" },
+    {
+      instructions: "Tools that exercise an MCP transport. Start with `echo` and `whoami`.",
+      capabilities: { logging: {}, resources: { subscribe: true } },
+      cacheHints: {
+        "server/discover": SHARED,
+        "tools/list": SHARED,
+        "prompts/list": SHARED,
+        "resources/list": SHARED,
+        "resources/templates/list": SHARED,
+        "resources/read": SHARED,
+      },
+      requestState: { verify: states.verify },
+    },
+  );
+  const announce = createAnnounce(server, context, publish);
+
+  registerTransportTools(server, context);
+  registerContentFixtures(server);
+  registerResources(server, context, announce);
+  registerPrompts(server);
+  registerInputFixtures(server, states);
+  registerStatelessFixtures(server, announce);
+  if (context.era === "session") registerPushFixtures(server);
+  return server;
+}

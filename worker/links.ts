@@ -1,0 +1,148 @@
+/**
+ * The two ends of a link between edge and Durable Object: the body of a POST's answer, and, for
+ * streams that may stand idle for hours, a hibernatable WebSocket.
+ * @module
+ */
+import type { DisconnectReason } from "../src/events.ts";
+import type { Link } from "../src/host.ts";
+import type { Outlet } from "../src/session/ports.ts";
+import { controlFrame } from "../src/sse/control.ts";
+
+const encoder = new TextEncoder();
+
+/** What the runtime answers by itself, without waking the object. */
+export const PING = "ping";
+export const PONG = "pong";
+
+/** Largest WebSocket message sent; the platform's own limit is higher. */
+const SLICE = 262_144;
+
+/** The edge's end of a POST's answer. Its pace is the body's own. */
+export function bodyLink(body: ReadableStream<Uint8Array>): Link {
+  const reader = body.getReader();
+  return {
+    read: async () => (await reader.read()).value,
+    ack() {},
+    beat() {},
+    close: () => void reader.cancel().catch(() => {}),
+  };
+}
+
+/** The edge's end of a WebSocket. */
+export function socketLink(socket: WebSocket): Link {
+  const chunks: Uint8Array[] = [];
+  let isOver = false;
+  let wake: (() => void) | undefined;
+  const over = (): void => {
+    isOver = true;
+    wake?.();
+  };
+  socket.addEventListener("message", ({ data }) => {
+    if (data === PONG) return;
+    chunks.push(typeof data === "string" ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer));
+    wake?.();
+  });
+  socket.addEventListener("close", over);
+  socket.addEventListener("error", over);
+  socket.accept();
+  const send = (text: string): void => {
+    try {
+      if (!isOver) socket.send(text);
+    } catch {
+      over();
+    }
+  };
+  return {
+    async read() {
+      if (chunks.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve));
+      return chunks.shift();
+    },
+    ack: (seq) => send(`ack ${seq}`),
+    beat: () => send(PING),
+    close(reason, seq) {
+      over();
+      try {
+        socket.close(1000, `${reason} ${seq}`);
+      } catch {
+        // Closed already, by the other end.
+      }
+    },
+  };
+}
+
+/** What the object must remember of a WebSocket while it sleeps. */
+export interface SocketState {
+  readonly connectionId: string;
+  readonly stream: number;
+  readonly openedAt: number;
+  readonly place: number;
+}
+
+/** The object's end of a WebSocket. */
+export function socketOutlet(
+  socket: WebSocket,
+  state: SocketState,
+  lastSeen: () => number,
+  onBroken: () => void,
+): Outlet {
+  const { connectionId, openedAt } = state;
+  return {
+    connectionId,
+    openedAt,
+    lastSeen,
+    send(frames, place) {
+      try {
+        socket.serializeAttachment({ ...state, place } satisfies SocketState);
+        for (const slice of slices(frames)) socket.send(slice);
+      } catch {
+        onBroken();
+      }
+    },
+    end(reason) {
+      try {
+        socket.send(controlFrame({ type: "end", value: reason }));
+        socket.close(1000, reason);
+      } catch {
+        // Gone already.
+      }
+    },
+  };
+}
+
+/** The object's end of a POST's answer. `onTaken` hears how far the edge has read. */
+export function bodyOutlet(
+  writable: WritableStream<Uint8Array>,
+  connectionId: string,
+  onTaken: (place: number) => void,
+  onBroken: () => void,
+): Outlet {
+  const writer = writable.getWriter();
+  // The edge may leave while nothing is being written.
+  writer.closed.catch(onBroken);
+  return {
+    connectionId,
+    openedAt: Date.now(),
+    send(frames, place) {
+      writer.write(encoder.encode(frames)).then(() => onTaken(place), onBroken);
+    },
+    end(reason) {
+      writer.write(encoder.encode(controlFrame({ type: "end", value: reason }))).catch(() => {});
+      writer.close().catch(() => {});
+    },
+  };
+}
+
+/** Reads what the edge says on a WebSocket as it closes: why, and the last event the client was handed. */
+export function parseClose(reason: string): { reason: DisconnectReason; seq: number | undefined } {
+  const [why, seq] = reason.split(" ");
+  return { reason: why as DisconnectReason, seq: seq === undefined ? undefined : Number(seq) };
+}
+
+/** Large texts go as bytes, so that no cut falls inside a character. */
+function slices(text: string): (string | Uint8Array)[] {
+  if (text.length <= SLICE) return [text];
+  const bytes = encoder.encode(text);
+  const parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length; at += SLICE) parts.push(bytes.subarray(at, at + SLICE));
+  return parts;
+}

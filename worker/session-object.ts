@@ -1,0 +1,168 @@
+/**
+ * The Durable Object around a session: its storage, its alarm, its WebSockets.
+ *
+ * The object sleeps while clients stay connected: the edge's pings are answered by the runtime, and
+ * what a WebSocket was for is read from its attachment when the object wakes.
+ * @module
+ */
+import { DurableObject } from "cloudflare:workers";
+import type { Settings } from "../src/options.ts";
+import type { Seed, Successors } from "../src/session/ports.ts";
+import type { SqlStore, SqlValue } from "../src/session/schema.ts";
+import type { CreateServer } from "../src/session/server.ts";
+import { createSession, type Session } from "../src/session/session.ts";
+import { createSessionStore } from "../src/session/store.ts";
+import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
+import { decodeAttach, decodeCall, encodeReply, type EndRequest, PATHS } from "./wire.ts";
+
+export interface SessionObjectOptions<Env> {
+  readonly settings: Settings;
+  readonly createServer: CreateServer<Env>;
+  readonly namespace: (env: Env) => DurableObjectNamespace;
+}
+
+/** The one session of an object. */
+const KEY = 1;
+
+/** Makes the Durable Object class for these options. */
+export function sessionObject<Env>(
+  options: SessionObjectOptions<Env>,
+): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
+  return class McpSession extends DurableObject<Env> {
+    readonly #session: Session;
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      this.#session = createSession<Env>({
+        id: ctx.id.toString(),
+        store: createSessionStore(sqlStore(ctx.storage), KEY),
+        settings: options.settings,
+        createServer: options.createServer,
+        env,
+        alarm: {
+          get: async () => (await ctx.storage.getAlarm()) ?? undefined,
+          set: (at) => ctx.storage.setAlarm(at),
+          clear: () => ctx.storage.deleteAlarm(),
+        },
+        successors: successorsIn(options.namespace(env)),
+        erase: async () => {
+          await ctx.storage.deleteAlarm();
+          await ctx.storage.deleteAll();
+        },
+        now: Date.now,
+      });
+      ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
+      for (const socket of ctx.getWebSockets()) {
+        const state = socket.deserializeAttachment() as SocketState;
+        this.#session.restore(state.stream, this.#outlet(socket, state), state.place);
+      }
+    }
+
+    override async fetch(request: Request): Promise<Response> {
+      switch (request.url) {
+        case PATHS.post:
+          return this.#post(request);
+        case PATHS.attach:
+          return this.#attach(request);
+        case PATHS.end: {
+          const { caller } = await request.json<EndRequest>();
+          const ended = await this.#session.end(caller);
+          return ended.kind === "ended" ? new Response(null, { status: 204 }) : encodeReply(ended, undefined);
+        }
+        case PATHS.adopt:
+          await this.#session.adopt(await request.json<Seed>());
+          return new Response(null, { status: 204 });
+        case PATHS.live:
+          return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
+        default:
+          return new Response(null, { status: 404 });
+      }
+    }
+
+    async #post(request: Request): Promise<Response> {
+      const call = decodeCall(await request.text());
+      const { connectionId } = call;
+      let body: ReadableStream | undefined;
+      const reply = await this.#session.post(call, (stream) => {
+        const { readable, writable } = new IdentityTransformStream();
+        body = readable;
+        return bodyOutlet(
+          writable,
+          connectionId,
+          (place) => this.#session.ack(stream, connectionId, place),
+          () => this.#session.leave(stream, connectionId),
+        );
+      });
+      return encodeReply(reply, body);
+    }
+
+    async #attach(request: Request): Promise<Response> {
+      const attach = decodeAttach(request);
+      const { connectionId } = attach;
+      let client: WebSocket | undefined;
+      const reply = await this.#session.attach(attach, (stream) => {
+        const pair = new WebSocketPair();
+        client = pair[0];
+        this.ctx.acceptWebSocket(pair[1]);
+        const state: SocketState = { connectionId, stream, openedAt: Date.now(), place: 0 };
+        pair[1].serializeAttachment(state);
+        return this.#outlet(pair[1], state);
+      });
+      if (reply.kind === "refused" || client === undefined) return encodeReply(reply, undefined);
+      return new Response(null, { status: 101, webSocket: client });
+    }
+
+    override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
+      const [word, seq] = String(message).split(" ");
+      if (word === "ack") this.#session.ack(stream, connectionId, Number(seq));
+    }
+
+    override webSocketClose(socket: WebSocket, _code: number, reason: string): void {
+      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
+      this.#session.leave(stream, connectionId, parseClose(reason).seq);
+      socket.close();
+    }
+
+    override webSocketError(socket: WebSocket): void {
+      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
+      this.#session.leave(stream, connectionId);
+    }
+
+    override alarm(): Promise<void> {
+      return this.#session.alarm();
+    }
+
+    #outlet(socket: WebSocket, state: SocketState): ReturnType<typeof socketOutlet> {
+      return socketOutlet(
+        socket,
+        state,
+        () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? state.openedAt,
+        () => this.#session.leave(state.stream, state.connectionId),
+      );
+    }
+  };
+}
+
+function sqlStore(storage: DurableObjectStorage): SqlStore {
+  return {
+    exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
+      storage.sql.exec<Row>(sql, ...bindings).toArray(),
+    transaction: (body) => storage.transactionSync(body),
+  };
+}
+
+function successorsIn(namespace: DurableObjectNamespace): Successors {
+  return {
+    async create(seed) {
+      const id = namespace.newUniqueId();
+      const made = await namespace.get(id).fetch(PATHS.adopt, { method: "POST", body: JSON.stringify(seed) });
+      if (made.status !== 204) throw new Error(`the successor answered ${made.status}`);
+      return id.toString();
+    },
+    async isLive(id) {
+      const answer = await namespace.get(namespace.idFromString(id)).fetch(PATHS.live);
+      return answer.status === 204;
+    },
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * How a call crosses from the edge to the Durable Object and back: one `fetch` each way, JSON where
+ * there is a body to put it in, the message's own text untouched.
+ * @module
+ */
+import type { Attach, Call, Caller, JsonAnswer, Refusal } from "../src/host.ts";
+import { parsePayload } from "../src/jsonrpc/messages.ts";
+import type { Reply } from "../src/session/exchange.ts";
+
+/** Paths of the object; the host part of the URL means nothing. */
+export const PATHS = {
+  post: "https://session/post",
+  attach: "https://session/attach",
+  end: "https://session/end",
+  adopt: "https://session/adopt",
+  live: "https://session/live",
+} as const;
+
+/** Carries an {@link Attach} on a WebSocket upgrade, which has no body. */
+const ATTACH_HEADER = "holdfast-attach";
+const OPENED_HEADER = "holdfast-opened";
+const REFUSED_HEADER = "holdfast-refused";
+
+/** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
+export function encodeCall({ text, payload: _, ...envelope }: Call): string {
+  return `${JSON.stringify(envelope)}\n${text}`;
+}
+
+export function decodeCall(body: string): Call {
+  const split = body.indexOf("\n");
+  const text = body.slice(split + 1);
+  const parsed = parsePayload(text);
+  if ("failure" in parsed) throw new TypeError("the edge has checked the payload");
+  const envelope = JSON.parse(body.slice(0, split)) as Omit<Call, "text" | "payload">;
+  return { ...envelope, text, payload: parsed.payload };
+}
+
+export function encodeAttach(attach: Attach): Record<string, string> {
+  return { Upgrade: "websocket", [ATTACH_HEADER]: encodeURIComponent(JSON.stringify(attach)) };
+}
+
+export function decodeAttach(request: Request): Attach {
+  return JSON.parse(decodeURIComponent(request.headers.get(ATTACH_HEADER) ?? "")) as Attach;
+}
+
+export function encodeReply(reply: Reply | Refusal, stream: ReadableStream | undefined): Response {
+  switch (reply.kind) {
+    case "accepted":
+      return new Response(null, { status: 202 });
+    case "json":
+      return new Response(reply.body, reply.opened ? { headers: { [OPENED_HEADER]: "1" } } : {});
+    case "streaming":
+      return new Response(stream ?? null, { status: 206 });
+    case "refused":
+      return Response.json(reply, { status: 409, headers: { [REFUSED_HEADER]: "1" } });
+  }
+}
+
+/** A refusal, a JSON answer, or undefined for anything that the caller knows by its status. */
+export async function decodeReply(response: Response): Promise<Refusal | JsonAnswer | undefined> {
+  if (response.headers.has(REFUSED_HEADER)) return (await response.json()) as Refusal;
+  if (response.status !== 200) return undefined;
+  return { kind: "json", body: await response.text(), opened: response.headers.has(OPENED_HEADER) };
+}
+
+export interface EndRequest {
+  readonly caller: Caller;
+}
