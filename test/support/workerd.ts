@@ -1,0 +1,166 @@
+/**
+ * workerd itself, as a process of its own that can be killed like one: the test Worker on a real
+ * Durable Object with its SQLite file on disk.
+ * @module
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+/** Where a server under test can be reached, and how it can be ended. */
+export interface TestServer {
+  readonly url: string;
+  /** Everything it printed, line by line. */
+  readonly lines: string[];
+  /** Structured events among the lines. */
+  events(): { type: string; [field: string]: unknown }[];
+  /** SIGKILL, then waits until the process is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same storage and the same port. */
+  restart(): Promise<void>;
+  /** Ends it and removes its storage. */
+  close(): Promise<void>;
+}
+
+export interface WorkerdOptions {
+  /** Settings and other variables of the Worker. */
+  readonly vars?: Readonly<Record<string, string>>;
+  /** Entry of the Worker; the test Worker by default. */
+  readonly entry?: string;
+}
+
+/** The package's main module exports the path of the binary, without types. */
+const { default: workerdPath } = createRequire(import.meta.url)("workerd") as { default: string };
+
+const bundles = new Map<string, Promise<string>>();
+
+/** Bundles a Worker, once per entry. */
+export function bundleWorker(entry: string): Promise<string> {
+  let bundled = bundles.get(entry);
+  if (bundled === undefined) {
+    bundled = build({
+      entryPoints: [entry],
+      bundle: true,
+      format: "esm",
+      platform: "browser",
+      conditions: ["workerd", "worker", "browser"],
+      target: "es2024",
+      external: ["cloudflare:*", "node:*"],
+      write: false,
+      logLevel: "silent",
+    }).then(({ outputFiles }) => outputFiles[0]?.text ?? "");
+    bundles.set(entry, bundled);
+  }
+  return bundled;
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+export async function startWorkerd({
+  vars = {},
+  entry = new URL("../worker/index.ts", import.meta.url).pathname,
+}: WorkerdOptions = {}): Promise<TestServer & { readonly storage: string }> {
+  const root = mkdtempSync(join(tmpdir(), "holdfast-"));
+  const storage = join(root, "storage");
+  mkdirSync(storage);
+  writeFileSync(join(root, "worker.js"), await bundleWorker(entry));
+  const port = await freePort();
+  const text = (value: string): string => JSON.stringify(value);
+  const bindings = Object.entries(vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
+  writeFileSync(
+    join(root, "config.capnp"),
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "storage", disk = (path = ${text(storage)}, writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [(name = "worker", esModule = embed "worker.js")],
+  compatibilityDate = "2026-08-01",
+  compatibilityFlags = ["enable_request_signal"],
+  durableObjectNamespaces = [(className = "McpSession", uniqueKey = "holdfast", enableSql = true)],
+  durableObjectStorage = (localDisk = "storage"),
+  bindings = [(name = "MCP_SESSION", durableObjectNamespace = "McpSession"), ${bindings.join(", ")}],
+);
+`,
+  );
+
+  const lines: string[] = [];
+  let child: ChildProcess | undefined;
+
+  const start = async (): Promise<void> => {
+    const started = spawn(workerdPath, ["serve", "--experimental", join(root, "config.capnp")], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child = started;
+    for (const stream of [started.stdout, started.stderr]) {
+      let rest = "";
+      stream.setEncoding("utf8").on("data", (chunk: string) => {
+        const parts = (rest + chunk).split("\n");
+        rest = parts.pop() ?? "";
+        lines.push(...parts);
+      });
+    }
+    await untilReachable(`http://127.0.0.1:${port}/health`, () => {
+      if (started.exitCode !== null) throw new Error(`workerd ended: ${lines.join("\n")}`);
+    });
+  };
+
+  const kill = async (): Promise<void> => {
+    const running = child;
+    child = undefined;
+    if (running === undefined || running.exitCode !== null) return;
+    const gone = new Promise((resolve) => running.once("exit", resolve));
+    running.kill("SIGKILL");
+    await gone;
+  };
+
+  await start();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    storage,
+    lines,
+    events: () =>
+      lines.filter((line) => line.startsWith('{"type"')).map((line) => JSON.parse(line) as { type: string }),
+    kill,
+    restart: async () => {
+      await kill();
+      await start();
+    },
+    close: async () => {
+      await kill();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until the URL answers at all. `check` may give up earlier. */
+async function untilReachable(url: string, check: () => void): Promise<void> {
+  for (let attempt = 0; attempt < 400; attempt++) {
+    check();
+    try {
+      await (await fetch(url)).body?.cancel();
+      return;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+  throw new Error(`${url} did not answer`);
+}
