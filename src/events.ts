@@ -26,7 +26,11 @@ export type DisconnectReason =
 /** Fields of each event, by name. `session` is the first eight characters of the session id. */
 interface EventFields {
   /** A stream was asked for. */
-  "connection.establishing": { connectionId: string; clientIp: string | undefined; userAgent: string | undefined };
+  "connection.establishing": {
+    connectionId: string;
+    clientIp: string | undefined;
+    userAgent: string | undefined;
+  };
   /** The session accepted it. */
   "connection.setup": { connectionId: string; session: string; resumed: boolean };
   /** The first bytes went out. */
@@ -42,7 +46,12 @@ interface EventFields {
   "connection.spin_detected": { connectionId: string; count: number; elapsedMs: number };
   /** The link to the session broke and was dialled again; the client saw nothing. */
   "connection.redialled": { connectionId: string; attempts: number };
-  "connection.closed": { connectionId: string; reason: DisconnectReason; durationMs: number; framesSent: number };
+  "connection.closed": {
+    connectionId: string;
+    reason: DisconnectReason;
+    durationMs: number;
+    framesSent: number;
+  };
   "cleanup.timeout": { connectionId: string; afterMs: number };
   "hook.error": { hook: string; message: string };
   "send.error": { session: string; message: string };
@@ -63,7 +72,13 @@ interface EventFields {
   "session.terminated": { session: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
   "request.error": { method: string; message: string };
-  request: { method: string; session: string | undefined; status: number; contentType: string | undefined; accept: string | undefined };
+  request: {
+    method: string;
+    session: string | undefined;
+    status: number;
+    contentType: string | undefined;
+    accept: string | undefined;
+  };
 }
 
 /** Each event's level. */

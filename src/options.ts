@@ -175,7 +175,7 @@ export function optionsFromEnv(env: Readonly<Record<string, unknown>>): Holdfast
       throw new RangeError(reason.replaceAll(name, variable));
     }
   };
-  for (const name of keysOf(NUMBERS)) read(name, (text) => checkNumber(name, Number(text)));
+  for (const name of keysOf(NUMBERS)) read(name, (text) => checkNumber(name, Number(text), text));
   for (const name of keysOf(CHOICES)) read(name, (text) => checkChoice(name, text));
   read("allowedOrigins", (text) => checkOrigins(text.split(",").map((origin) => origin.trim())));
   read("basePath", checkBasePath);
@@ -190,20 +190,19 @@ export function environmentName(option: string): string {
 
 /** The settings that `/info` shows: numbers and choices, nothing that could hold a secret. */
 export function publicSettings(settings: Settings): Record<string, number | string> {
-  return Object.fromEntries(
-    [...keysOf(NUMBERS), ...keysOf(CHOICES)].map((name) => [name, settings[name]]),
-  );
+  return Object.fromEntries([...keysOf(NUMBERS), ...keysOf(CHOICES)].map((name) => [name, settings[name]]));
 }
 
 function keysOf<T extends object>(record: T): (keyof T & string)[] {
   return Object.keys(record) as (keyof T & string)[];
 }
 
-function checkNumber(name: keyof Numbers, value: number | undefined): number {
+/** @param given what the user wrote, for the message */
+function checkNumber(name: keyof Numbers, value: number | undefined, given: unknown = value): number {
   const [fallback, least, most]: readonly [number, number, number] = NUMBERS[name];
   if (value === undefined) return fallback;
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${String(value)}`);
+    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${String(given)}`);
   }
   return value;
 }
@@ -228,7 +227,11 @@ function checkOrigins(origins: AllowedOrigins): AllowedOrigins {
     // "*" opens the server to every web page, on purpose and by name only.
     if (origin === "*" || origin === "null") return origin;
     const url = URL.canParse(origin) ? new URL(origin) : undefined;
-    if (url === undefined || url.origin === "null" || url.origin !== origin.replace(/\/$/, "").toLowerCase()) {
+    if (
+      url === undefined ||
+      url.origin === "null" ||
+      url.origin !== origin.replace(/\/$/, "").toLowerCase()
+    ) {
       throw new RangeError(`allowedOrigins must hold origins such as https://app.example, not ${origin}`);
     }
     return url.origin;

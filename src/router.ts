@@ -56,7 +56,11 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     app.all(`${settings.basePath}${path}`, handle).all(`${settings.basePath}${path}/`, handle);
   };
 
-  route("/mcp", streamable.METHODS, { POST: streamable.post, GET: streamable.get, DELETE: streamable.remove });
+  route("/mcp", streamable.METHODS, {
+    POST: streamable.post,
+    GET: streamable.get,
+    DELETE: streamable.remove,
+  });
   route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
   route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
   route("/info", "GET", { GET: info });

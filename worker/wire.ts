@@ -22,8 +22,9 @@ const OPENED_HEADER = "holdfast-opened";
 const REFUSED_HEADER = "holdfast-refused";
 
 /** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
-export function encodeCall({ text, payload: _, ...envelope }: Call): string {
-  return `${JSON.stringify(envelope)}\n${text}`;
+export function encodeCall(call: Call): string {
+  const { opens, transport, caller, accept, connectionId } = call;
+  return `${JSON.stringify({ opens, transport, caller, accept, connectionId })}\n${call.text}`;
 }
 
 export function decodeCall(body: string): Call {

@@ -37,7 +37,13 @@ export interface ConnectionOptions {
 const encoder = new TextEncoder();
 
 /** Reasons after which the stream goes on elsewhere or later. */
-const COMES_BACK: ReadonlySet<DisconnectReason> = new Set(["timeout", "closed", "overflow", "shutdown", "lost"]);
+const COMES_BACK: ReadonlySet<DisconnectReason> = new Set([
+  "timeout",
+  "closed",
+  "overflow",
+  "shutdown",
+  "lost",
+]);
 
 export function createConnection(options: ConnectionOptions): Connection {
   const { id, settings, signal } = options;
@@ -176,7 +182,10 @@ export function createConnection(options: ConnectionOptions): Connection {
   };
 }
 
-async function runHook(settings: Settings, disconnect: Parameters<NonNullable<Settings["onDisconnect"]>>[0]): Promise<void> {
+async function runHook(
+  settings: Settings,
+  disconnect: Parameters<NonNullable<Settings["onDisconnect"]>>[0],
+): Promise<void> {
   const { onDisconnect, emit, cleanupTimeoutMs } = settings;
   if (onDisconnect === undefined) return;
   const timer = setTimeout(

@@ -2,7 +2,10 @@
 import { bodyTooLarge, type Failure, parseError } from "../jsonrpc/failures.ts";
 
 /** @param limit bytes */
-export async function readBody(request: Request, limit: number): Promise<{ text: string } | { failure: Failure }> {
+export async function readBody(
+  request: Request,
+  limit: number,
+): Promise<{ text: string } | { failure: Failure }> {
   if (Number(request.headers.get("content-length") ?? 0) > limit) return { failure: bodyTooLarge(limit) };
   if (request.body === null) return { text: "" };
   const reader = request.body.getReader();

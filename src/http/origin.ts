@@ -25,7 +25,8 @@ const EXPOSE_HEADERS = "Mcp-Session-Id, WWW-Authenticate, Retry-After";
  */
 export function isOriginAllowed(origin: string, url: URL, settings: Settings): boolean {
   const { allowedOrigins, publicUrl } = settings;
-  if (typeof allowedOrigins === "function" ? allowedOrigins(origin) : listed(allowedOrigins, origin)) return true;
+  if (typeof allowedOrigins === "function" ? allowedOrigins(origin) : listed(allowedOrigins, origin))
+    return true;
   if (publicUrl !== undefined && new URL(publicUrl).origin === origin) return true;
   if (url.protocol === "https:" && origin === url.origin) return true;
   return isLoopback(url.hostname) && URL.canParse(origin) && isLoopback(new URL(origin).hostname);

@@ -136,7 +136,11 @@ export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null
  */
 export function interrupted(id: RequestId, retryable: boolean): JsonRpcResponse {
   const message = "The request was interrupted by a restart of the server";
-  return { jsonrpc: "2.0", id, error: { code: CODE.internalError, message, data: { reason: "interrupted", retryable } } };
+  return {
+    jsonrpc: "2.0",
+    id,
+    error: { code: CODE.internalError, message, data: { reason: "interrupted", retryable } },
+  };
 }
 
 /** The answer in place of a result that is larger than the transport carries. */
@@ -147,7 +151,11 @@ export function tooLarge(id: RequestId, bytes: number, limit: number): JsonRpcRe
 
 /** The answer to a request that would make the session keep more than it may. */
 export function limitReached(id: RequestId, what: string, limit: number): JsonRpcResponse {
-  return { jsonrpc: "2.0", id, error: { code: CODE.invalidRequest, message: `This session holds at most ${limit} ${what}` } };
+  return {
+    jsonrpc: "2.0",
+    id,
+    error: { code: CODE.invalidRequest, message: `This session holds at most ${limit} ${what}` },
+  };
 }
 
 /** The answer to a request that was in flight when its session was deleted. */

@@ -58,4 +58,3 @@ function stream<E extends Env>(
       ref.attach({ opens: false, transport, caller, connectionId, lastEventId, redial: true }),
   });
 }
-

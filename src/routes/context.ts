@@ -53,7 +53,8 @@ export async function admit<E extends Env>(c: Context<E>, site: Site<E>): Promis
   const request = c.req.raw;
   const url = new URL(request.url);
   const origin = request.headers.get("origin");
-  if (origin !== null && !isOriginAllowed(origin, url, site.settings)) return failed(failures.forbiddenOrigin);
+  if (origin !== null && !isOriginAllowed(origin, url, site.settings))
+    return failed(failures.forbiddenOrigin);
   const headers = origin === null ? {} : corsHeaders(origin);
   const judged = site.authorize === undefined ? { principal: undefined } : await site.authorize(request, c);
   if (judged === undefined) return failed(failures.unauthorized, headers);

@@ -28,7 +28,11 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
   if (!accepts(request.headers.get("accept"), SSE_TYPE)) {
     return failed(failures.notAcceptable(SSE_TYPE), headers);
   }
-  const attachTo = async (ref: SessionRef, opens: boolean, lastEventId: string | undefined): Promise<Response> => {
+  const attachTo = async (
+    ref: SessionRef,
+    opens: boolean,
+    lastEventId: string | undefined,
+  ): Promise<Response> => {
     const connectionId = crypto.randomUUID();
     const wanted: Attach = { opens, transport: "http+sse", caller, connectionId, lastEventId, redial: false };
     const answer = await establish(site, ref, wanted);
@@ -50,7 +54,9 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
 /** Takes a message for a session; its answer comes on the session's stream. */
 export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, url, headers, caller } = admitted;
-  const id = checkSessionId(url.searchParams.get("sessionId") ?? url.searchParams.get("session_id") ?? undefined);
+  const id = checkSessionId(
+    url.searchParams.get("sessionId") ?? url.searchParams.get("session_id") ?? undefined,
+  );
   const ref = findSession(site, admitted, id, failures.missingLegacySessionId);
   if ("status" in ref) return failed(ref, headers);
   const body = await readMessages(request, site.settings);

@@ -16,7 +16,7 @@ export function info<E extends Env>(site: Site<E>, { c, headers }: Admitted<E>):
     name: site.name,
     version: site.version,
     transports: ["streamable-http", "http+sse"],
-    protocolVersions: [...SESSION_VERSIONS].reverse(),
+    protocolVersions: SESSION_VERSIONS.toReversed(),
     endpoints: {
       mcp: `${mount}/mcp`,
       sse: `${mount}/sse`,

@@ -55,7 +55,11 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const ref = findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);
   const answer = await postOnce(ref, call, site.settings);
-  return respond(answer, { site, admitted, ref, connectionId: call.connectionId, transport: "streamable" }, only);
+  return respond(
+    answer,
+    { site, admitted, ref, connectionId: call.connectionId, transport: "streamable" },
+    only,
+  );
 }
 
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
@@ -125,7 +129,11 @@ export async function postOnce(ref: SessionRef, call: Call, settings: Settings):
 }
 
 /** Asks for a stream; a session that dies under the question is asked once more. */
-export async function establish<E extends Env>(site: Site<E>, ref: SessionRef, request: Attach): Promise<Attached> {
+export async function establish<E extends Env>(
+  site: Site<E>,
+  ref: SessionRef,
+  request: Attach,
+): Promise<Attached> {
   const { connectionId, caller } = request;
   const { emit } = site.settings;
   emit("connection.establishing", {
@@ -136,7 +144,11 @@ export async function establish<E extends Env>(site: Site<E>, ref: SessionRef, r
   try {
     const attached = await ref.attach(request).catch(() => ref.attach(request));
     if (attached.kind === "stream") {
-      emit("connection.setup", { connectionId, session: shortId(ref.id), resumed: request.lastEventId !== undefined });
+      emit("connection.setup", {
+        connectionId,
+        session: shortId(ref.id),
+        resumed: request.lastEventId !== undefined,
+      });
     }
     return attached;
   } catch {
@@ -161,7 +173,13 @@ async function initializeKnown<E extends Env>(
     const answer = await postOnce(ref, call, site.settings);
     const isGone = answer.kind === "refused" && answer.failure.status === 404;
     if (!isGone) {
-      return respond(answer, { site, admitted, ref, connectionId: call.connectionId, transport: "streamable" });
+      return respond(answer, {
+        site,
+        admitted,
+        ref,
+        connectionId: call.connectionId,
+        transport: "streamable",
+      });
     }
   } else if (ref !== failures.sessionNotFound) return failed(ref, headers);
   return site.settings.recovery === "spec" ? failed(failures.sessionNotFound, headers) : undefined;

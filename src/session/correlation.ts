@@ -54,8 +54,8 @@ export function createInbound<Entry>(): Inbound<Entry> {
 export interface Outbound {
   /** Replaces the id (and a progress token, which SDKs set to the id) of a request on its way out. */
   rename(id: RequestId, params: JsonObject | undefined): { id: string; params: JsonObject | undefined };
-  /** The wire id of a request that is on its way out or waits for its answer. */
-  wireId(id: RequestId): string | undefined;
+  /** The server gave a request up: its wire id, under which nobody waits any more. */
+  cancel(id: RequestId): string | undefined;
   /** Restores the id of a client's answer; undefined where nobody waits for it (any more). */
   restore(response: JsonRpcResponse): JsonRpcResponse | undefined;
   /** Restores the progress token of a client's progress notification. */
@@ -76,9 +76,9 @@ export function createOutbound(): Outbound {
       if (!isObject(meta) || meta["progressToken"] !== id) return { id: wireId, params };
       return { id: wireId, params: { ...params, _meta: { ...meta, progressToken: wireId } } };
     },
-    wireId(id) {
+    cancel(id) {
       const wireId = wire(id);
-      return originals.has(wireId) ? wireId : undefined;
+      return originals.delete(wireId) ? wireId : undefined;
     },
     restore(response) {
       const original = typeof response.id === "string" ? originals.get(response.id) : undefined;

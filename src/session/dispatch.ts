@@ -34,6 +34,8 @@ export interface Dispatch {
   settleInterrupted(): void;
   /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
   rerun(stream: number, caller: Caller): void;
+  /** Answers those calls instead: the one who waits is connected already, and has shown no credentials since. */
+  giveUp(stream: number): void;
   /** Ends the server; what is in flight is answered with an error. */
   close(): void;
 }
@@ -139,7 +141,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const exchangeFor = (
     row: SessionRow,
     requests: readonly JsonRpcRequest[],
-    more: Pick<ExchangeOptions, "mode" | "batch" | "stream"> & { owed?: number; outlet?: (stream: number) => void },
+    more: Pick<ExchangeOptions, "mode" | "batch" | "stream"> & {
+      owed?: number;
+      outlet?: (stream: number) => void;
+    },
   ): Exchange => {
     const ids = requests.map((request) => request.id);
     const kept = requests.every(settings.rerun) ? JSON.stringify(requests) : null;
@@ -162,8 +167,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
         const held = streams();
         if (held === undefined) return;
         if (owed !== undefined && last) held.settle(owed);
-        else if (owed !== undefined) held.cancel(owed, settled);
-        else if (stream !== undefined && cancelled) held.cancel(stream.id, settled);
+        else if (owed !== undefined) held.release(owed, settled);
+        else if (stream !== undefined && (cancelled || !last)) held.release(stream.id, settled);
       },
     });
   };
@@ -181,9 +186,12 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       const exchange = exchangeFor(
         row,
         requests,
-        isRelay ? { mode: "relay", batch: false, owed: unfinished.stream } : { mode: "call", batch: false, stream },
+        isRelay
+          ? { mode: "relay", batch: false, owed: unfinished.stream }
+          : { mode: "call", batch: false, stream },
       );
-      for (const request of requests) server.request(request, exchange, createExtra(caller, row, exchange, stream));
+      for (const request of requests)
+        server.request(request, exchange, createExtra(caller, row, exchange, stream));
     },
   });
 
@@ -191,6 +199,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     inFlight: () => instance?.size ?? 0,
     settleInterrupted: interrupted.settle,
     rerun: interrupted.rerun,
+    giveUp: interrupted.giveUp,
     close,
 
     async open(call) {
@@ -262,7 +271,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           server.notify(message, extra);
         } else if (isKeepaliveId(message.id)) {
           const value = String(message.id);
-          for (const stream of options.streams(row).attached()) stream.tell(controlFrame({ type: "pong", value }));
+          for (const stream of options.streams(row).attached())
+            stream.tell(controlFrame({ type: "pong", value }));
         } else if (!server.respond(message, extra)) {
           settings.emit("orphan.response", { session: shortId(id) });
         }

@@ -12,10 +12,7 @@ import type { RequestId } from "../jsonrpc/messages.ts";
 import type { Stream } from "./stream.ts";
 
 /** How an exchange answers its POST. */
-export type Reply =
-  | { readonly kind: "accepted" }
-  | JsonAnswer
-  | { readonly kind: "streaming" };
+export type Reply = { readonly kind: "accepted" } | JsonAnswer | { readonly kind: "streaming" };
 
 export interface Exchange {
   /** The answer to the POST; settles once. */
@@ -53,7 +50,12 @@ export interface ExchangeOptions {
   /** Mode `relay`: records that answers are owed beyond the POST. */
   readonly owe: () => void;
   /** One request is settled, by its answer or by cancellation; `stream` is where its answers go, `last` whether none is left. */
-  readonly onSettled: (settled: { id: RequestId; cancelled: boolean; last: boolean; stream: Stream | undefined }) => void;
+  readonly onSettled: (settled: {
+    id: RequestId;
+    cancelled: boolean;
+    last: boolean;
+    stream: Stream | undefined;
+  }) => void;
 }
 
 export function createExchange(options: ExchangeOptions): Exchange {
@@ -120,7 +122,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       stream?.end("closed");
     },
     abandon() {
-      for (const id of [...owed]) void exchange.answer(id, JSON.stringify(sessionEnded(id)));
+      for (const id of owed.slice()) void exchange.answer(id, JSON.stringify(sessionEnded(id)));
     },
   };
   return exchange;

@@ -26,6 +26,8 @@ export function createExtra(
     },
     ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo }),
     ...(polls && exchange !== undefined ? { closeSSEStream: () => exchange.close() } : {}),
-    ...(polls && standalone !== undefined ? { closeStandaloneSSEStream: () => standalone.end("closed") } : {}),
+    ...(polls && standalone !== undefined
+      ? { closeStandaloneSSEStream: () => standalone.end("closed") }
+      : {}),
   };
 }

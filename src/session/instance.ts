@@ -122,7 +122,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     if (isRequest(message)) {
       outgoing = { ...message, ...definedParams(outbound.rename(message.id, message.params)) };
     } else if (message.method === "notifications/cancelled") {
-      const requestId = outbound.wireId(message.params?.["requestId"] as RequestId);
+      const requestId = outbound.cancel(message.params?.["requestId"] as RequestId);
       outgoing = { ...message, params: { ...message.params, requestId } };
     }
     const exchange =
@@ -136,7 +136,8 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   };
 
   const transport = createTransport(options.sessionId, send);
-  const deliver = (message: JsonRpcMessage, extra?: MessageExtra): void => transport.onmessage?.(message, extra);
+  const deliver = (message: JsonRpcMessage, extra?: MessageExtra): void =>
+    transport.onmessage?.(message, extra);
 
   const instance: Instance = {
     get size() {
@@ -157,8 +158,12 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
         if (call !== undefined) call.entry.exchange?.cancel(call.original);
         return;
       }
-      const token = method === "notifications/progress" ? outbound.restoreToken(params?.["progressToken"]) : undefined;
-      deliver(token === undefined ? message : { ...message, params: { ...params, progressToken: token } }, extra);
+      const token =
+        method === "notifications/progress" ? outbound.restoreToken(params?.["progressToken"]) : undefined;
+      deliver(
+        token === undefined ? message : { ...message, params: { ...params, progressToken: token } },
+        extra,
+      );
     },
     respond(response, extra) {
       const restored = outbound.restore(response);

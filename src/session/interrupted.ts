@@ -16,6 +16,8 @@ export interface Interrupted {
   settle(): void;
   /** Runs those again whose answers the stream carries. */
   rerun(stream: number, caller: Caller): void;
+  /** Answers them instead: somebody waits whose credentials are not at hand. */
+  giveUp(stream: number): void;
 }
 
 export interface InterruptedOptions {
@@ -43,7 +45,8 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
 
   const fail = (held: Streams, unfinished: Unfinished): void => {
     const { kind, stream: id, ids, request } = unfinished;
-    const stream = kind === "call" ? held.reopen(id) : held.standalone;
+    const stream = kind === "call" ? held.find(id) : held.standalone;
+    if (stream === undefined) return;
     store.transaction(() => {
       for (const requestId of ids) {
         void stream.emit(JSON.stringify(interrupted(requestId, request !== null)), JSON.stringify(requestId));
@@ -64,11 +67,14 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
           fail(held, call);
           continue;
         }
-        const stream = call.kind === "call" ? held.reopen(call.stream).id : held.standalone.id;
+        const stream = call.kind === "call" ? call.stream : held.standalone.id;
         waiting.set(stream, [...(waiting.get(stream) ?? []), call]);
       }
       if (unfinished.length > 0) {
-        options.emit("session.interrupted", { session: shortId(options.sessionId), calls: unfinished.length });
+        options.emit("session.interrupted", {
+          session: shortId(options.sessionId),
+          calls: unfinished.length,
+        });
       }
     },
     rerun(id, caller) {
@@ -81,9 +87,15 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
         const requests = (JSON.parse(call.request ?? "[]") as JsonRpcRequest[]).filter((request) =>
           call.ids.includes(request.id),
         );
-        const stream = call.kind === "call" ? held.reopen(call.stream) : held.standalone;
-        options.run(requests, caller, call, stream).catch(() => fail(held, call));
+        const stream = call.kind === "call" ? held.find(call.stream) : held.standalone;
+        if (stream !== undefined) options.run(requests, caller, call, stream).catch(() => fail(held, call));
       }
+    },
+    giveUp(id) {
+      const held = options.streams();
+      if (held === undefined) return;
+      for (const call of waiting.get(id) ?? []) fail(held, call);
+      waiting.delete(id);
     },
   };
 }

@@ -103,7 +103,8 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (current === undefined) return;
       const fields: Partial<SessionRow> = {};
       if (current.status === "provisional") fields.status = "active";
-      if (seen - current.seen > timeToLive(current) / 10 || current.status === "provisional") fields.seen = seen;
+      if (seen - current.seen > timeToLive(current) / 10 || current.status === "provisional")
+        fields.seen = seen;
       if (Object.keys(fields).length > 0) update(fields);
     },
     update,
@@ -117,7 +118,12 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     async end(forget) {
       const current = live();
       if (current === undefined) return;
-      if (forget || current.kind === "http+sse" || current.status === "provisional" || settings.recovery === "spec") {
+      if (
+        forget ||
+        current.kind === "http+sse" ||
+        current.status === "provisional" ||
+        settings.recovery === "spec"
+      ) {
         return erase();
       }
       store.transaction(() => {

@@ -101,7 +101,9 @@ export type EntryKind = "state" | "sticky";
 
 /** True where this database has the schema; asking creates nothing. */
 export function hasSchema(sql: SqlStore): boolean {
-  return sql.exec("SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'session'").length > 0;
+  return (
+    sql.exec("SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'session'").length > 0
+  );
 }
 
 export function createSchema(sql: SqlStore): void {

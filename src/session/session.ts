@@ -217,13 +217,13 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     },
 
     ack: (stream, connectionId, seq) => {
-      if (lifecycle.live !== undefined) streamsOf(lifecycle.live).find(stream)?.ack(connectionId, seq);
+      if (lifecycle.live !== undefined) streamsOf(lifecycle.live).peek(stream)?.ack(connectionId, seq);
     },
 
     leave(stream, connectionId, seq) {
       const row = lifecycle.live;
       if (row === undefined) return;
-      streamsOf(row).find(stream)?.leave(connectionId, seq);
+      streamsOf(row).peek(stream)?.leave(connectionId, seq);
       lifecycle.touch();
       const inFlight = dispatch.inFlight() > 0;
       void deadlines.by(inFlight ? now() + HOLD_MS : (lifecycle.deadline(false) ?? now()));
@@ -234,6 +234,9 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const held = row === undefined ? undefined : streamsOf(row).find(stream);
       if (held === undefined) outlet.end("deleted");
       else held.restore(outlet, place);
+      // A call may have been in flight as the isolate went to sleep or died.
+      dispatch.settleInterrupted();
+      dispatch.giveUp(stream);
     },
 
     shutdown() {

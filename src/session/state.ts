@@ -19,7 +19,8 @@ export function createState(store: SessionStore, maxBytes: number): SessionState
       for (const entry of store.entries("state")) {
         if (entry.name !== name) total += size(entry.name, entry.value);
       }
-      if (total > maxBytes) throw new RangeError(`state ${name}: ${total} bytes exceed maxStateBytes (${maxBytes})`);
+      if (total > maxBytes)
+        throw new RangeError(`state ${name}: ${total} bytes exceed maxStateBytes (${maxBytes})`);
       store.putEntry("state", name, json);
     },
     delete: (name) => store.deleteEntry("state", name),

@@ -27,9 +27,8 @@ export interface SessionStore {
   /** Removes what belongs to the session but its row. */
   clear(): void;
 
-  /** All streams, each with the JSON of the request ids that its stored events answer, separated by commas. */
-  streams(): (StreamRow & { answered: string | null })[];
-  stream(id: number): StreamRow | undefined;
+  streams(): (StreamRow & Answered)[];
+  stream(id: number): (StreamRow & Answered) | undefined;
   putStream(row: StreamRow): void;
   updateStream(stream: number, fields: Partial<StreamRow>): void;
   deleteStream(stream: number): void;
@@ -53,12 +52,25 @@ export interface SessionStore {
   deleteEntry(kind: EntryKind, name: string): boolean;
 }
 
+/** JSON of the request ids that a stream's stored events answer, separated by commas. */
+interface Answered {
+  answered: string | null;
+}
+
 const SESSION_COLUMNS =
   "id, kind, status, principal, version, initialize, initialized, standalone, created, seen, ended, successor";
 const STREAM_COLUMNS = "stream, kind, pending, request, attempts, trimmed, delivered, created";
 
 /** The store of the session under `key`. */
 export function createSessionStore(sql: SqlStore, key: number): SessionStore {
+  const selectStreams = (condition: string, ...bindings: SqlValue[]): (StreamRow & Answered)[] =>
+    sql.exec<{ [Name in keyof StreamRow]: StreamRow[Name] } & { answered: string | null }>(
+      `SELECT ${STREAM_COLUMNS}, (SELECT group_concat(answers, ',') FROM event
+        WHERE event.key = stream.key AND event.stream = stream.stream) AS answered
+        FROM stream WHERE key = ? ${condition} ORDER BY created`,
+      key,
+      ...bindings,
+    );
   const insert = (table: string, row: Record<string, SqlValue>): void => {
     const names = Object.keys(row);
     const marks = names.map(() => "?").join(", ");
@@ -69,7 +81,9 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
     );
   };
   const assign = (fields: Record<string, SqlValue | undefined>): { set: string; values: SqlValue[] } => {
-    const given = Object.entries(fields).filter((field): field is [string, SqlValue] => field[1] !== undefined);
+    const given = Object.entries(fields).filter(
+      (field): field is [string, SqlValue] => field[1] !== undefined,
+    );
     return { set: given.map(([name]) => `${name} = ?`).join(", "), values: given.map(([, value]) => value) };
   };
 
@@ -100,19 +114,8 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       });
     },
 
-    streams: () =>
-      sql.exec<{ [Name in keyof StreamRow]: StreamRow[Name] } & { answered: string | null }>(
-        `SELECT ${STREAM_COLUMNS}, (SELECT group_concat(answers, ',') FROM event
-          WHERE event.key = stream.key AND event.stream = stream.stream) AS answered
-          FROM stream WHERE key = ? ORDER BY created`,
-        key,
-      ),
-    stream: (id) =>
-      sql.exec<{ [Name in keyof StreamRow]: StreamRow[Name] }>(
-        `SELECT ${STREAM_COLUMNS} FROM stream WHERE key = ? AND stream = ?`,
-        key,
-        id,
-      )[0],
+    streams: () => selectStreams(""),
+    stream: (id) => selectStreams("AND stream = ?", id)[0],
     putStream: (row) => insert("stream", { ...row }),
     updateStream(stream, fields) {
       const { set, values } = assign({ ...fields });

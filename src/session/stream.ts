@@ -71,6 +71,7 @@ interface Attachment {
 
 /**
  * @param prefix in front of event ids, see `event-id.ts`
+ * @param complete whether nothing more will come on it
  * @param delivered the last event that earlier connections are known to have handed to their clients
  */
 export function createStream(
@@ -78,10 +79,10 @@ export function createStream(
   log: EventLog,
   prefix: string,
   delivered: number,
+  complete: boolean,
   hooks: StreamHooks,
 ): Stream {
   let attachment: Attachment | undefined;
-  let complete = false;
   let paced: (() => void)[] = [];
 
   const eventId = (seq: number): string => formatEventId(id, seq, prefix);
@@ -172,6 +173,7 @@ export function createStream(
     },
     restore(outlet, place) {
       attachment = { outlet, sent: place, underway: [], outstanding: 0 };
+      pump();
     },
     ack(connectionId, seq) {
       if (attachment?.outlet.connectionId !== connectionId) return;

@@ -31,16 +31,16 @@ export interface Streams {
   readonly standalone: Stream;
   /** The stream of this number, or undefined where the session holds none such. */
   find(id: number): Stream | undefined;
-  /** The stream of an unfinished call, to be fed again. */
-  reopen(id: number): Stream;
+  /** The same, if it is in memory: for what cannot concern any other. */
+  peek(id: number): Stream | undefined;
   /** Opens the stream of a call. `request` is kept so that it can run again. */
   open(ids: readonly RequestId[], request: string | null): Stream;
   /** Records that answers to `ids` are owed on the standalone stream. Returns the record's number. */
   owe(ids: readonly RequestId[], request: string | null): number;
   /** Nothing more is owed under this number. */
   settle(id: number): void;
-  /** The client cancelled a request of this stream: after a restart nobody is owed an answer to it. */
-  cancel(id: number, request: RequestId): void;
+  /** One request of several is settled: after a restart nobody is owed an answer to it. */
+  release(id: number, request: RequestId): void;
   /** Calls that an earlier isolate left unanswered. */
   unfinished(): Unfinished[];
   /** One more attempt at a call that runs again. */
@@ -74,7 +74,12 @@ export function createStreams(
     created: now(),
   });
 
-  const build = (id: number, { trimmed, delivered }: StreamRow, isNew: boolean, mark: (fields: Partial<StreamRow>) => void): Stream => {
+  const build = (
+    id: number,
+    { trimmed, delivered }: StreamRow,
+    mark: (fields: Partial<StreamRow>) => void,
+    state: "new" | "open" | "complete",
+  ): Stream => {
     const log = openLog(
       store,
       id,
@@ -82,9 +87,9 @@ export function createStreams(
       limits,
       now,
       (seq) => mark({ trimmed: seq }),
-      isNew ? { first: 0, last: 0, count: 0, bytes: 0 } : undefined,
+      state === "new" ? { first: 0, last: 0, count: 0, bytes: 0 } : undefined,
     );
-    const stream = createStream(id, log, prefix, delivered, {
+    const stream = createStream(id, log, prefix, delivered, state === "complete", {
       onGap: (missed) => emit("replay.gap", { session, missed }),
       onOverflow: (dropped) => emit("queue.overflow", { session, dropped, held: limits.maxEvents }),
       onDelivered: (seq) => mark({ delivered: seq }),
@@ -93,16 +98,16 @@ export function createStreams(
     return stream;
   };
 
-  let standaloneRow = store.stream(row.standalone);
+  let standaloneRow: StreamRow | undefined = store.stream(row.standalone);
   const standalone = build(
     row.standalone,
     standaloneRow ?? freshRow(row.standalone, "standalone"),
-    false,
     (fields) => {
       // Written only once there is something to remember: most sessions never use the stream.
       standaloneRow = { ...(standaloneRow ?? freshRow(row.standalone, "standalone")), ...fields };
       store.putStream(standaloneRow);
     },
+    "open",
   );
 
   const record = (kind: "call" | "relay", ids: readonly RequestId[], request: string | null): number => {
@@ -111,36 +116,26 @@ export function createStreams(
     return stream;
   };
 
-  const load = (id: number): Stream | undefined => {
-    const stored = store.stream(id);
-    if (stored?.kind !== "call") return undefined;
-    return build(id, stored, false, (fields) => store.updateStream(id, fields));
-  };
-
   const find = (id: number): Stream | undefined => {
     const known = live.get(id);
     if (known !== undefined) return known;
-    const stream = load(id);
-    // What is in flight is alive in this isolate or was reopened: any other stored stream is complete.
-    stream?.finish();
-    return stream;
+    const stored = store.stream(id);
+    if (stored?.kind !== "call") return undefined;
+    const state = owedBy(stored).length > 0 ? "open" : "complete";
+    return build(id, stored, (fields) => store.updateStream(id, fields), state);
   };
 
   return {
     standalone,
     find,
-    reopen(id) {
-      const stream = live.get(id) ?? load(id);
-      if (stream === undefined) throw new Error(`no stored stream ${id}`);
-      return stream;
-    },
+    peek: (id) => live.get(id),
     open(ids, request) {
       const id = record("call", ids, request);
-      return build(id, freshRow(id, "call"), true, (fields) => store.updateStream(id, fields));
+      return build(id, freshRow(id, "call"), (fields) => store.updateStream(id, fields), "new");
     },
     owe: (ids, request) => record("relay", ids, request),
     settle: (id) => store.deleteStream(id),
-    cancel(id, request) {
+    release(id, request) {
       const stored = store.stream(id);
       if (stored === undefined) return;
       const pending = JSON.parse(stored.pending) as RequestId[];
@@ -151,9 +146,7 @@ export function createStreams(
       const found: Unfinished[] = [];
       for (const stored of store.streams()) {
         if (stored.kind === "standalone") continue;
-        const answered = JSON.parse(`[${stored.answered ?? ""}]`) as RequestId[];
-        const pending = JSON.parse(stored.pending) as RequestId[];
-        const ids = pending.filter((id) => !answered.includes(id));
+        const ids = owedBy(stored);
         const { stream, kind, request, attempts } = stored;
         if (ids.length > 0) found.push({ stream, kind, ids, request, attempts });
       }
@@ -175,7 +168,8 @@ export function createStreams(
           const stream = live.get(stored.stream);
           return stream !== undefined && (!stream.complete || stream.outlet !== undefined);
         };
-        if (stored.kind !== "call" || stored.answered !== null || stored.created >= before || isInUse()) continue;
+        if (stored.kind !== "call" || stored.answered !== null || stored.created >= before || isInUse())
+          continue;
         live.delete(stored.stream);
         store.deleteStream(stored.stream);
       }
@@ -183,9 +177,17 @@ export function createStreams(
   };
 }
 
+/** The requests of a stream that no stored event answers. */
+function owedBy({ pending, answered }: StreamRow & { answered: string | null }): RequestId[] {
+  const settled = JSON.parse(`[${answered ?? ""}]`) as RequestId[];
+  return (JSON.parse(pending) as RequestId[]).filter((id) => !settled.includes(id));
+}
+
 /** The outlets of all streams, for supervision. */
 export function outletsOf(streams: Streams): { stream: Stream; outlet: Outlet }[] {
-  return streams.attached().flatMap((stream) => (stream.outlet === undefined ? [] : [{ stream, outlet: stream.outlet }]));
+  return streams
+    .attached()
+    .flatMap((stream) => (stream.outlet === undefined ? [] : [{ stream, outlet: stream.outlet }]));
 }
 
 /** How a fresh connection of this session opens: clients before 2025-11-25 would take priming for a message. */

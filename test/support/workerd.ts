@@ -80,7 +80,9 @@ export async function startWorkerd({
   writeFileSync(join(root, "worker.js"), await bundleWorker(entry));
   const port = await freePort();
   const text = (value: string): string => JSON.stringify(value);
-  const bindings = Object.entries(vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
+  const bindings = Object.entries(vars).map(
+    ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
+  );
   writeFileSync(
     join(root, "config.capnp"),
     `using Workerd = import "/workerd/workerd.capnp";

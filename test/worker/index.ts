@@ -87,7 +87,9 @@ export class McpSession extends mcp.McpSession {
   async #inspect(): Promise<Inspection> {
     const { sql } = this.ctx.storage;
     const names = sql
-      .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")
+      .exec<{ name: string }>(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
+      )
       .toArray();
     return {
       bootId: this.#bootId,
@@ -96,7 +98,9 @@ export class McpSession extends mcp.McpSession {
       socketMessages: this.#socketMessages,
       sockets: this.ctx.getWebSockets().length,
       alarm: await this.ctx.storage.getAlarm(),
-      tables: Object.fromEntries(names.map(({ name }) => [name, sql.exec(`SELECT * FROM ${name}`).toArray()])),
+      tables: Object.fromEntries(
+        names.map(({ name }) => [name, sql.exec(`SELECT * FROM ${name}`).toArray()]),
+      ),
     };
   }
 }
