@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { environmentName, publicSettings, resolveOptions } from "../../src/options.ts";
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+
+describe("docs/options.md", () => {
+  it("lists every option with its default", () => {
+    const text = read("docs/options.md");
+    for (const [name, value] of Object.entries(publicSettings(resolveOptions()))) {
+      expect(text).toMatch(new RegExp(`\\| \`${name}\` +\\| \`?${value}\`? +\\|`));
+    }
+  });
+
+  it("names the variables as they are read", () => {
+    const text = read("docs/options.md");
+    for (const name of ["allowedOrigins", "basePath", "publicUrl"])
+      expect(text).toContain(environmentName(name));
+  });
+});
+
+describe("docs/events.md", () => {
+  it("lists every event with its level", () => {
+    const text = read("docs/events.md");
+    const source = read("src/events.ts");
+    const levels = source.slice(source.indexOf("const LEVELS"), source.indexOf("/** One structured event"));
+    const events = [...levels.matchAll(/^ {2}"?([a-z_.]+)"?: "(\w+)",$/gm)];
+    expect(events.length).toBeGreaterThan(25);
+    for (const [, name = "", level = ""] of events) {
+      expect(text).toMatch(new RegExp(`\\| \`${name.replaceAll(".", "\\.")}\` +\\| ${level} +\\|`));
+    }
+  });
+});

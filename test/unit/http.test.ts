@@ -1,0 +1,119 @@
+import { describe, expect, it } from "vitest";
+import { readBody } from "../../src/http/body.ts";
+import { acceptedAnswers, accepts, isJson } from "../../src/http/negotiate.ts";
+import { isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
+import { type AllowedOrigins, resolveOptions } from "../../src/options.ts";
+
+describe("Accept", () => {
+  it.each([
+    ["application/json, text/event-stream", "any"],
+    ["text/event-stream;q=0.5,application/json;charset=utf-8", "any"],
+    ["*/*", "any"],
+    ["application/*, text/*", "any"],
+    ["application/json", "json"],
+    ["application/json, text/event-stream;q=0", "json"],
+    ["text/event-stream", "sse"],
+    ["TEXT/EVENT-STREAM", "sse"],
+    ["text/html", undefined],
+    ["application/jsonx", undefined],
+    ["", undefined],
+    [null, undefined],
+  ])("%j means %j", (header, answers) => {
+    expect(acceptedAnswers(header)).toBe(answers);
+  });
+
+  it("admits a type by its family", () => {
+    expect(accepts("text/*", "text/event-stream")).toBe(true);
+    expect(accepts("image/*", "text/event-stream")).toBe(false);
+  });
+});
+
+describe("Content-Type", () => {
+  it.each([
+    ["application/json", true],
+    ["application/json; charset=utf-8", true],
+    ["Application/JSON", true],
+    ["application/jsonp", false],
+    ["text/plain", false],
+    [null, false],
+  ])("%j is JSON: %j", (header, expected) => {
+    expect(isJson(header)).toBe(expected);
+  });
+});
+
+describe("Origin", () => {
+  const allowed = (origin: string, url: string, allowedOrigins: AllowedOrigins = []): boolean =>
+    isOriginAllowed(origin, new URL(url), resolveOptions({ allowedOrigins }));
+
+  it.each([
+    ["https://mcp.example", "https://mcp.example/mcp", true],
+    ["http://localhost:5173", "http://localhost:8787/mcp", true],
+    ["http://127.0.0.1:5173", "http://localhost:8787/mcp", true],
+    ["http://[::1]:1", "http://127.0.0.1:8787/mcp", true],
+    ["https://other.example", "https://mcp.example/mcp", false],
+    ["http://localhost:5173", "https://mcp.example/mcp", false],
+    ["https://localhost.evil.example", "http://localhost:8787/mcp", false],
+    ["null", "http://localhost:8787/mcp", false],
+    ["https://mcp.example.evil.example", "https://mcp.example/mcp", false],
+    // A name that was rebound to this address is same-origin, over http.
+    ["http://evil.example:8787", "http://evil.example:8787/mcp", false],
+  ])("%s calling %s: %j", (origin, url, expected) => {
+    expect(allowed(origin, url)).toBe(expected);
+  });
+
+  it("takes a list or a function for the rest", () => {
+    expect(allowed("https://app.example", "https://mcp.example/mcp", ["https://app.example"])).toBe(true);
+    expect(allowed("https://b.example", "https://mcp.example/mcp", ["https://app.example"])).toBe(false);
+    expect(allowed("https://b.example", "https://mcp.example/mcp", ["*"])).toBe(true);
+    expect(
+      allowed("https://b.example", "https://mcp.example/mcp", (origin) => origin.endsWith("b.example")),
+    ).toBe(true);
+  });
+});
+
+describe("preflight", () => {
+  it("allows the transport's headers, and a tool's own parameters by name", () => {
+    const headers = preflightHeaders("GET, POST, DELETE", "content-type, mcp-param-region, x-other");
+    const names = headers["Access-Control-Allow-Headers"]?.split(", ") ?? [];
+    expect(names).toEqual(
+      expect.arrayContaining(["Authorization", "Last-Event-ID", "Mcp-Session-Id", "mcp-param-region"]),
+    );
+    expect(names).not.toContain("x-other");
+  });
+});
+
+describe("reading a body", () => {
+  const post = (body: BodyInit, headers: Record<string, string> = {}): Request =>
+    new Request("https://mcp.example", { method: "POST", body, headers, duplex: "half" } as RequestInit);
+  const chunked = (...chunks: Uint8Array[]): Request =>
+    post(
+      new ReadableStream({
+        start(controller) {
+          for (const chunk of chunks) controller.enqueue(chunk);
+          controller.close();
+        },
+      }),
+    );
+
+  it("joins characters that were cut apart", async () => {
+    const bytes = new TextEncoder().encode('"é🪢"');
+    const parts = Array.from(bytes, (byte) => Uint8Array.of(byte));
+    expect(await readBody(chunked(...parts), 100)).toEqual({ text: '"é🪢"' });
+  });
+
+  it("stops at the limit, whatever the header says", async () => {
+    expect(await readBody(chunked(new Uint8Array(60), new Uint8Array(60)), 100)).toMatchObject({
+      failure: { status: 413 },
+    });
+    expect(await readBody(post("x", { "content-length": "101" }), 100)).toMatchObject({
+      failure: { status: 413 },
+    });
+    expect(await readBody(chunked(new Uint8Array(100).fill(32)), 100)).toEqual({ text: " ".repeat(100) });
+  });
+
+  it("takes what is not UTF-8 for no JSON", async () => {
+    expect(await readBody(chunked(Uint8Array.of(0x22, 0xff, 0x22)), 100)).toMatchObject({
+      failure: { status: 400, error: { code: -32700 } },
+    });
+  });
+});
