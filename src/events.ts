@@ -41,7 +41,7 @@ interface EventFields {
   "connection.max_failures": { connectionId: string; failures: number };
   "connection.force_close": { connectionId: string; reason: DisconnectReason };
   /** How the end of a client was noticed. */
-  "connection.closed_detected": { connectionId: string; level: "cancel" | "signal" | "write" };
+  "connection.closed_detected": { connectionId: string; by: "cancel" | "signal" | "write" };
   "connection.timeout": { connectionId: string; durationMs: number };
   "connection.spin_detected": { connectionId: string; count: number; elapsedMs: number };
   /** The link to the session broke and was dialled again; the client saw nothing. */
@@ -61,6 +61,14 @@ interface EventFields {
   "replay.gap": { session: string; missed: number };
   /** A client answered a request that nobody waits for any more. */
   "orphan.response": { session: string };
+  /** The link to the hub broke and was dialled again; listeners saw nothing but a delay. */
+  "listen.redialled": { topic: string; attempts: number };
+  /** Changes were published that the hub no longer held when the link was dialled again: listeners missed them. */
+  "listen.gap": { topic: string; missed: number };
+  /** Changes could not be handed to the hub, and nobody hears of them. */
+  "listen.publish_failed": { topic: string; changes: number; message: string };
+  /** A session could not ask the hub for changes. */
+  "listen.watch_failed": { topic: string; session: string; message: string };
   "session.created": { session: string; kind: "streamable" | "http+sse" };
   /** A server instance took the place of an earlier isolate's. */
   "session.rehydrated": { session: string };
@@ -70,6 +78,8 @@ interface EventFields {
   "session.rotated": { session: string; successor: string };
   "session.expired": { session: string; provisional: boolean };
   "session.terminated": { session: string };
+  /** The local host has no database file. */
+  "storage.memory": { message: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
   "request.error": { method: string; message: string };
   request: {
@@ -102,6 +112,10 @@ const LEVELS: { readonly [Name in keyof EventFields]: Exclude<LogLevel, "silent"
   "queue.overflow": "warn",
   "replay.gap": "warn",
   "orphan.response": "warn",
+  "listen.redialled": "info",
+  "listen.gap": "warn",
+  "listen.publish_failed": "error",
+  "listen.watch_failed": "warn",
   "session.created": "info",
   "session.rehydrated": "info",
   "session.interrupted": "warn",
@@ -109,6 +123,7 @@ const LEVELS: { readonly [Name in keyof EventFields]: Exclude<LogLevel, "silent"
   "session.rotated": "info",
   "session.expired": "info",
   "session.terminated": "info",
+  "storage.memory": "warn",
   "request.error": "error",
   request: "debug",
 };

@@ -4,6 +4,7 @@
  * Object, this process) and carries the types of this file between the halves.
  * @module
  */
+import type { ChangeBus } from "./changes.ts";
 import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
@@ -14,6 +15,8 @@ export interface Caller {
   readonly principal: string | undefined;
   /** The SDK's `authInfo`, handed to tools as it came. */
   readonly authInfo: unknown;
+  /** The hub's topic that the request belongs to, where the router shards by one. */
+  readonly topic?: string | undefined;
   readonly url: string;
   /** Request headers, names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
@@ -106,4 +109,29 @@ export interface SessionHost<Env = unknown> {
   find(id: string, env: Env): SessionRef | undefined;
   /** A session that does not exist yet, under a fresh unguessable id. It comes to be with an opening call. */
   mint(env: Env): SessionRef;
+}
+
+/** A request of the stateless era (2026-07-28), past the router's guards. */
+export interface ModernCall<Env = unknown> {
+  readonly request: Request;
+  /** The request's body, parsed. */
+  readonly payload: Payload;
+  readonly caller: Caller;
+  readonly env: Env;
+  /** Where changes are published and heard; undefined where there is no hub. */
+  readonly bus: ChangeBus | undefined;
+  readonly topic: string;
+  /** Hears of what goes wrong outside the protocol. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Serves the stateless era without sessions: `modernHandler` of `holdfast/modern`. */
+export interface ModernHandler<Env = unknown> {
+  /** The revisions that it serves. */
+  readonly versions: readonly string[];
+  /** True where the request is of this era. */
+  claims(request: Request, payload: Payload): boolean;
+  handle(call: ModernCall<Env>): Promise<Response>;
+  /** Ends all that is open: calls are cancelled, listeners get their result. */
+  close(): Promise<void>;
 }

@@ -14,7 +14,8 @@ export type AllowedOrigins = readonly string[] | ((origin: string) => boolean);
 
 /** What `onDisconnect` is told, once for each client connection that carried a stream. */
 export interface Disconnect {
-  sessionId: string;
+  /** Undefined for a stream of 2026-07-28, which has no sessions. */
+  sessionId: string | undefined;
   connectionId: string;
   reason: DisconnectReason;
   durationMs: number;

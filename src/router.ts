@@ -4,14 +4,15 @@
  * @module
  */
 import { type Context, type Env, Hono } from "hono";
+import type { ChangeHub } from "./changes.ts";
 import { shortId } from "./events.ts";
-import type { SessionHost } from "./host.ts";
+import type { ModernHandler, SessionHost } from "./host.ts";
 import { SESSION_ID } from "./http/headers.ts";
 import { isOriginAllowed, corsHeaders, preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, resolveOptions } from "./options.ts";
-import { type Admitted, admit, type Authorize, type Site } from "./routes/context.ts";
+import { type Admitted, admit, type Authorize, type Site, type Topic } from "./routes/context.ts";
 import * as httpSse from "./routes/http-sse.ts";
 import { health, info } from "./routes/info.ts";
 import * as streamable from "./routes/streamable.ts";
@@ -24,6 +25,15 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   host: SessionHost<E["Bindings"]>;
   /** Judges each request; without it all callers are one. */
   authorize?: Authorize<E>;
+  /** Serves 2026-07-28 on the same URL: `modernHandler` of `holdfast/modern`. */
+  modern?: ModernHandler<E["Bindings"]>;
+  /** Carries changes to those who listen; without it they stay within the isolate or process. */
+  hub?: ChangeHub;
+  /**
+   * The hub's topic that a request belongs to, such as its tenant: changes stay within one. A session
+   * keeps the topic of its requests, so one principal should have one.
+   */
+  topic?: Topic<E>;
 }
 
 type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
@@ -36,8 +46,17 @@ type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response
  */
 export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>): Hono<E> {
   const settings = resolveOptions(options);
-  const { name = "holdfast", version = "0.0.0", host, authorize } = options;
-  const site: Site<E> = { name, version, host, settings, authorize };
+  const { name = "holdfast", version = "0.0.0", host, authorize, modern, hub, topic } = options;
+  const site: Site<E> = {
+    name,
+    version,
+    host,
+    settings,
+    authorize,
+    modern: modern && { handler: modern, settings: { ...settings, keepaliveMode: "comment" } },
+    hub,
+    topic,
+  };
   const app = new Hono<E>();
 
   const route = (path: string, methods: string, handlers: Readonly<Record<string, Handler<E>>>): void => {
@@ -64,7 +83,8 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
   route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
   route("/info", "GET", { GET: info });
-  app.get(`${settings.basePath}/health`, () => health());
+  const { basePath } = settings;
+  app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
   return app;
 }
 

@@ -4,21 +4,32 @@
  */
 import type { DurableObject } from "cloudflare:workers";
 import type { Hono } from "hono";
+import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
 import { resolveOptions } from "../src/options.ts";
 import { createMcpRouter, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { durableHost } from "./durable-host.ts";
+import { hubObject } from "./hub-object.ts";
+import { createHub } from "./hub.ts";
 import { sessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
 
-export interface McpWorkerOptions<Env extends object> extends Omit<RouterOptions<{ Bindings: Env }>, "host"> {
+export interface McpWorkerOptions<Env extends object> extends Omit<
+  RouterOptions<{ Bindings: Env }>,
+  "host" | "hub"
+> {
   /** Builds the MCP server of one session. */
   createServer: CreateServer<Env>;
   /** The namespace that {@link McpWorker.McpSession} is bound to. */
   namespace: (env: Env) => DurableObjectNamespace;
-  /** Where sessions are kept, such as `eu`. */
+  /**
+   * The namespace that {@link McpWorker.McpHub} is bound to. With it, changes that are published in any
+   * isolate reach every listener and every session that subscribed.
+   */
+  hub?: (env: Env) => DurableObjectNamespace;
+  /** Where sessions and hubs are kept, such as `eu`. */
   jurisdiction?: DurableObjectJurisdiction;
 }
 
@@ -27,7 +38,20 @@ export interface McpWorker<Env extends object> {
   router: Hono<{ Bindings: Env }>;
   /** The Durable Object class: export it, and bind it with `new_sqlite_classes`. */
   McpSession: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+  /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
+  McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+  /**
+   * Tells clients of both eras that something changed, from anywhere in the Worker: a request, a queue,
+   * a schedule.
+   * @throws {Error} without the option `hub`
+   */
+  readonly notify: Notifier;
+  /** The same within one topic. */
+  notifyTopic(topic: string): Notifier;
 }
+
+/** How often a link to the hub shows that it is alive. The runtime answers; the hub sleeps on. */
+const LINK_BEAT_MS = 15_000;
 
 /**
  * Makes the router and the Durable Object class behind it.
@@ -39,9 +63,22 @@ export interface McpWorker<Env extends object> {
  */
 export function createMcpWorker<Env extends object>(options: McpWorkerOptions<Env>): McpWorker<Env> {
   const { createServer, namespace, jurisdiction } = options;
+  const settings = resolveOptions(options);
+  const { emit, keepaliveIntervalMs } = settings;
   const host = durableHost<Env>({ namespace, jurisdiction });
+  const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
+  const hub = options.hub && createHub<Env>({ namespace: options.hub, jurisdiction, beatMs, emit });
+  const notifyTopic = (topic: string): Notifier => {
+    if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
+    return createNotifier((change) => hub.bus(topic).publish(change));
+  };
   return {
-    router: createMcpRouter<{ Bindings: Env }>({ ...options, host }),
-    McpSession: sessionObject<Env>({ settings: resolveOptions(options), createServer, namespace }),
+    router: createMcpRouter<{ Bindings: Env }>({ ...options, host, hub }),
+    McpSession: sessionObject<Env>({ settings, createServer, namespace, hub }),
+    McpHub: hubObject<Env>({ settings, sessions: namespace }),
+    get notify() {
+      return notifyTopic(DEFAULT_TOPIC);
+    },
+    notifyTopic,
   };
 }

@@ -44,6 +44,8 @@ export function socketLink(socket: WebSocket): Link {
   });
   socket.addEventListener("close", over);
   socket.addEventListener("error", over);
+  // Newer compatibility dates make blobs of binary messages, which can only be read asynchronously.
+  socket.binaryType = "arraybuffer";
   socket.accept();
   const send = (text: string): void => {
     try {

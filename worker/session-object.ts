@@ -6,12 +6,14 @@
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
+import type { Change } from "../src/changes.ts";
 import type { Settings } from "../src/options.ts";
 import type { Seed, Successors } from "../src/session/ports.ts";
 import type { SqlStore, SqlValue } from "../src/session/schema.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { createSession, type Session } from "../src/session/session.ts";
 import { createSessionStore } from "../src/session/store.ts";
+import type { WorkerHub } from "./hub.ts";
 import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
 import { decodeAttach, decodeCall, encodeReply, type EndRequest, PATHS } from "./wire.ts";
 
@@ -19,6 +21,7 @@ export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
   readonly createServer: CreateServer<Env>;
   readonly namespace: (env: Env) => DurableObjectNamespace;
+  readonly hub: WorkerHub | undefined;
 }
 
 /** The one session of an object. */
@@ -45,6 +48,7 @@ export function sessionObject<Env>(
           clear: () => ctx.storage.deleteAlarm(),
         },
         successors: successorsIn(options.namespace(env)),
+        changes: options.hub?.forSession(ctx.id.toString()),
         erase: async () => {
           await ctx.storage.deleteAlarm();
           await ctx.storage.deleteAll();
@@ -72,6 +76,10 @@ export function sessionObject<Env>(
         case PATHS.adopt:
           await this.#session.adopt(await request.json<Seed>());
           return new Response(null, { status: 204 });
+        case PATHS.notify: {
+          const unwanted = await this.#session.notify(await request.json<Change[]>());
+          return unwanted === undefined ? new Response(null, { status: 404 }) : Response.json(unwanted);
+        }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
         default:

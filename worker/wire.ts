@@ -14,6 +14,7 @@ export const PATHS = {
   end: "https://session/end",
   adopt: "https://session/adopt",
   live: "https://session/live",
+  notify: "https://session/notify",
 } as const;
 
 /** Carries an {@link Attach} on a WebSocket upgrade, which has no body. */

@@ -16,8 +16,8 @@ export interface Connection {
   readonly readable: ReadableStream<Uint8Array>;
   /** Settles once, when the connection is over. */
   readonly ended: Promise<DisconnectReason>;
-  /** Writes whole frames. Resolves when more may come; rejects once the connection is over. */
-  write(frames: Uint8Array): Promise<void>;
+  /** Writes whole frames, `count` of them. Resolves when more may come; rejects once the connection is over. */
+  write(frames: Uint8Array, count?: number): Promise<void>;
   /** The client answered a keepalive `ping`. */
   pong(id: string): void;
   /** Ends the connection. A reason after which the client is meant to come back is preceded by `retry:`. */
@@ -26,7 +26,7 @@ export interface Connection {
 
 export interface ConnectionOptions {
   readonly id: string;
-  readonly sessionId: string;
+  readonly sessionId: string | undefined;
   readonly settings: Settings;
   /** Aborts when the runtime sees the client leave. */
   readonly signal: AbortSignal;
@@ -63,9 +63,9 @@ export function createConnection(options: ConnectionOptions): Connection {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let timerAt = Infinity;
 
-  const lost = (level: "cancel" | "signal" | "write"): void => {
+  const lost = (by: "cancel" | "signal" | "write"): void => {
     if (over !== undefined) return;
-    emit("connection.closed_detected", { connectionId: id, level });
+    emit("connection.closed_detected", { connectionId: id, by });
     end("client");
   };
 
@@ -97,7 +97,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     end("failures");
   };
 
-  const write = async (bytes: Uint8Array): Promise<void> => {
+  const write = async (bytes: Uint8Array, count = 1): Promise<void> => {
     if (over !== undefined) throw new Error(`the connection is over: ${over}`);
     if (pending === 0) pendingSince = Date.now();
     pending += 1;
@@ -111,7 +111,9 @@ export function createConnection(options: ConnectionOptions): Connection {
       pending -= 1;
     }
     quietSince = pendingSince = Date.now();
-    framesSent += 1;
+    framesSent += count;
+    // The pending look may be the one at a write that hung: the next keepalive is due before it.
+    arm();
     if (settings.keepaliveMode !== "jsonrpc") failures = 0;
     if (established || over !== undefined) return;
     established = true;

@@ -72,7 +72,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
           else connection.pong(value);
           continue;
         }
-        await connection.write(part.frames);
+        await connection.write(part.frames, part.count);
         if (part.id !== undefined) note(part.id);
         unacknowledged += part.frames.length;
       }
@@ -117,22 +117,25 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
 
 type Part =
   | { readonly control: NonNullable<ReturnType<typeof parseControl>> }
-  | { readonly frames: Uint8Array; readonly id: string | undefined };
+  | { readonly frames: Uint8Array; readonly count: number; readonly id: string | undefined };
 
 /** Splits whole frames into control frames and the runs of client frames between them. */
 function partsOf(run: Uint8Array): Part[] {
   const parts: Part[] = [];
   let start = 0;
   let end = 0;
+  let count = 0;
   let id: string | undefined;
   const flush = (): void => {
-    if (end > start) parts.push({ frames: run.subarray(start, end), id });
+    if (count > 0) parts.push({ frames: run.subarray(start, end), count, id });
+    count = 0;
     id = undefined;
   };
   for (const frame of splitFrames(run)) {
     const control = parseControl(frame);
     if (control === undefined) {
       id = idOf(frame) ?? id;
+      count += 1;
       end += frame.length;
       continue;
     }

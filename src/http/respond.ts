@@ -10,6 +10,7 @@ export function json(body: string, headers: Headers = {}, status: number = 200):
 
 /** The answer to a message that was turned away: its status, and a JSON-RPC error that says why. */
 export function failed(failure: Failure, headers: Headers = {}): Response {
+  if (failure.status === 204) return empty(204, headers);
   return json(errorBody(failure.error), { ...headers, ...failure.headers }, failure.status);
 }
 

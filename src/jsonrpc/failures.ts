@@ -85,6 +85,12 @@ export const unknownEventId: Failure = refused(
   "Bad Request: Last-Event-ID names no event that this session holds; reconnect without it",
 );
 
+/**
+ * The answer to a resume from the end of a complete stream. It is the one that makes EventSource and the
+ * SDK clients stop asking: SDK v1 takes no error for an answer, and would come back for more for ever.
+ */
+export const nothingLeft: Failure = refused(204, "No Content: this stream is complete");
+
 export const unauthorized: Failure = refused(401, "Unauthorized", {
   headers: { "WWW-Authenticate": "Bearer" },
 });

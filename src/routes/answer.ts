@@ -47,6 +47,7 @@ function stream<E extends Env>(
   { site, admitted, ref, connectionId, transport, prelude }: Answering<E>,
 ): ReadableStream<Uint8Array> {
   const { caller, request } = admitted;
+  let dials = 0;
   return deliver({
     connectionId,
     sessionId: ref.id,
@@ -55,6 +56,14 @@ function stream<E extends Env>(
     link,
     ...(prelude === undefined ? {} : { prelude }),
     redial: (lastEventId) =>
-      ref.attach({ opens: false, transport, caller, connectionId, lastEventId, redial: true }),
+      ref.attach({
+        opens: false,
+        transport,
+        caller,
+        // A name of its own: the session may hear of the broken link's end after this one is attached.
+        connectionId: `${connectionId}.${++dials}`,
+        lastEventId,
+        redial: true,
+      }),
   });
 }

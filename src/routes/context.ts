@@ -4,7 +4,8 @@
  * @module
  */
 import type { Context, Env } from "hono";
-import type { Caller, SessionHost, SessionRef } from "../host.ts";
+import { type ChangeHub, DEFAULT_TOPIC } from "../changes.ts";
+import type { Caller, ModernHandler, SessionHost, SessionRef } from "../host.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
 import { failed } from "../http/respond.ts";
@@ -36,7 +37,20 @@ export interface Site<E extends Env> {
   readonly host: SessionHost<E["Bindings"]>;
   readonly settings: Settings;
   readonly authorize: Authorize<E> | undefined;
+  /** The stateless era; without it 2026-07-28 is refused. */
+  readonly modern: ModernSite<E> | undefined;
+  readonly hub: ChangeHub | undefined;
+  readonly topic: Topic<E> | undefined;
 }
+
+export interface ModernSite<E extends Env> {
+  readonly handler: ModernHandler<E["Bindings"]>;
+  /** Its streams carry no requests and no events of other types, so their keepalives are comments. */
+  readonly settings: Settings;
+}
+
+/** The hub's topic that a request belongs to, such as its tenant. */
+export type Topic<E extends Env> = (request: Request, c: Context<E>) => string;
 
 /** A request that may go on. */
 export interface Admitted<E extends Env> {
@@ -63,6 +77,7 @@ export async function admit<E extends Env>(c: Context<E>, site: Site<E>): Promis
   const caller: Caller = {
     principal,
     authInfo,
+    topic: site.topic === undefined ? DEFAULT_TOPIC : site.topic(request, c),
     url: request.url,
     headers: Object.fromEntries(request.headers),
   };
@@ -92,10 +107,20 @@ export function findSession<E extends Env>(
 }
 
 /** A version header that the session eras do not know. None means the session's own (2025-06-18, "Protocol Version Header"). */
-export function unsupportedVersion(request: Request): failures.Failure | undefined {
+export function unsupportedVersion<E extends Env>(
+  site: Site<E>,
+  request: Request,
+): failures.Failure | undefined {
   const version = request.headers.get(PROTOCOL_VERSION);
   if (version === null || SESSION_VERSIONS.includes(version)) return undefined;
-  return failures.unsupportedProtocolVersion(version, SESSION_VERSIONS);
+  // A revision without sessions may be served here, and yet not be what a session's request can name.
+  const supported = versionsOf(site).filter((served) => served !== version);
+  return failures.unsupportedProtocolVersion(version, supported);
+}
+
+/** Every revision that is served, oldest first. */
+export function versionsOf<E extends Env>(site: Site<E>): readonly string[] {
+  return [...SESSION_VERSIONS, ...(site.modern?.handler.versions ?? [])];
 }
 
 /** Last-Event-ID, where it is there and not empty. */

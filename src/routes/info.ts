@@ -1,9 +1,8 @@
 /** What operators look at: `/health` and `/info`. Neither creates anything. @module */
 import type { Env } from "hono";
 import { json } from "../http/respond.ts";
-import { SESSION_VERSIONS } from "../jsonrpc/versions.ts";
 import { publicSettings } from "../options.ts";
-import type { Admitted, Site } from "./context.ts";
+import { type Admitted, type Site, versionsOf } from "./context.ts";
 
 export function health(headers: Readonly<Record<string, string>> = {}): Response {
   return json(JSON.stringify({ status: "ok", timestamp: new Date().toISOString() }), headers);
@@ -16,7 +15,7 @@ export function info<E extends Env>(site: Site<E>, { c, headers }: Admitted<E>):
     name: site.name,
     version: site.version,
     transports: ["streamable-http", "http+sse"],
-    protocolVersions: SESSION_VERSIONS.toReversed(),
+    protocolVersions: versionsOf(site).toReversed(),
     endpoints: {
       mcp: `${mount}/mcp`,
       sse: `${mount}/sse`,

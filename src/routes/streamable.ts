@@ -1,5 +1,6 @@
 /**
- * Streamable HTTP with sessions (2025-03-26, 2025-06-18, 2025-11-25): one path, three methods.
+ * Streamable HTTP: one path, three methods. Which era a POST belongs to is said by its body; what
+ * follows here is the one with sessions (2025-03-26, 2025-06-18, 2025-11-25).
  * @module
  */
 import type { Env } from "hono";
@@ -21,6 +22,7 @@ import {
   type Site,
   unsupportedVersion,
 } from "./context.ts";
+import { stateless } from "./modern.ts";
 
 export const METHODS = "GET, POST, DELETE";
 
@@ -33,6 +35,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const body = await readMessages(request, site.settings);
   if ("failure" in body) return failed(body.failure, headers);
   const { text, payload } = body;
+  if (site.modern?.handler.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
   const id = sessionIdOf(request);
   const only = accept === "sse" ? "sse" : undefined;
   const call: Call = {
@@ -50,7 +53,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     if (known !== undefined) return known;
     return open(site, admitted, call, only);
   }
-  const unsupported = unsupportedVersion(request);
+  const unsupported = unsupportedVersion(site, request);
   if (unsupported !== undefined) return failed(unsupported, headers);
   const ref = findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);
@@ -69,7 +72,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
   if (!accepts(request.headers.get("accept"), SSE_TYPE)) {
     return failed(failures.notAcceptable(SSE_TYPE), headers);
   }
-  const unsupported = unsupportedVersion(request);
+  const unsupported = unsupportedVersion(site, request);
   if (unsupported !== undefined) return failed(unsupported, headers);
   const ref = findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);

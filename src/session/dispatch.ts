@@ -2,6 +2,7 @@
  * Hands a POST's messages to the user's server, which is woken for it where need be.
  * @module
  */
+import type { Notifier } from "../changes.ts";
 import { messageOf, shortId } from "../events.ts";
 import type { Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -27,6 +28,8 @@ import { createExtra } from "./extra.ts";
 export interface Dispatch {
   /** Number of requests in flight. */
   inFlight(): number;
+  /** True while a server is being built: requests wait for it. */
+  isStarting(): boolean;
   /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
   open(call: Call): Promise<Reply | Refusal>;
   run(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
@@ -38,6 +41,8 @@ export interface Dispatch {
   giveUp(stream: number): void;
   /** Ends the server; what is in flight is answered with an error. */
   close(): void;
+  /** Ends the server as an isolate's end would, but in order; the next request starts another. */
+  suspend(): void;
 }
 
 export interface DispatchOptions<Env> extends SessionOptions<Env> {
@@ -45,6 +50,8 @@ export interface DispatchOptions<Env> extends SessionOptions<Env> {
   readonly streams: (row: SessionRow) => Streams;
   /** Makes sure that the alarm rings by then. */
   readonly by: (at: number) => void;
+  /** Where the server publishes changes. */
+  readonly notify: Notifier | undefined;
 }
 
 export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
@@ -88,7 +95,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const start = async (row: SessionRow | undefined): Promise<Instance> => {
     const rehydrated = row !== undefined;
     const principal = (row === undefined ? opening?.caller.principal : row.principal) ?? undefined;
-    const context = { era: "session", session: { id, principal, state, rehydrated }, env } as const;
+    const session = { id, principal, state, rehydrated };
+    const { notify } = options;
+    const context = { era: "session", session, env, ...(notify && { notify }) } as const;
     const started = startInstance({
       sessionId: id,
       create: () => options.createServer(context),
@@ -112,11 +121,12 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     const mine = start(row).then(
       (started) => {
         // The session may have ended, or been opened anew, while the server was being built.
-        if (starting !== mine) started.close();
-        else {
-          instance = started;
-          if (row !== undefined) settings.emit("session.rehydrated", { session: shortId(id) });
+        if (starting !== mine) {
+          started.close();
+          throw new Error("the session was given up while its server was being built");
         }
+        instance = started;
+        if (row !== undefined) settings.emit("session.rehydrated", { session: shortId(id) });
         return started;
       },
       (error: unknown) => {
@@ -129,13 +139,15 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     return mine;
   };
 
-  const close = (): void => {
-    for (const exchange of instance?.exchanges() ?? []) exchange.abandon();
+  const close = (settle: (exchange: Exchange) => void): void => {
+    for (const exchange of instance?.exchanges() ?? []) settle(exchange);
     instance?.close();
     instance = undefined;
     starting = undefined;
     early = [];
   };
+
+  const abandon = (): void => close((exchange) => exchange.abandon());
 
   /** The exchange of a POST, or, with `again`, of an interrupted call that runs again. */
   const exchangeFor = (
@@ -153,11 +165,13 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       ...more,
       ids,
       quickAnswerMs: settings.quickAnswerMs,
+      rerun: kept !== null,
+      resumes: openingOf(row) === "prime",
       sendStandalone,
       openStream() {
         const stream = options.streams(row).open(ids, kept);
         more.outlet?.(stream.id);
-        options.by(now() + settings.messageTtlMs);
+        options.by(now() + Math.min(settings.messageTtlMs, settings.maxStreamMs));
         return stream;
       },
       owe() {
@@ -197,13 +211,15 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
   return {
     inFlight: () => instance?.size ?? 0,
+    isStarting: () => starting !== undefined && instance === undefined,
     settleInterrupted: interrupted.settle,
     rerun: interrupted.rerun,
     giveUp: interrupted.giveUp,
-    close,
+    close: abandon,
+    suspend: () => close((exchange) => exchange.suspend()),
 
     async open(call) {
-      close();
+      abandon();
       opening = call;
       opened = false;
       try {
@@ -214,6 +230,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           batch: false,
           mode: "json",
           quickAnswerMs: 0,
+          rerun: true,
+          resumes: false,
           sendStandalone,
           openStream: () => {
             throw new Error("initialize is answered as JSON");
@@ -228,7 +246,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       } finally {
         opening = undefined;
         const kept = early;
-        if (lifecycle.live === undefined) close();
+        if (lifecycle.live === undefined) abandon();
         else for (const json of kept.splice(0)) void sendStandalone(json);
       }
     },
@@ -240,6 +258,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
         interrupted.settle();
         server = await wake(woken);
       } catch {
+        if (lifecycle.live === undefined) return lifecycle.gone(call.caller.principal, true);
         return { kind: "refused", failure: failures.notReady };
       }
       const row = lifecycle.live;

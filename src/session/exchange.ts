@@ -7,7 +7,7 @@
  * @module
  */
 import type { JsonAnswer } from "../host.ts";
-import { sessionEnded } from "../jsonrpc/failures.ts";
+import { interrupted, sessionEnded } from "../jsonrpc/failures.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
 import type { Stream } from "./stream.ts";
 
@@ -29,6 +29,8 @@ export interface Exchange {
   close(): void;
   /** The session is over: what is still owed is answered with an error. */
   abandon(): void;
+  /** The server is going, the session stays: what may run again waits for its client, the rest ends with an error. */
+  suspend(): void;
 }
 
 export interface ExchangeOptions {
@@ -41,6 +43,10 @@ export interface ExchangeOptions {
    */
   readonly mode: "call" | "json" | "relay";
   readonly quickAnswerMs: number;
+  /** Whether its requests may run again. */
+  readonly rerun: boolean;
+  /** Whether its client knows how to come back for the answers. */
+  readonly resumes: boolean;
   /** The stream of a call that runs again: its POST is long over. */
   readonly stream?: Stream | undefined;
   /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
@@ -83,8 +89,15 @@ export function createExchange(options: ExchangeOptions): Exchange {
     settle({ kind: "streaming" });
     for (const { id, json } of answers.splice(0)) void stream.emit(json, JSON.stringify(id));
   };
+  const late = (): void => {
+    try {
+      outlive();
+    } catch {
+      // The stream cannot be stored (a full disk): its POST waits for the answer as long as it takes.
+    }
+  };
   const timer: ReturnType<typeof setTimeout> | undefined =
-    mode === "json" || stream !== undefined ? undefined : setTimeout(outlive, options.quickAnswerMs);
+    mode === "json" || stream !== undefined ? undefined : setTimeout(late, options.quickAnswerMs);
   if (stream !== undefined) settle({ kind: "streaming" });
 
   const reduce = (id: RequestId, cancelled: boolean): void => {
@@ -123,6 +136,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
     },
     abandon() {
       for (const id of owed.slice()) void exchange.answer(id, JSON.stringify(sessionEnded(id)));
+    },
+    suspend() {
+      if (mode === "call" && options.rerun && options.resumes) return outlive();
+      for (const id of owed.slice()) {
+        void exchange.answer(id, JSON.stringify(interrupted(id, options.rerun)));
+      }
     },
   };
   return exchange;

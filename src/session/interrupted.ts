@@ -88,7 +88,11 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
           call.ids.includes(request.id),
         );
         const stream = call.kind === "call" ? held.find(call.stream) : held.standalone;
-        if (stream !== undefined) options.run(requests, caller, call, stream).catch(() => fail(held, call));
+        if (stream === undefined) continue;
+        options.run(requests, caller, call, stream).catch(() => {
+          // Where the session has ended or was let go of meanwhile, the call is no longer ours to answer.
+          if (options.streams() === held) fail(held, call);
+        });
       }
     },
     giveUp(id) {

@@ -6,7 +6,7 @@
 import type { JsonObject, JsonRpcRequest } from "../jsonrpc/messages.ts";
 import type { SessionStore } from "./store.ts";
 
-const SUBSCRIBE = "resources/subscribe";
+export const SUBSCRIBE = "resources/subscribe";
 const UNSUBSCRIBE = "resources/unsubscribe";
 const SET_LEVEL = "logging/setLevel";
 
@@ -17,6 +17,11 @@ export interface Journal {
   record(request: JsonRpcRequest): void;
   /** What a new instance must be told, in order. */
   replay(): { method: string; params: JsonObject }[];
+}
+
+/** True where the session's client has subscribed to the resource. */
+export function isSubscribed(store: SessionStore, uri: string): boolean {
+  return store.entry("sticky", `${SUBSCRIBE} ${uri}`) !== undefined;
 }
 
 export function createJournal(store: SessionStore, maxSubscriptions: number): Journal {

@@ -3,6 +3,7 @@
  * process fulfil it alike; nothing in the session knows which it is.
  * @module
  */
+import type { Change } from "../changes.ts";
 import type { DisconnectReason } from "../events.ts";
 import type { Settings } from "../options.ts";
 import type { CreateServer } from "./server.ts";
@@ -16,6 +17,8 @@ export interface SessionOptions<Env> {
   readonly env: Env;
   readonly alarm: Alarm;
   readonly successors: Successors;
+  /** The way to the hub; undefined where there is none. */
+  readonly changes?: SessionChanges | undefined;
   /** Removes all that the session has stored. */
   readonly erase: () => Promise<void>;
   /** Milliseconds since 1970. */
@@ -27,6 +30,16 @@ export interface Alarm {
   get(): Promise<number | undefined> | number | undefined;
   set(at: number): Promise<void> | void;
   clear(): Promise<void> | void;
+}
+
+/** The hub, as a session sees it. */
+export interface SessionChanges {
+  /** Tells everyone who listens. Never throws, and waits for nobody. */
+  publish(topic: string, change: Change): void;
+  /** From now on the session's `notify` is called for changes of these names (`nameOf`). Rejects where the hub cannot be reached. */
+  watch(topic: string, names: readonly string[]): Promise<void>;
+  /** The session wants to hear nothing more. */
+  forget(topic: string): void;
 }
 
 /** What a successor takes over from the session that ended. */

@@ -8,7 +8,8 @@
  *              stream once there is something to remember of it. A call that was answered at once has none.
  * - `event`    the log of each stream; a message over {@link PART} characters takes several rows, since a
  *              Durable Object's row holds 2 MB at most.
- * - `entry`    the user's state and the journal of sticky requests, by kind and name.
+ * - `entry`    the user's state, the journal of sticky requests, and the hub's topics that hold the
+ *              session's name, by kind and name.
  *
  * Whatever can be derived (next sequence number, whether a stream is complete) is derived, not stored:
  * each row written is paid for.
@@ -27,6 +28,9 @@ export interface SqlStore {
 
 /** Number of the schema below; a file or object with a higher one was written by a later version. */
 export const SCHEMA_VERSION = 1;
+
+/** Statements that bring what version n left to version n + 1, under n. Migration goes forward only. */
+export const MIGRATIONS: Readonly<Record<number, readonly string[]>> = {};
 
 /** Characters of a message that one row holds: at most 3 bytes each, safely under 2 MB. */
 export const PART = 524_288;
@@ -75,6 +79,7 @@ export interface StreamRow {
   pending: string;
   /** The POST's messages as JSON, kept only where they may run again. */
   request: string | null;
+  /** How often the call has been begun, the first time included. */
   attempts: number;
   /** Events up to this one are no longer held. */
   trimmed: number;
@@ -97,7 +102,7 @@ export interface LogExtent {
   bytes: number;
 }
 
-export type EntryKind = "state" | "sticky";
+export type EntryKind = "state" | "sticky" | "watch";
 
 /** True where this database has the schema; asking creates nothing. */
 export function hasSchema(sql: SqlStore): boolean {

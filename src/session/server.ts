@@ -6,6 +6,8 @@
  * @module
  */
 
+import type { Notifier } from "../changes.ts";
+import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
 import type { SessionTransport } from "./transport.ts";
 
 /** Small synchronous key-value store that belongs to one session and survives restarts. Values are JSON. */
@@ -33,9 +35,31 @@ export interface SessionInfo {
 }
 
 /** What the server factory is told: for whom, and for which era of the protocol, it builds. */
-export type ServerContext<Env = unknown> =
-  | { readonly era: "session"; readonly session: SessionInfo; readonly env: Env }
-  | { readonly era: "modern"; readonly session?: undefined; readonly env: Env };
+export type ServerContext<Env = unknown> = SessionContext<Env> | ModernContext<Env>;
+
+interface EitherContext<Env> {
+  readonly env: Env;
+  /** Tells clients of both eras that something changed; undefined where the deployment has no hub. */
+  readonly notify?: Notifier;
+}
+
+/** One session's server: it lives over many requests, each with its own `authInfo` in the handler's context. */
+export interface SessionContext<Env = unknown> extends EitherContext<Env> {
+  readonly era: "session";
+  readonly session: SessionInfo;
+}
+
+/** One request's server (2026-07-28). */
+export interface ModernContext<Env = unknown> extends EitherContext<Env> {
+  readonly era: "modern";
+  readonly session?: undefined;
+  readonly request: Request;
+  /** What the request says. */
+  readonly message: JsonRpcMessage;
+  /** The subject that `authorize` returned; undefined without an `authorize` hook. */
+  readonly principal: string | undefined;
+  readonly authInfo: unknown;
+}
 
 /** Anything that can be connected to an SDK-shaped transport: SDK v1 and v2 `McpServer` and `Server`, and look-alikes. */
 export interface ConnectableServer {

@@ -7,6 +7,7 @@
  * through a log (`log.ts`) to a connection (`stream.ts`).
  * @module
  */
+import { type Change, notificationOf } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -16,6 +17,8 @@ import { parseEventId } from "../sse/event-id.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
+import { createInterest, sift } from "./interest.ts";
+import { isSubscribed } from "./journal.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
@@ -31,6 +34,11 @@ export interface Session {
   attach(request: Attach, open: OpenOutlet): Promise<{ kind: "streaming" } | Refusal>;
   /** Ends the session on its client's word. */
   end(caller: Caller): Promise<{ kind: "ended" } | Refusal>;
+  /**
+   * The hub tells of changes; what the client subscribed to goes out on the standalone stream, without
+   * waking the server. Returns the names that the hub can forget, or undefined for a session that is gone.
+   */
+  notify(changes: readonly Change[]): Promise<string[] | undefined>;
   /** The alarm rang: does what is due, and sets it again where something remains. Never throws. */
   alarm(): Promise<void>;
   /** The edge has handed everything up to `seq` to the client. */
@@ -39,7 +47,9 @@ export interface Session {
   leave(stream: number, connectionId: string, seq?: number): void;
   /** Takes up a connection that outlived the isolate. */
   restore(stream: number, outlet: Outlet, place: number): void;
-  /** Ends all connections; the session stays. */
+  /** True while nothing is under way: no connection, no call, no server being built. */
+  isIdle(): boolean;
+  /** Lets go of the session as the process ends or needs the memory: connections and server end, the session stays. */
   shutdown(): void;
 }
 
@@ -50,6 +60,13 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   const { id, store, settings, now } = options;
   const deadlines = createDeadlines(options.alarm, now);
   const lifecycle = createLifecycle(options);
+  const interest = createInterest(
+    id,
+    store,
+    options.changes,
+    () => lifecycle.live !== undefined,
+    settings.emit,
+  );
   let streams: Streams | undefined;
 
   const streamsOf = (row: SessionRow): Streams =>
@@ -59,6 +76,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     ...options,
     lifecycle,
     streams: streamsOf,
+    notify: interest.notify,
     by: (at) => void deadlines.by(at),
   });
 
@@ -104,6 +122,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
   /** Ends the session and everything that belongs to it. */
   const stop = async (forget: boolean): Promise<void> => {
+    interest.end();
     dispatch.close();
     for (const stream of streams?.attached() ?? []) stream.end("deleted");
     streams = undefined;
@@ -128,7 +147,12 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
   const admit = (request: Call | Attach): SessionRow | undefined => {
     const row = lifecycle.admit(request.caller.principal, request.transport);
-    if (row !== undefined) lifecycle.touch();
+    if (row !== undefined) {
+      lifecycle.touch();
+      // A successor waits under a deadline of its own; from its first use on it lives as long as any session.
+      if (row.status === "provisional") void deadlines.by(lifecycle.deadline(false) ?? now());
+      interest.by(request.caller);
+    }
     return lifecycle.live === undefined ? undefined : row;
   };
 
@@ -148,6 +172,10 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       settings.emit("replay.gap", { session: shortId(id), missed: stream.log.trimmed - cursor.seq });
       return refused(failures.sessionNotFound);
     }
+    // An edge that dials again is told on its link instead: it still holds the client's connection.
+    if (stream.complete && cursor.seq === stream.log.last && !request.redial) {
+      return refused(failures.nothingLeft);
+    }
     return { stream, after: cursor.seq };
   };
 
@@ -163,6 +191,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const { caller, payload } = call;
       const initialize = isInitialize(payload) && call.transport === "streamable";
       if (call.opens) {
+        interest.by(caller);
         const reply = await dispatch.open(call);
         if (lifecycle.live !== undefined) {
           settings.emit("session.created", { session: shortId(id), kind: "streamable" });
@@ -175,6 +204,11 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
       if (initialize) return wasProvisional ? dispatch.open(call) : refused(failures.alreadyInitialized);
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
+      const subscribing = interest.subscribing(payload.messages);
+      if (subscribing !== undefined) {
+        await subscribing;
+        if (lifecycle.live === undefined) return lifecycle.gone(caller.principal, true);
+      }
       return dispatch.run(call, open);
     },
 
@@ -194,6 +228,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
       await deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs));
       dispatch.rerun(stream.id, request.caller);
+      if (stream === streamsOf(row).standalone) interest.listening();
       return { kind: "streaming" };
     },
 
@@ -204,6 +239,18 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       settings.emit("session.terminated", { session: shortId(id) });
       await stop(true);
       return { kind: "ended" };
+    },
+
+    async notify(changes) {
+      const row = lifecycle.live;
+      if (row === undefined) return undefined;
+      const { wanted, unwanted } = sift(changes, (uri) => isSubscribed(store, uri));
+      // Before `initialized` a server says nothing (lifecycle); HTTP+SSE clients may never say it.
+      if (row.kind === "streamable" && row.initialized === 0) return unwanted;
+      const { standalone } = streamsOf(row);
+      for (const change of wanted) void standalone.emit(JSON.stringify(notificationOf(change)), null);
+      if (wanted.length > 0) await deadlines.by(now() + settings.messageTtlMs);
+      return unwanted;
     },
 
     async alarm() {
@@ -239,8 +286,13 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       dispatch.giveUp(stream);
     },
 
+    isIdle: () =>
+      (streams?.attached() ?? []).length === 0 && dispatch.inFlight() === 0 && !dispatch.isStarting(),
+
     shutdown() {
+      dispatch.suspend();
       for (const stream of streams?.attached() ?? []) stream.end("shutdown");
+      streams = undefined;
     },
   };
 }

@@ -68,7 +68,7 @@ export function createStreams(
     kind,
     pending: "[]",
     request: null,
-    attempts: 0,
+    attempts: 1,
     trimmed: 0,
     delivered: 0,
     created: now(),

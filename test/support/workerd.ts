@@ -31,6 +31,14 @@ export interface WorkerdOptions {
   readonly vars?: Readonly<Record<string, string>>;
   /** Entry of the Worker; the test Worker by default. */
   readonly entry?: string;
+  /** Number of services, each an isolate of its own, on the same Durable Objects. One by default. */
+  readonly services?: number;
+}
+
+export interface Workerd extends TestServer {
+  readonly storage: string;
+  /** The URL of each service; `url` is the first. */
+  readonly urls: readonly string[];
 }
 
 /** The package's main module exports the path of the binary, without types. */
@@ -73,35 +81,56 @@ export function freePort(): Promise<number> {
 export async function startWorkerd({
   vars = {},
   entry = new URL("../worker/index.ts", import.meta.url).pathname,
-}: WorkerdOptions = {}): Promise<TestServer & { readonly storage: string }> {
+  services = 1,
+}: WorkerdOptions = {}): Promise<Workerd> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const storage = join(root, "storage");
   mkdirSync(storage);
   writeFileSync(join(root, "worker.js"), await bundleWorker(entry));
-  const port = await freePort();
+  const ports: number[] = [];
+  while (ports.length < services) ports.push(await freePort());
+  const [port] = ports;
+  const names = ports.map((_, index) => (index === 0 ? "main" : `main${index + 1}`));
   const text = (value: string): string => JSON.stringify(value);
   const bindings = Object.entries(vars).map(
     ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
   );
+  const namespaces = [
+    ["MCP_SESSION", "McpSession"],
+    ["MCP_HUB", "McpHub"],
+  ].map(
+    ([name, of]) =>
+      `(name = "${name}", durableObjectNamespace = (className = "${of}", serviceName = "main"))`,
+  );
+  const objects = `durableObjectNamespaces = [
+    (className = "McpSession", uniqueKey = "holdfast", enableSql = true),
+    (className = "McpHub", uniqueKey = "holdfast-hub", enableSql = true),
+  ],
+  durableObjectStorage = (localDisk = "storage"),`;
   writeFileSync(
     join(root, "config.capnp"),
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
-    (name = "main", worker = .worker),
+    ${names.map((name) => `(name = "${name}", worker = .${name}),`).join(" ")}
     (name = "storage", disk = (path = ${text(storage)}, writable = true)),
   ],
-  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+  sockets = [${ports
+    .map((at, n) => `(name = "http${n}", address = "127.0.0.1:${at}", http = (), service = "${names[n]}")`)
+    .join(", ")}],
 );
-const worker :Workerd.Worker = (
+${names
+  .map(
+    (name) => `const ${name} :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed "worker.js")],
   compatibilityDate = "2026-08-01",
   compatibilityFlags = ["enable_request_signal"],
-  durableObjectNamespaces = [(className = "McpSession", uniqueKey = "holdfast", enableSql = true)],
-  durableObjectStorage = (localDisk = "storage"),
-  bindings = [(name = "MCP_SESSION", durableObjectNamespace = "McpSession"), ${bindings.join(", ")}],
+  ${name === "main" ? objects : ""}
+  bindings = [${[...namespaces, ...bindings].join(", ")}],
 );
 `,
+  )
+  .join("")}`,
   );
 
   const lines: string[] = [];
@@ -137,6 +166,7 @@ const worker :Workerd.Worker = (
   await start();
   return {
     url: `http://127.0.0.1:${port}`,
+    urls: ports.map((at) => `http://127.0.0.1:${at}`),
     storage,
     lines,
     events: () =>

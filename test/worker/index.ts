@@ -1,41 +1,37 @@
 /**
- * The example Worker with a back door for tests: `/__test/<action>?session=<id>` reaches into the
- * session's object (abort it, read its storage, count what woke it). Never deployed.
+ * The example Worker with a back door for tests: `/__test/<action>?session=<id>` or `?hub=<topic>`
+ * reaches into the object (abort it, read its storage, count what woke it), and `/__test/notify?uri=`
+ * publishes from outside of any tool. Never deployed.
  * @module
  */
 import { env } from "cloudflare:workers";
+import { modernHandler } from "../../src/modern/index.ts";
 import { createMcpWorker, optionsFromEnv } from "../../worker/cloudflare.ts";
-import { createExampleServer } from "../../worker/example/server.ts";
+import { testOptions } from "../support/test-options.ts";
+import { createTestServer, testServers } from "../support/test-server.ts";
 
 interface Env {
   MCP_SESSION: DurableObjectNamespace;
+  MCP_HUB: DurableObjectNamespace;
   [setting: string]: unknown;
 }
 
 const settings: Record<string, unknown> = { ...env };
 
 const mcp = createMcpWorker<Env>({
-  name: "holdfast-test",
-  version: "0.0.0",
-  createServer: createExampleServer,
+  ...testOptions(settings),
+  createServer: testServers(settings),
   namespace: (bindings) => bindings.MCP_SESSION,
-  // `Authorization: Bearer <subject>:<anything>` where tests ask for it: the subject is the principal.
-  ...(settings["TEST_AUTH"] === "on"
-    ? {
-        authorize: (request: Request) => {
-          const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
-          if (token === undefined) return undefined;
-          const [principal = ""] = token.split(":");
-          return { principal, authInfo: { token, clientId: principal, scopes: [] } };
-        },
-      }
-    : {}),
-  // Tools that may run again after a restart, by name.
-  rerun: (request) =>
-    String(settings["TEST_RERUN"] ?? "")
-      .split(",")
-      .includes(String(request.params?.["name"])),
-  onDisconnect: (disconnect) => console.log(JSON.stringify({ type: "test.disconnect", ...disconnect })),
+  hub: (bindings) => bindings.MCP_HUB,
+  ...(settings["TEST_MODERN"] === "off"
+    ? {}
+    : {
+        modern: modernHandler<Env>({
+          createServer: createTestServer,
+          maxListeners: Number(settings["TEST_MAX_LISTENERS"] ?? 1024),
+        }),
+      }),
+  ...(settings["TEST_TOPIC"] === "on" ? { topic: (request) => request.headers.get("x-topic") ?? "" } : {}),
   ...optionsFromEnv(settings),
 });
 
@@ -50,59 +46,67 @@ export interface Inspection {
   tables: Record<string, Record<string, unknown>[]>;
 }
 
-export class McpSession extends mcp.McpSession {
-  #bootId = crypto.randomUUID();
-  #fetches = 0;
-  #alarms = 0;
-  #socketMessages = 0;
+export class McpSession extends watched(mcp.McpSession) {}
+export class McpHub extends watched(mcp.McpHub) {}
 
-  override async fetch(request: Request): Promise<Response> {
-    const { hostname, pathname } = new URL(request.url);
-    if (hostname !== "test") {
-      this.#fetches += 1;
-      return (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
+function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
+  return class Watched extends Base {
+    #bootId = crypto.randomUUID();
+    #fetches = 0;
+    #alarms = 0;
+    #socketMessages = 0;
+
+    override async fetch(request: Request): Promise<Response> {
+      const { hostname, pathname } = new URL(request.url);
+      if (hostname !== "test") {
+        this.#fetches += 1;
+        return (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
+      }
+      switch (pathname) {
+        case "/abort":
+          this.ctx.abort("test");
+          return new Response(null);
+        case "/drop":
+          for (const socket of this.ctx.getWebSockets()) socket.close(1011, "dropped");
+          return new Response(null, { status: 204 });
+        case "/alarm":
+          await super.alarm?.();
+          return new Response(null, { status: 204 });
+        default:
+          return Response.json(await this.#inspect());
+      }
     }
-    switch (pathname) {
-      case "/abort":
-        this.ctx.abort("test");
-        return new Response(null);
-      case "/alarm":
-        await super.alarm?.();
-        return new Response(null, { status: 204 });
-      default:
-        return Response.json(await this.#inspect());
+
+    override alarm(): Promise<void> {
+      this.#alarms += 1;
+      return Promise.resolve(super.alarm?.());
     }
-  }
 
-  override alarm(): Promise<void> {
-    this.#alarms += 1;
-    return Promise.resolve(super.alarm?.());
-  }
+    override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void | Promise<void> {
+      this.#socketMessages += 1;
+      return super.webSocketMessage?.(socket, message);
+    }
 
-  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void | Promise<void> {
-    this.#socketMessages += 1;
-    return super.webSocketMessage?.(socket, message);
-  }
-
-  async #inspect(): Promise<Inspection> {
-    const { sql } = this.ctx.storage;
-    const names = sql
-      .exec<{ name: string }>(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
-      )
-      .toArray();
-    return {
-      bootId: this.#bootId,
-      fetches: this.#fetches,
-      alarms: this.#alarms,
-      socketMessages: this.#socketMessages,
-      sockets: this.ctx.getWebSockets().length,
-      alarm: await this.ctx.storage.getAlarm(),
-      tables: Object.fromEntries(
-        names.map(({ name }) => [name, sql.exec(`SELECT * FROM ${name}`).toArray()]),
-      ),
-    };
-  }
+    async #inspect(): Promise<Inspection> {
+      const { sql } = this.ctx.storage;
+      const names = sql
+        .exec<{ name: string }>(
+          "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
+        )
+        .toArray();
+      return {
+        bootId: this.#bootId,
+        fetches: this.#fetches,
+        alarms: this.#alarms,
+        socketMessages: this.#socketMessages,
+        sockets: this.ctx.getWebSockets().length,
+        alarm: await this.ctx.storage.getAlarm(),
+        tables: Object.fromEntries(
+          names.map(({ name }) => [name, sql.exec(`SELECT * FROM ${name}`).toArray()]),
+        ),
+      };
+    }
+  };
 }
 
 export default {
@@ -110,9 +114,17 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     const [, test, action = ""] = pathname.split("/");
     if (test !== "__test") return mcp.router.fetch(request, bindings, context);
-    const id = bindings.MCP_SESSION.idFromString(searchParams.get("session") ?? "");
+    if (action === "notify") {
+      mcp.notify.resourceUpdated(searchParams.get("uri") ?? "");
+      return new Response(null, { status: 204 });
+    }
+    const hub = searchParams.get("hub");
+    const object =
+      hub === null
+        ? bindings.MCP_SESSION.get(bindings.MCP_SESSION.idFromString(searchParams.get("session") ?? ""))
+        : bindings.MCP_HUB.get(bindings.MCP_HUB.idFromName(hub));
     try {
-      return await bindings.MCP_SESSION.get(id).fetch(`https://test/${action}`);
+      return await object.fetch(`https://test/${action}`);
     } catch (error) {
       // An object that was asked to abort answers with nothing else.
       return new Response(String(error), { status: action === "abort" ? 200 : 500 });

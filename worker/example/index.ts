@@ -1,10 +1,12 @@
 /** The example, deployed: `npm start` serves this file. @module */
 import { env } from "cloudflare:workers";
+import { modernHandler } from "../../src/modern/index.ts";
 import { createMcpWorker, optionsFromEnv } from "../cloudflare.ts";
 import { createExampleServer } from "./server.ts";
 
 interface Env {
   MCP_SESSION: DurableObjectNamespace;
+  MCP_HUB: DurableObjectNamespace;
 }
 
 const mcp = createMcpWorker<Env>({
@@ -12,8 +14,10 @@ const mcp = createMcpWorker<Env>({
   version: "0.1.0",
   createServer: createExampleServer,
   namespace: (bindings) => bindings.MCP_SESSION,
+  modern: modernHandler<Env>({ createServer: createExampleServer }),
+  hub: (bindings) => bindings.MCP_HUB,
   ...optionsFromEnv({ ...env }),
 });
 
-export const McpSession = mcp.McpSession;
+export const { McpSession, McpHub } = mcp;
 export default mcp.router;

@@ -1,10 +1,11 @@
 /**
- * The `requestState` of multi-round calls (2026-07-28): sealed, because it comes back through the client, and free of
- * server memory, because the next round may reach another isolate.
+ * The `requestState` of multi-round calls (2026-07-28): what one round hands to the next, sealed with the
+ * deployment's secret.
  * @module
  */
-import { createRequestStateCodec } from "@modelcontextprotocol/server";
 import type { RequestStateCodec } from "@modelcontextprotocol/server";
+import { sealedState } from "../../src/modern/index.ts";
+import type { ServerContext } from "../../src/session/server.ts";
 
 /** What one round of a call hands to the next. */
 export interface RoundState {
@@ -29,15 +30,12 @@ function keyFrom(env: unknown): Uint8Array | string {
   return (isolateKey ??= crypto.getRandomValues(new Uint8Array(32)));
 }
 
-/** Seals and opens round states, bound to the method and to the caller's client id. */
-export function createRoundStates(env: unknown): RequestStateCodec<RoundState> {
+/** Seals and opens round states. */
+export function createRoundStates(context: ServerContext): RequestStateCodec<RoundState> {
   let codec: RequestStateCodec<RoundState> | undefined;
   // Built at first use: most requests carry no state, and a server may be built where Workers forbid randomness.
   const open = (): RequestStateCodec<RoundState> =>
-    (codec ??= createRequestStateCodec<RoundState>({
-      key: keyFrom(env),
-      bind: (ctx) => `${ctx.mcpReq.method}\0${ctx.http?.authInfo?.clientId ?? ""}`,
-    }));
+    (codec ??= sealedState<RoundState>(context, { secret: keyFrom(context.env) }));
   return {
     mint: (state, ctx) => open().mint(state, ctx),
     verify: (sealed, ctx) => open().verify(sealed, ctx),

@@ -3,7 +3,7 @@
  * @module
  */
 import { McpServer } from "@modelcontextprotocol/server";
-import type { CacheHint, ServerEvent } from "@modelcontextprotocol/server";
+import type { CacheHint } from "@modelcontextprotocol/server";
 
 import type { ServerContext } from "../../src/session/server.ts";
 import { createAnnounce } from "./announce.ts";
@@ -19,16 +19,9 @@ import { registerTransportTools } from "./transport-tools.ts";
 // The lists are the same for everybody and change with a deployment only.
 const SHARED: CacheHint = { ttlMs: 60_000, cacheScope: "public" };
 
-/**
- * Builds the example server for one session, or in the modern era for one request.
- * @param context for whom it is built
- * @param publish in the modern era, where changes are told (an event bus of the SDK); without it they are told to nobody
- */
-export function createExampleServer(
-  context: ServerContext,
-  publish?: (event: ServerEvent) => void,
-): McpServer {
-  const states = createRoundStates(context.env);
+/** Builds the example server for one session, or in the modern era for one request. */
+export function createExampleServer(context: ServerContext): McpServer {
+  const states = createRoundStates(context);
   const server = new McpServer(
     { name: "holdfast-example", version: "0.1.0" },
     {
@@ -45,7 +38,7 @@ export function createExampleServer(
       requestState: { verify: states.verify },
     },
   );
-  const announce = createAnnounce(server, context, publish);
+  const announce = createAnnounce(server, context);
 
   registerTransportTools(server, context);
   registerContentFixtures(server);

@@ -1,0 +1,73 @@
+/**
+ * The example server as a program, on Node, Deno and Bun alike: flags over `HOLDFAST_*` variables over
+ * defaults, one line where it cannot start, an orderly end on SIGTERM and SIGINT.
+ * @module
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { createLocalMcp, type LocalMcpOptions, optionsFromEnv } from "../../src/local/index.ts";
+import { PortInUseError, type ServeOptions, type Server } from "../../src/local/serve.ts";
+import { createExampleServer } from "../../worker/example/server.ts";
+
+const USAGE = `Options, each with its variable:
+  --port N       port to listen on, 0 for any free one   HOLDFAST_PORT   8787
+  --host ADDR    address to bind                         HOLDFAST_HOST   127.0.0.1
+  --db FILE      where sessions are kept                 HOLDFAST_DB     in memory
+All other settings are variables: see docs/options.md.`;
+
+/** Serves until the process is told to end. */
+export async function main(
+  serve: (options: ServeOptions) => Promise<Server>,
+  more: Partial<LocalMcpOptions> = {},
+): Promise<void> {
+  try {
+    const { env } = process;
+    const { values } = parseArgs({
+      options: {
+        port: { type: "string" },
+        host: { type: "string" },
+        db: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+    if (values.help) return console.log(USAGE);
+    const port = portOf(values.port, "--port") ?? portOf(env["HOLDFAST_PORT"], "HOLDFAST_PORT");
+    const hostname = values.host ?? (env["HOLDFAST_HOST"] || undefined);
+    const database = values.db ?? (env["HOLDFAST_DB"] || undefined);
+
+    const mcp = createLocalMcp({
+      name: "holdfast-example",
+      version: "0.1.0",
+      createServer: createExampleServer,
+      env,
+      database,
+      ...optionsFromEnv(env),
+      ...more,
+    });
+    const server = await serve({ fetch: mcp.router.fetch, port, hostname, onClose: mcp.close });
+    console.log(`Listening on ${server.url}/mcp`);
+    for (const signal of ["SIGTERM", "SIGINT"]) {
+      process.once(signal, () => void server.close().then(() => process.exit(0)));
+    }
+  } catch (error) {
+    console.error(reasonOf(error));
+    process.exit(1);
+  }
+}
+
+function portOf(text: string | undefined, name: string): number | undefined {
+  if (text === undefined || text === "") return undefined;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`${name} must be a port from 0 to 65535, not ${text}`);
+  }
+  return port;
+}
+
+/** One line for whoever started the program. */
+function reasonOf(error: unknown): string {
+  if (error instanceof PortInUseError) {
+    return `${error.message}. Choose another with --port or the variable HOLDFAST_PORT.`;
+  }
+  return error instanceof Error ? error.message : String(error);
+}

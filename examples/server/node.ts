@@ -1,0 +1,5 @@
+/** The example server on Node. @module */
+import { serve } from "../../src/local/node.ts";
+import { main } from "./main.ts";
+
+await main(serve);

@@ -1,0 +1,109 @@
+/**
+ * Changes that clients can be told of (a list changed, a resource was updated), and the bus that
+ * carries them to whoever listens. The shapes are the official SDK's (`ServerEvent`,
+ * `ServerEventBus`), with no import from it.
+ * @module
+ */
+import type { JsonObject, JsonRpcNotification } from "./jsonrpc/messages.ts";
+
+/** Something that changed; each kind is one notification of the protocol. */
+export type Change = (
+  | { kind: "tools_list_changed" | "prompts_list_changed" | "resources_list_changed" }
+  | { kind: "resource_updated"; uri: string }
+) & {
+  /** More parameters for the notification. */
+  params?: JsonObject | undefined;
+};
+
+/** Carries changes from whoever publishes to everyone who listens. */
+export interface ChangeBus {
+  /** Sends a change on its way. Never throws, and waits for nobody. */
+  publish(change: Change): void;
+  /** Hears every change that is published from now on; returns what ends it. */
+  subscribe(listener: (change: Change) => void): () => void;
+  /** Resolves once nothing that is published from then on is missed; rejects where that cannot be had now. */
+  ready?(): Promise<void>;
+}
+
+/** Buses by topic: what is published on one is heard on no other. */
+export interface ChangeHub {
+  bus(topic: string): ChangeBus;
+}
+
+/** Tells clients of changes: `subscriptions/listen` streams, and sessions that subscribed. */
+export interface Notifier {
+  toolsListChanged(): void;
+  promptsListChanged(): void;
+  resourcesListChanged(): void;
+  resourceUpdated(uri: string): void;
+  publish(change: Change): void;
+}
+
+/** The topic of deployments that use one hub for all. */
+export const DEFAULT_TOPIC = "default";
+
+export function createNotifier(publish: (change: Change) => void): Notifier {
+  return {
+    toolsListChanged: () => publish({ kind: "tools_list_changed" }),
+    promptsListChanged: () => publish({ kind: "prompts_list_changed" }),
+    resourcesListChanged: () => publish({ kind: "resources_list_changed" }),
+    resourceUpdated: (uri) => publish({ kind: "resource_updated", uri }),
+    publish,
+  };
+}
+
+const METHODS: Readonly<Record<Change["kind"], string>> = {
+  tools_list_changed: "notifications/tools/list_changed",
+  prompts_list_changed: "notifications/prompts/list_changed",
+  resources_list_changed: "notifications/resources/list_changed",
+  resource_updated: "notifications/resources/updated",
+};
+
+/** The name under which a session asks for changes like this one. */
+export function nameOf(change: Change): string {
+  return change.kind === "resource_updated" ? resourceName(change.uri) : LISTS_NAME;
+}
+
+/** The name of updates of one resource. */
+export function resourceName(uri: string): string {
+  return `resource_updated ${uri}`;
+}
+
+/** The name of changes of any list: who hears of one hears of all. */
+export const LISTS_NAME = "list_changed";
+
+/** The notification that says so on the wire. */
+export function notificationOf(change: Change): JsonRpcNotification {
+  const method = METHODS[change.kind];
+  const params = change.kind === "resource_updated" ? { ...change.params, uri: change.uri } : change.params;
+  return { jsonrpc: "2.0", method, ...(params === undefined ? {} : { params }) };
+}
+
+/** A hub within one process. A listener that throws keeps nothing from the others. */
+export function createMemoryHub(onError: (error: unknown) => void = () => {}): ChangeHub {
+  const topics = new Map<string, Set<(change: Change) => void>>();
+  return {
+    bus: (topic) => ({
+      publish(change) {
+        for (const listener of topics.get(topic) ?? []) {
+          try {
+            listener(change);
+          } catch (error) {
+            onError(error);
+          }
+        }
+      },
+      subscribe(listener) {
+        const listeners = topics.get(topic) ?? new Set();
+        topics.set(topic, listeners);
+        // Under a key of its own: one function may subscribe twice.
+        const own = (change: Change): void => listener(change);
+        listeners.add(own);
+        return () => {
+          listeners.delete(own);
+          if (listeners.size === 0 && topics.get(topic) === listeners) topics.delete(topic);
+        };
+      },
+    }),
+  };
+}

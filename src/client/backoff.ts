@@ -1,0 +1,51 @@
+/**
+ * How long to wait before trying again.
+ * @module
+ */
+
+/** When to try again after a failure. Each field has a default; see {@link defaultBackoff}. None may be negative. */
+export interface Backoff {
+  /** Tries after a failure, in a row. Default 5. */
+  attempts: number;
+  /** Wait before the first try, in milliseconds. Default 1000. */
+  initialDelayMs: number;
+  /** What each wait is multiplied with to give the next. Default 2. */
+  factor: number;
+  /** Longest wait, in milliseconds. Default 30 000. */
+  maxDelayMs: number;
+  /** Share of each wait that is left to chance, at most 1, so that clients do not return in step. Default 0.5. */
+  jitter: number;
+  /** Longest time that opening a session anew may take, in milliseconds. Default 10 000. */
+  timeoutMs: number;
+}
+
+/** 1, 2, 4, 8 and 16 s, each up to a half shorter: long enough for a server to be replaced. */
+export const defaultBackoff: Readonly<Backoff> = {
+  attempts: 5,
+  initialDelayMs: 1000,
+  factor: 2,
+  maxDelayMs: 30_000,
+  jitter: 0.5,
+  timeoutMs: 10_000,
+};
+
+/**
+ * Fills in the defaults.
+ * @throws {RangeError} naming the field that is out of bounds
+ */
+export function resolveBackoff(given?: Partial<Backoff>): Backoff {
+  const backoff: Backoff = { ...defaultBackoff, ...given };
+  for (const [name, value] of Object.entries(backoff)) {
+    if (!(value >= 0) || backoff.jitter > 1) throw new RangeError(`retry.${name} is out of bounds`);
+  }
+  return backoff;
+}
+
+/**
+ * The wait after so many failures in a row, in milliseconds: 0 of them give the first wait.
+ * @param random source of chance, from 0 up to 1
+ */
+export function delayAfter(failures: number, backoff: Backoff, random: () => number = Math.random): number {
+  const full = backoff.initialDelayMs * backoff.factor ** failures;
+  return Math.min(full, backoff.maxDelayMs) * (1 - backoff.jitter * random());
+}

@@ -1,0 +1,263 @@
+/**
+ * A session as its client knows it, whatever the server has called it over time.
+ *
+ * Sends the client's requests under the id that the server answers to today, and opens the session
+ * anew when the server has lost it: `initialize` without an id, `initialized`, then the log level and
+ * the subscriptions (2025-11-25, transports, "Session Management").
+ * @module
+ */
+import type { RequestId } from "../jsonrpc/messages.ts";
+import { type Backoff, delayAfter } from "./backoff.ts";
+import { lastingStream, type StreamHost } from "./lasting-stream.ts";
+import { changedFacts, type RecoveryEvent, type SessionFacts } from "./recovery-events.ts";
+import { untagAnswer } from "./server-questions.ts";
+import {
+  type ClientRequest,
+  discard,
+  type FetchLike,
+  isEventStream,
+  isTransient,
+  LAST_EVENT_ID,
+  type Message,
+  PROTOCOL_VERSION,
+  readAnswer,
+  SESSION_ID,
+} from "./wire.ts";
+
+/** An answer whose meaning may depend on its words. */
+export interface ErrorReply {
+  readonly status: number;
+  readonly body: string;
+}
+
+export interface SessionSettings {
+  readonly fetch: FetchLike;
+  readonly backoff: Backoff;
+  /** Recognises answers other than 404 that say the same. */
+  readonly sessionLost: ((reply: ErrorReply) => boolean) | undefined;
+  readonly emit: (event: RecoveryEvent) => void;
+}
+
+export interface ClientSession {
+  /** Takes a POST; `messages` are those in its body. */
+  POST(request: ClientRequest, messages: readonly Message[]): Promise<Response>;
+  GET(request: ClientRequest): Promise<Response>;
+  DELETE(request: ClientRequest): Promise<Response>;
+}
+
+/**
+ * How a recovery ended: with a new session or without one, or with a refusal that is the client's to
+ * deal with, a 401 or a 403. Undefined where the request that had begun it was aborted.
+ */
+type Recovery = boolean | Response | undefined;
+
+/** @param id the session id in the client's first request; null where that has none */
+export function createSession(
+  { fetch, backoff, sessionLost, emit }: SessionSettings,
+  id: string | null,
+): ClientSession {
+  /** The client's last request: requests of our own go to its URL, with its credentials. */
+  let last: ClientRequest;
+  /** The client's `initialize`. Without it, the session cannot be opened anew. */
+  let opening: Message | undefined;
+  let facts: SessionFacts | undefined;
+  let generation: number | undefined = 0;
+  /** The recovery under way. However many requests find the session lost, there is one, and all wait for it. */
+  let recovering: Promise<Recovery> | undefined;
+  /** Recoveries that failed in a row, and the time before which no other is tried. */
+  let failures = 0;
+  let retryAt = 0;
+  /** What a new session must be told too: the log level, and subscriptions by their URI. */
+  const standing = new Map<unknown, Message>();
+
+  const empty = (status: number): Response => new Response(null, { status });
+
+  /** Sends a request under the present id. */
+  function dispatch({ url, init }: ClientRequest): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (id) {
+      headers.set(SESSION_ID, id);
+      // The client goes on naming the version of the session that it opened itself.
+      if (generation && facts) headers.set(PROTOCOL_VERSION, facts.protocolVersion);
+    } else headers.delete(SESSION_ID);
+    return fetch(url, { ...init, headers });
+  }
+
+  /** A request of our own, to where `request` went and with its credentials: a POST, or a GET without a message. */
+  function own({ url, init }: ClientRequest, signal: AbortSignal | null | undefined, message?: Message): ClientRequest {
+    const headers = new Headers(init.headers);
+    headers.delete(LAST_EVENT_ID);
+    if (!id) headers.delete(PROTOCOL_VERSION);
+    headers.set("content-type", "application/json");
+    headers.set("accept", "application/json, text/event-stream");
+    return { url, init: { ...init, method: message ? "POST" : "GET", headers, body: JSON.stringify(message), signal } };
+  }
+
+  async function isLost(reply: Response): Promise<boolean> {
+    const { status, ok } = reply;
+    if (status === 404 || ok || !sessionLost) return status === 404;
+    return sessionLost({ status, body: await reply.clone().text() });
+  }
+
+  /** Asks for no other session for a while. */
+  function distrust(cause: unknown): void {
+    const retryInMs = delayAfter(failures++, backoff);
+    retryAt = performance.now() + retryInMs;
+    emit({ type: "recovery-failed", cause, retryInMs });
+  }
+
+  async function reopen(request: ClientRequest): Promise<Recovery> {
+    const since = performance.now();
+    const lostId = id;
+    const { signal } = request.init;
+    const limit = AbortSignal.any([AbortSignal.timeout(backoff.timeoutMs), ...(signal ? [signal] : [])]);
+    let reply: Response | undefined;
+    let cause: unknown;
+    const tell = async (message: Message): Promise<Message | undefined> => {
+      reply = await dispatch(own(request, limit, message));
+      return reply.ok ? readAnswer(reply, message.id) : undefined;
+    };
+    try {
+      id = null;
+      const result = (await tell(opening as Message))?.result;
+      if (result && reply) {
+        id = reply.headers.get(SESSION_ID);
+        const previous = facts;
+        facts = { sessionId: id, ...result } as unknown as SessionFacts;
+        generation!++;
+        await tell({ jsonrpc: "2.0", method: "notifications/initialized" });
+        if (reply.ok) {
+          // Under the ids that they had: nothing else is sent in the session before these are answered.
+          for (const message of standing.values()) {
+            if (!(await tell(message))?.result) emit({ type: "restore-failed", message });
+          }
+          const changed = changedFacts({ ...previous }, facts);
+          emit({ type: "reinitialized", previous, current: facts, changed, downMs: performance.now() - since });
+          for (const tellMoved of host.streams) tellMoved(true);
+          return true;
+        }
+      }
+      if (reply?.status === 401 || reply?.status === 403) cause = reply;
+    } catch (error) {
+      cause = error;
+    }
+    id = lostId;
+    if (signal?.aborted) return undefined;
+    if (cause instanceof Response) return cause;
+    distrust(cause ?? reply?.status);
+    return false;
+  }
+
+  /** Sees to it that the session is another than the one called `lostId`. */
+  async function recover(lostId: string | null, request: ClientRequest): Promise<Recovery> {
+    if (!recovering) {
+      if (id !== lostId) return true;
+      if (generation === undefined || !opening || performance.now() < retryAt) return false;
+      recovering = reopen(request).finally(() => (recovering = undefined));
+    }
+    const outcome = await recovering;
+    return outcome === undefined && !request.init.signal?.aborted ? recover(lostId, request) : outcome;
+  }
+
+  /** Sends a request, and once more if it was turned away for want of the session. Notifications never go twice. */
+  async function exchange(request: ClientRequest, isNotice?: boolean, isSecond?: boolean): Promise<Response> {
+    // Whoever comes while a recovery is under way would only be turned away as well.
+    await recovering;
+    const sentAs = id;
+    const reply = await dispatch(request);
+    if (reply.ok) {
+      failures = 0;
+      for (const tellAlive of host.streams) tellAlive(false);
+    } else if (sentAs && (await isLost(reply))) {
+      if (isSecond) distrust(reply.status);
+      else {
+        const recovery = recover(sentAs, request);
+        if (isNotice && opening) return empty(202);
+        const outcome = await recovery;
+        if (outcome === true) return exchange(request, false, true);
+        if (outcome) return outcome.clone();
+      }
+    }
+    return reply;
+  }
+
+  /** Asks for a stream. Undefined where another try may fare better, in a new session perhaps. */
+  async function get(eventId: string | undefined, signal?: AbortSignal | null): Promise<Response | undefined> {
+    await recovering;
+    const before = generation;
+    const request = own(last, signal);
+    if (eventId) request.init.headers.set(LAST_EVENT_ID, eventId);
+    const reply = await dispatch(request).catch(() => undefined);
+    signal?.throwIfAborted();
+    let again = !reply || isTransient(reply);
+    if (reply?.status === 404) {
+      // Servers without a GET route say 404 as well. What every session must answer tells the two apart.
+      const ping = await exchange(own(last, signal, { jsonrpc: "2.0", id: "holdfast", method: "ping" }));
+      discard(ping.body);
+      again = !ping.ok || before !== generation;
+    }
+    if (!again) return reply;
+    discard(reply?.body);
+    return undefined;
+  }
+
+  const host: StreamHost = {
+    backoff,
+    emit,
+    streams: new Set(),
+    answered: new Set(),
+    generation: () => generation,
+    get,
+  };
+
+  return {
+    async POST(request, messages) {
+      const { init } = (last = request);
+      const calls = new Map<RequestId, string>();
+      for (const { id: call, method } of messages) if (call !== undefined && method) calls.set(call, method);
+      const [first] = messages;
+      let reply: Response;
+      if (first?.method === "initialize") {
+        opening = first;
+        id = null;
+        reply = await dispatch(request);
+        id = reply.headers.get(SESSION_ID);
+        readAnswer(reply.clone(), first.id).then((answer) => (facts ??= { sessionId: id, ...answer?.result } as never), () => undefined);
+      } else {
+        if (first && !first.method) {
+          if (!untagAnswer(first, generation ?? 0)) return empty(202);
+          if (generation) init.body = JSON.stringify(first);
+        }
+        reply = await exchange(request, !calls.size);
+        if (reply.ok && first) {
+          const { method, params } = first;
+          // How a subscription of the stateless era ended is for its client to judge: it listens anew.
+          if (method === "subscriptions/listen") return reply;
+          if (method === "logging/setLevel") standing.set(method, first);
+          if (method === "resources/subscribe") standing.set(params?.["uri"], first);
+          if (method === "resources/unsubscribe") standing.delete(params?.["uri"]);
+        }
+      }
+      return isEventStream(reply) ? lastingStream(host, init.signal, reply, calls) : reply;
+    },
+    async GET(request) {
+      const { headers, signal } = (last = request).init;
+      const eventId = headers.get(LAST_EVENT_ID) ?? undefined;
+      // Nothing is left of that stream. To SDK clients, 405 says so without noise.
+      if (eventId && host.answered.has(eventId)) return empty(405);
+      const before = generation;
+      const reply = await get(eventId, signal);
+      if (reply && !isEventStream(reply)) return reply;
+      // No client tries again where its first GET fails: without a reply, this is a stream that dropped.
+      return lastingStream(host, signal, reply, undefined, before === generation ? eventId : undefined);
+    },
+    async DELETE(request) {
+      const before = generation;
+      // The server ends the streams before it answers, and they must not bring the session back.
+      generation = undefined;
+      const reply = await dispatch(request);
+      if (!reply.ok && !(await isLost(reply))) generation = before;
+      return generation === undefined ? empty(204) : reply;
+    },
+  };
+}

@@ -1,0 +1,205 @@
+/**
+ * An event stream that outlives its connections.
+ *
+ * The client reads one body. Underneath, connections come and go: each that ends before its work is
+ * done is followed by a GET with the last event id, at the pace that the server asked for. So none of
+ * what the SDK clients get wrong on a drop can happen: an event id is not lost when a resumed stream
+ * ends empty, no call is left hanging, no stream goes deaf after two attempts.
+ *
+ * Frames are parsed and written anew, whole: half a frame of a dead connection followed by the first
+ * bytes of its successor would make one corrupt frame of two good ones.
+ * @module
+ */
+import { createParser } from "eventsource-parser";
+import type { RequestId } from "../jsonrpc/messages.ts";
+import { type Backoff, delayAfter } from "./backoff.ts";
+import type { RecoveryEvent } from "./recovery-events.ts";
+import { tagQuestion } from "./server-questions.ts";
+import { discard, isEventStream, messagesIn, textOf } from "./wire.ts";
+
+/** What a stream needs of its session. */
+export interface StreamHost {
+  readonly backoff: Backoff;
+  readonly emit: (event: RecoveryEvent) => void;
+  /** How often the session was opened anew; undefined once the client has ended it. */
+  generation(): number | undefined;
+  /** The server's answer to a GET in the session as it is now; undefined where another try may fare better. */
+  get(eventId: string | undefined, signal: AbortSignal): Promise<Response | undefined>;
+  /** Streams to be told when the session was opened anew (true), or when a request succeeded (false). */
+  readonly streams: Set<(moved: boolean) => void>;
+  /** Last event ids of calls that were answered. */
+  readonly answered: Set<string>;
+}
+
+/** Ids kept of calls that were answered: enough for each that a client may yet ask about. */
+const MAX_ANSWERED = 100;
+
+/**
+ * The response for the client in place of `first`, whose body is an event stream. Without one, as
+ * when the first connection failed, the stream begins with the search for a connection.
+ * @param calls methods of the requests that the stream must answer, by id; undefined for the
+ *   standalone stream, which never ends by itself
+ * @param eventId where the client wants to go on from
+ * @param signal the client's own
+ */
+export function lastingStream(
+  host: StreamHost,
+  signal: AbortSignal | null | undefined,
+  first?: Response,
+  calls?: Map<RequestId, string>,
+  eventId?: string,
+): Response {
+  const { backoff, emit, streams, answered } = host;
+  const stream = calls ? "call" : "standalone";
+  const life = new AbortController();
+  let generation = host.generation();
+  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  /** Ends the wait under way. */
+  let wake: (() => void) | undefined;
+  let parked = false;
+  let retryMs = 0;
+  /** Connections and attempts in a row that brought nothing. The first connection may be an idle one. */
+  let failures = first ? -1 : 0;
+
+  const stop = (): void => {
+    life.abort(signal?.reason);
+    wake?.();
+    discard(reader);
+    streams.delete(told);
+    signal?.removeEventListener("abort", stop);
+  };
+  const told = (moved: boolean): void => {
+    // A call's connection to the dead session is left alone: its server may still be at work on it.
+    if (moved && !calls) discard(reader);
+    if (moved || parked) wake?.();
+  };
+
+  /** The body of the next connection, or why there will be none. */
+  async function reconnect(): Promise<ReadableStream<Uint8Array> | string> {
+    const since = performance.now();
+    for (let attempts = 1; ; attempts++) {
+      if (calls && !eventId) return "no event id";
+      if (generation === host.generation()) {
+        parked = failures >= backoff.attempts;
+        if (parked && calls) return "no connection";
+        if (parked) emit({ type: "parked", stream, attempts: attempts - 1 });
+        // What the server asks for counts alone, as long as nothing has failed.
+        const wait = retryMs && failures < 1 ? retryMs : Math.max(retryMs, delayAfter(failures, backoff));
+        await new Promise<void>((resolve) => {
+          const timer = parked ? undefined : setTimeout(resolve, wait);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+        parked = false;
+        life.signal.throwIfAborted();
+      }
+      if (generation !== host.generation()) {
+        generation = host.generation();
+        if (calls || generation === undefined) return "no session";
+        // Event ids are the dead session's own.
+        eventId = undefined;
+      }
+      const reply = await host.get(eventId, life.signal);
+      if (reply?.body && isEventStream(reply)) {
+        emit({ type: "resumed", stream, attempts, downMs: performance.now() - since, eventId });
+        return reply.body;
+      }
+      failures = Math.min(failures + 1, backoff.attempts);
+      if (reply?.status === 400 && eventId && !calls) {
+        emit({ type: "gap", stream, eventId });
+        eventId = undefined;
+      } else if (reply) return `HTTP ${reply.status}`;
+    }
+  }
+
+  async function* run(): AsyncGenerator<string> {
+    let body = first?.body;
+    try {
+      for (;;) {
+        if (body) {
+          let frames = "";
+          let cause: unknown;
+          const since = performance.now();
+          const parser = createParser({
+            onId(id) {
+              eventId = id;
+              failures = -1;
+            },
+            onRetry(ms) {
+              retryMs = ms;
+            },
+            onEvent({ data, id, event }) {
+              for (const message of messagesIn(data)) {
+                if (!message.method) calls?.delete(message.id as RequestId);
+                else if (tagQuestion(message, generation ?? 0)) data = JSON.stringify(message);
+              }
+              if (event) frames += `event: ${event}\n`;
+              if (id !== undefined) frames += `id: ${id}\n`;
+              frames += `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
+              failures = -1;
+            },
+          });
+          reader = body.getReader();
+          try {
+            for await (const text of textOf(reader)) {
+              parser.feed(text);
+              if (frames) yield frames;
+              frames = "";
+              if (calls?.size === 0) return;
+            }
+          } catch (error) {
+            cause = error;
+          }
+          discard(reader);
+          life.signal.throwIfAborted();
+          if (!calls && host.generation() === undefined) return;
+          emit({ type: "dropped", stream, cause });
+          if (performance.now() - since > backoff.maxDelayMs) failures = -1;
+          failures++;
+        }
+        const next = await reconnect();
+        if (typeof next !== "string") body = next;
+        else if (calls) {
+          emit({ type: "interrupted", ids: [...calls.keys()], reason: next });
+          for (const [id, method] of calls) {
+            const message = `The connection dropped before the answer came (${next})`;
+            // What only reads may simply be sent again.
+            const data = { reason: "interrupted", retryable: /\/(list|get|read|complete)$/.test(method) };
+            yield `data: ${JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message, data } })}\n\n`;
+          }
+          return;
+        }
+        // The client's transport decides what follows: it can get new credentials, if they are missing.
+        else if (generation !== undefined) throw new Error(`The event stream is lost (${next})`);
+        else return;
+      }
+    } finally {
+      stop();
+      // SDK 1.x asks once more for a call that was answered with an error.
+      if (calls && eventId) {
+        if (answered.size > MAX_ANSWERED) answered.clear();
+        answered.add(eventId);
+      }
+    }
+  }
+
+  streams.add(told);
+  signal?.addEventListener("abort", stop);
+  const encoder = new TextEncoder();
+  const frames = run();
+  const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
+    {
+      async pull(controller) {
+        const { done, value } = await frames.next();
+        if (done) controller.close();
+        else controller.enqueue(encoder.encode(value) as Uint8Array<ArrayBuffer>);
+      },
+      cancel: stop,
+    },
+    // Reading ahead would take events off the connection that the client has no room for.
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { headers: first?.headers ?? { "content-type": "text/event-stream" } });
+}

@@ -1,0 +1,87 @@
+/**
+ * A `fetch` that recovers for clients that cannot.
+ *
+ * No official client opens a session anew when the server has lost it, and each loses calls or streams
+ * when a connection drops. Both can be mended underneath any client that takes a custom `fetch`:
+ *
+ * ```ts
+ * new StreamableHTTPClientTransport(url, { fetch: recoveringFetch() });
+ * ```
+ *
+ * - A 404 for a request that carried a session id opens the session anew, once for all requests that
+ *   meet it, and sends each of them again. A 404 says that nothing was executed, so this is safe; what
+ *   was accepted is never sent twice.
+ * - The answer to a POST, and the standalone stream, go on across dropped connections.
+ * - A call whose answer can no longer come gets a JSON-RPC error instead of silence.
+ *
+ * Everything else passes through untouched: other URLs, the stateless era, HTTP+SSE.
+ * @module
+ */
+import { type Backoff, resolveBackoff } from "./backoff.ts";
+import { type ClientSession, createSession, type ErrorReply } from "./client-session.ts";
+import { type RecoveryEvent, type Reinitialized } from "./recovery-events.ts";
+import { type FetchLike, messagesIn, SESSION_ID } from "./wire.ts";
+
+/** All optional. */
+export interface RecoveringFetchOptions {
+  /** What sends the requests. Default: the global `fetch`, looked up at each call. */
+  fetch?: FetchLike;
+  /** Pace and number of attempts, for streams and for `initialize` alike. */
+  retry?: Partial<Backoff>;
+  /**
+   * Recognises the answers of servers that do not say 404 when they have lost a session. Asked about
+   * error answers to requests with a session id; see `lostAs400`. Default: none is recognised.
+   */
+  sessionLost?: (reply: ErrorReply) => boolean;
+  /** Called after each recovery, before the requests that waited for it go on. */
+  onReinitialized?: (change: Reinitialized) => void;
+  /** Called with each drop, resume and recovery. */
+  onEvent?: (event: RecoveryEvent) => void;
+}
+
+/** Ids of sessions that are remembered. The least recently used goes first. */
+const MAX_SESSION_IDS = 1000;
+
+/**
+ * Wraps `fetch`. The result may serve any number of clients and servers: sessions are told apart.
+ * @throws {RangeError} naming the option that is out of bounds
+ */
+export function recoveringFetch(options: RecoveringFetchOptions = {}): FetchLike {
+  const { fetch = (input, init) => globalThis.fetch(input, init), sessionLost, onReinitialized, onEvent } = options;
+  const settings = {
+    fetch,
+    sessionLost,
+    backoff: resolveBackoff(options.retry),
+    emit(event: RecoveryEvent) {
+      try {
+        if (event.type === "reinitialized") onReinitialized?.(event);
+        onEvent?.(event);
+      } catch (error) {
+        // A hook that throws must not break the recovery that it watches.
+        console.error(error);
+      }
+    },
+  };
+  /** By every id that a client was shown: SDK v2 keeps the first for ever, v1 adopts that of the last response. */
+  const sessions = new Map<string, ClientSession>();
+
+  return async function recoveringFetch(input, init) {
+    const headers = new Headers(init?.headers);
+    const method = init?.method ?? "GET";
+    const messages = method === "POST" ? messagesIn(init?.body) : [];
+    // A session is asked for without an id (2025-11-25, transports, "Session Management").
+    const id = messages[0]?.method === "initialize" ? null : headers.get(SESSION_ID);
+    const concerned = method === "POST" ? messages.length > 0 : id && (method === "GET" || method === "DELETE");
+    if (!concerned) return fetch(input, init);
+    const request = { url: input as string, init: { ...init, headers } };
+    const session = (id && sessions.get(id)) || createSession(settings, id);
+    const reply = await session[method as "POST"](request, messages);
+    for (const shown of [id, reply.headers.get(SESSION_ID)]) {
+      if (!shown) continue;
+      sessions.delete(shown);
+      sessions.set(shown, session);
+    }
+    if (sessions.size > MAX_SESSION_IDS) sessions.delete(sessions.keys().next().value as string);
+    return reply;
+  };
+}

@@ -1,0 +1,43 @@
+/** `holdfast/bun`: `holdfast/local` and an HTTP server on Bun. @module */
+import {
+  DEFAULT_HOSTNAME,
+  DEFAULT_PORT,
+  PortInUseError,
+  serverOf,
+  type ServeOptions,
+  type Server,
+} from "./serve.ts";
+
+export * from "./index.ts";
+export { PortInUseError, type ServeOptions, type Server } from "./serve.ts";
+
+/** The part of `Bun` that is used: this file compiles without Bun's types. */
+interface Runtime {
+  serve(options: {
+    port: number;
+    hostname: string;
+    idleTimeout: number;
+    fetch: (request: Request, server: never) => Response | Promise<Response>;
+  }): { readonly port: number; stop(cut?: boolean): Promise<void> };
+}
+
+/**
+ * Listens. Rejects where it cannot; it never ends the process.
+ * @throws {PortInUseError}
+ */
+export async function serve(options: ServeOptions): Promise<Server> {
+  const { fetch, port = DEFAULT_PORT, hostname = DEFAULT_HOSTNAME, onClose } = options;
+  const { Bun: runtime } = globalThis as unknown as { Bun: Runtime };
+  try {
+    // Bun cuts connections that are silent for 10 s, by default: a quiet stream would not live to its first keepalive.
+    const http = runtime.serve({ port, hostname, idleTimeout: 0, fetch });
+    return serverOf(
+      hostname,
+      { port: http.port, stop: () => http.stop(), cut: () => void http.stop(true) },
+      onClose,
+    );
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw code === "EADDRINUSE" ? new PortInUseError(port, error) : error;
+  }
+}

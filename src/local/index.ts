@@ -1,0 +1,38 @@
+/**
+ * `holdfast/local`: the same MCP server in one process, on Node, Deno and Bun. `holdfast/node`,
+ * `holdfast/deno` and `holdfast/bun` add the HTTP server of each.
+ * @module
+ */
+import type { Env, Hono } from "hono";
+import { createMcpRouter, type RouterOptions } from "../router.ts";
+import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
+
+export * from "../index.ts";
+export { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
+export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
+
+export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
+  extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host"> {}
+
+export interface LocalMcp<E extends Env = Env> {
+  /** The Hono app: to be served, or mounted in another. */
+  router: Hono<E>;
+  host: LocalHost;
+  /** Ends all streams, with the hint to come back, and closes the database. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes the router and the host behind it.
+ * @throws {RangeError | TypeError} naming an option that is wrong
+ * @throws {DatabaseError} where the database file cannot be used
+ * @example
+ * const mcp = createLocalMcp({ createServer, database: "sessions.db" });
+ * const server = await serve({ fetch: mcp.router.fetch, onClose: mcp.close });
+ */
+export function createLocalMcp<Shared = unknown, E extends Env = Env>(
+  options: LocalMcpOptions<Shared, E>,
+): LocalMcp<E> {
+  const host = localHost<Shared>(options);
+  return { router: createMcpRouter<E>({ ...options, host }), host, close: host.close };
+}

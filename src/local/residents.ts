@@ -1,0 +1,121 @@
+/**
+ * Which sessions are in memory. One is loaded when it is used and dropped once it has not been used for
+ * a while, as an isolate is evicted: memory follows the sessions that are active, not all that there are.
+ * @module
+ */
+import type { Session } from "../session/session.ts";
+import { letExit } from "./alarms.ts";
+
+export interface Resident {
+  readonly session: Session;
+  /** Keeps the session in memory until the returned function is called, once. */
+  hold(): () => void;
+}
+
+export interface Residents {
+  readonly size: number;
+  /** The session, loaded where it is not in memory. */
+  load(id: string, key: number): Resident;
+  has(id: string): boolean;
+  /** The session is no more. */
+  forget(id: string): void;
+  /** Drops the session now, if nothing is under way in it. */
+  evict(id: string): void;
+  /** Has every session let go: see `Session.shutdown`. */
+  shutdown(): void;
+  /** Resolves once nobody holds a session, or after `ms`. */
+  settled(ms: number): Promise<void>;
+}
+
+interface Entry extends Resident {
+  readonly isHeld: boolean;
+  readonly usedAt: number;
+}
+
+/** How often in `evictAfterMs` is looked for sessions to evict. */
+const LOOKS = 4;
+
+/** @param create builds the session; it calls `touch` whenever the session does something of its own accord */
+export function createResidents(
+  now: () => number,
+  evictAfterMs: number,
+  create: (id: string, key: number, touch: () => void) => Session,
+): Residents {
+  const entries = new Map<string, Entry>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let onReleased: (() => void) | undefined;
+
+  const isAnyHeld = (): boolean => [...entries.values()].some((entry) => entry.isHeld);
+
+  /** Only while there are sessions in memory. */
+  const watch = (): void => {
+    if (timer !== undefined || entries.size === 0) return;
+    timer = setTimeout(sweep, Math.max(1, evictAfterMs / LOOKS));
+    letExit(timer);
+  };
+
+  const sweep = (): void => {
+    timer = undefined;
+    const before = now() - evictAfterMs;
+    for (const [id, entry] of entries) if (entry.usedAt <= before) evict(id);
+    watch();
+  };
+
+  const evict = (id: string): void => {
+    const entry = entries.get(id);
+    if (entry === undefined || entry.isHeld || !entry.session.isIdle()) return;
+    entries.delete(id);
+    entry.session.shutdown();
+  };
+
+  const add = (id: string, key: number): Entry => {
+    let usedAt = now();
+    let holds = 0;
+    const touch = (): void => void (usedAt = now());
+    const entry: Entry = {
+      session: create(id, key, touch),
+      get isHeld() {
+        return holds > 0;
+      },
+      get usedAt() {
+        return usedAt;
+      },
+      hold() {
+        touch();
+        holds += 1;
+        return () => {
+          touch();
+          holds -= 1;
+          onReleased?.();
+        };
+      },
+    };
+    entries.set(id, entry);
+    watch();
+    return entry;
+  };
+
+  return {
+    get size() {
+      return entries.size;
+    },
+    load: (id, key) => entries.get(id) ?? add(id, key),
+    has: (id) => entries.has(id),
+    forget: (id) => void entries.delete(id),
+    evict,
+    shutdown() {
+      clearTimeout(timer);
+      for (const entry of entries.values()) entry.session.shutdown();
+    },
+    settled: (ms) =>
+      new Promise((resolve) => {
+        const limit = setTimeout(resolve, ms);
+        onReleased = () => {
+          if (isAnyHeld()) return;
+          clearTimeout(limit);
+          resolve();
+        };
+        onReleased();
+      }),
+  };
+}

@@ -1,0 +1,125 @@
+/**
+ * SQLite in this process: the one adapter of `node:sqlite`, which Node, Deno and Bun have alike.
+ * @module
+ */
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { SqlStore, SqlValue } from "../session/schema.ts";
+
+export interface Sqlite extends SqlStore {
+  close(): void;
+}
+
+/** What is wrong with a database file. */
+export type DatabaseProblem = "locked" | "corrupt" | "newer" | "foreign" | "unusable";
+
+/** A database file cannot be used. The message says which, why, and what to do. */
+export class DatabaseError extends Error {
+  readonly problem: DatabaseProblem;
+
+  constructor(problem: DatabaseProblem, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = "DatabaseError";
+    this.problem = problem;
+  }
+}
+
+/** SQLite's result codes; extended codes keep them in the low byte. */
+const LOCKED: readonly number[] = [5, 6];
+const CORRUPT: readonly number[] = [11, 26];
+/** Read-only, I/O error, full, cannot open, no permission. */
+const UNUSABLE: readonly number[] = [3, 8, 10, 13, 14, 23];
+
+/** @param path a file, or `:memory:` */
+export function openSqlite(path: string): Sqlite {
+  const explained = <T>(body: () => T): T => {
+    try {
+      return body();
+    } catch (error) {
+      throw explain(error, path);
+    }
+  };
+  const database = explained(() => new DatabaseSync(path));
+  /** The statements are few and fixed: each is compiled once. */
+  const statements = new Map<string, StatementSync>();
+  let depth = 0;
+
+  const prepare = (sql: string): StatementSync => {
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      statement = database.prepare(sql);
+      statements.set(sql, statement);
+    }
+    return statement;
+  };
+
+  // Not by `database.exec`: Deno gives its errors no result code.
+  const command = (sql: string): void => void explained(() => prepare(sql).all());
+
+  return {
+    exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
+      explained(() => prepare(sql).all(...bindings) as Row[]),
+    transaction<T>(body: () => T): T {
+      const [begin, commit, ...rollback] =
+        depth === 0
+          ? (["BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"] as const)
+          : ([
+              `SAVEPOINT s${depth}`,
+              `RELEASE s${depth}`,
+              `ROLLBACK TO s${depth}`,
+              `RELEASE s${depth}`,
+            ] as const);
+      command(begin);
+      depth += 1;
+      try {
+        const result = body();
+        command(commit);
+        return result;
+      } catch (error) {
+        try {
+          rollback.forEach(command);
+        } catch {
+          // SQLite has rolled back by itself, as it does where the disk is full.
+        }
+        throw error;
+      } finally {
+        depth -= 1;
+      }
+    },
+    close() {
+      statements.clear();
+      database.close();
+    },
+  };
+}
+
+export function damaged(path: string, how: string, cause?: unknown): DatabaseError {
+  return new DatabaseError(
+    "corrupt",
+    `The database file ${path} is damaged or not a database (${how}); restore it, or give another file`,
+    cause,
+  );
+}
+
+function explain(error: unknown, path: string): unknown {
+  if (!(error instanceof Error)) return error;
+  const { errcode, code, message } = error as Error & { errcode?: number; code?: string };
+  const result = errcode === undefined ? undefined : errcode & 0xff;
+  const is = (codes: readonly number[]): boolean => result !== undefined && codes.includes(result);
+  if (is(LOCKED)) {
+    return new DatabaseError(
+      "locked",
+      `The database file ${path} is in use by another process; end it, or give this one a file of its own`,
+      error,
+    );
+  }
+  if (is(CORRUPT)) return damaged(path, message, error);
+  // Deno gives no result code where a file cannot be opened.
+  if (is(UNUSABLE) || (code === "ERR_SQLITE_ERROR" && message.startsWith("unable to open"))) {
+    return new DatabaseError(
+      "unusable",
+      `The database file ${path} cannot be used (${message}); see that its directory exists and can be written`,
+      error,
+    );
+  }
+  return error;
+}

@@ -1,0 +1,138 @@
+/**
+ * `subscriptions/listen`. The SDK validates the request, narrows the filter, acknowledges, and says
+ * goodbye when the handler closes; between acknowledgement and goodbye the changes of the bus are put
+ * in here.
+ *
+ * A change is encoded once for all streams of the same subscription id, and clients number theirs
+ * alike. Listeners are called from the request that holds the link to the hub, which on Workers must
+ * not touch another request's connection: so each stream has a queue, emptied by its own reader.
+ * @module
+ */
+import { type Change, type ChangeBus, notificationOf } from "../changes.ts";
+import { SSE_HEADERS } from "../http/headers.ts";
+import { json } from "../http/respond.ts";
+import type { JsonRpcNotification, RequestId } from "../jsonrpc/messages.ts";
+
+/** Bytes that may wait for a reader who is gone without a word. The edge ends slow readers long before. */
+const MAX_WAITING = 33_554_432;
+
+const ID = "io.modelcontextprotocol/subscriptionId";
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+interface Filter {
+  toolsListChanged?: boolean;
+  promptsListChanged?: boolean;
+  resourcesListChanged?: boolean;
+  resourceSubscriptions?: string[];
+}
+
+/** @param response the SDK's answer to the request */
+export async function serveListen(response: Response, bus: ChangeBus): Promise<Response> {
+  if (response.body === null || response.headers.get("content-type") !== SSE_HEADERS["Content-Type"]) {
+    return response;
+  }
+  const reader = response.body.getReader();
+  const { value: first } = await reader.read();
+  if (first === undefined) return new Response(null, { headers: SSE_HEADERS });
+  const { id, filter } = acknowledged(first);
+  const accepts = matcher(filter);
+  const queue: Uint8Array[] = [first];
+  let waiting = 0;
+  let over = false;
+  let wake: (() => void) | undefined;
+
+  const push = (bytes: Uint8Array): void => {
+    queue.push(bytes);
+    waiting += bytes.length;
+    if (waiting > MAX_WAITING) end();
+    wake?.();
+  };
+  const unsubscribe = bus.subscribe((change) => {
+    if (!over && accepts(change)) push(frameFor(change, id));
+  });
+  const end = (): void => {
+    if (over) return;
+    over = true;
+    unsubscribe();
+    reader.cancel().catch(() => {});
+    wake?.();
+  };
+
+  try {
+    // Acknowledged means heard: not before the hub has this isolate on its list.
+    await bus.ready?.();
+  } catch {
+    end();
+    const message = "Changes cannot be listened for at the moment; try again";
+    return json(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message } }));
+  }
+
+  const goodbye = async (): Promise<void> => {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return end();
+      push(value);
+    }
+  };
+  goodbye().catch(end);
+
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        while (queue.length === 0 && !over) await new Promise<void>((resolve) => (wake = resolve));
+        for (const bytes of queue.splice(0)) controller.enqueue(bytes);
+        waiting = 0;
+        if (over) controller.close();
+      },
+      cancel: end,
+    },
+    { highWaterMark: 0 },
+  );
+  return new Response(body, { headers: SSE_HEADERS });
+}
+
+/** What the SDK's acknowledgement grants, and under which id. */
+function acknowledged(frame: Uint8Array): { id: RequestId; filter: Filter } {
+  const data = /^data: (.*)$/m.exec(decoder.decode(frame))?.[1] ?? "";
+  const { params } = JSON.parse(data) as JsonRpcNotification;
+  const meta = params?.["_meta"] as { [ID]: RequestId };
+  return { id: meta[ID], filter: params?.["notifications"] as Filter };
+}
+
+function matcher(filter: Filter): (change: Change) => boolean {
+  const uris = new Set(filter.resourceSubscriptions);
+  return (change) => {
+    switch (change.kind) {
+      case "tools_list_changed":
+        return filter.toolsListChanged === true;
+      case "prompts_list_changed":
+        return filter.promptsListChanged === true;
+      case "resources_list_changed":
+        return filter.resourcesListChanged === true;
+      case "resource_updated":
+        return uris.has(change.uri);
+    }
+  };
+}
+
+/** The change that frames were last built for, and each frame by the subscription id in it. */
+let latest: Change | undefined;
+const frames = new Map<RequestId, Uint8Array>();
+
+/** The bus hands one change to all its listeners before the next, so one change's frames are enough to keep. */
+function frameFor(change: Change, id: RequestId): Uint8Array {
+  if (change !== latest) {
+    latest = change;
+    frames.clear();
+  }
+  let frame = frames.get(id);
+  if (frame === undefined) {
+    const { method, params } = notificationOf(change);
+    const meta = { ...(params?.["_meta"] as object | undefined), [ID]: id };
+    const message = { jsonrpc: "2.0", method, params: { ...params, _meta: meta } };
+    frame = encoder.encode(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+    frames.set(id, frame);
+  }
+  return frame;
+}

@@ -1,0 +1,106 @@
+/**
+ * The session's side of the hub: where its server publishes, and what it wants to hear. That is
+ * updates of the resources that its client subscribed to, and changes of the lists once the client
+ * has opened a stream to hear them on. The hub keeps the session's name, so that a session that
+ * sleeps is told too; what is passed on is decided here.
+ * @module
+ */
+import {
+  type Change,
+  createNotifier,
+  DEFAULT_TOPIC,
+  LISTS_NAME,
+  nameOf,
+  type Notifier,
+  resourceName,
+} from "../changes.ts";
+import { type EventSink, messageOf, shortId } from "../events.ts";
+import type { Caller } from "../host.ts";
+import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
+import { SUBSCRIBE } from "./journal.ts";
+import type { SessionChanges } from "./ports.ts";
+import type { SessionStore } from "./store.ts";
+
+export interface Interest {
+  /** For the session's server. */
+  readonly notify: Notifier | undefined;
+  /** A request came in; a session's requests are all of one topic. */
+  by(caller: Caller): void;
+  /**
+   * Asks the hub for the resources that these messages subscribe to, before they are dispatched: nothing
+   * that is published after the answer may be missed. Undefined where there is nothing to ask for.
+   */
+  subscribing(messages: readonly JsonRpcMessage[]): Promise<void> | undefined;
+  /** The client has opened the stream that unrelated messages take. */
+  listening(): void;
+  /** The session has ended. */
+  end(): void;
+}
+
+/** What the session's entry for a topic says: its hub holds our name for resources, or for the lists too. */
+const RESOURCES = "resources";
+const LISTS = "lists";
+
+export function createInterest(
+  sessionId: string,
+  store: SessionStore,
+  changes: SessionChanges | undefined,
+  isLive: () => boolean,
+  emit: EventSink,
+): Interest {
+  let topic = DEFAULT_TOPIC;
+
+  const watch = async (hub: SessionChanges, names: readonly string[]): Promise<boolean> => {
+    try {
+      // Noted first: what the hub holds must be taken back one day, by whichever isolate ends the session.
+      if (store.entry("watch", topic) === undefined) store.putEntry("watch", topic, RESOURCES);
+      await hub.watch(topic, names);
+      return true;
+    } catch (error) {
+      emit("listen.watch_failed", { topic, session: shortId(sessionId), message: messageOf(error) });
+      return false;
+    }
+  };
+
+  if (changes === undefined) {
+    return { notify: undefined, by() {}, subscribing: () => undefined, listening() {}, end() {} };
+  }
+  return {
+    notify: createNotifier((change) => changes.publish(topic, change)),
+    by(caller) {
+      topic = caller.topic ?? DEFAULT_TOPIC;
+    },
+    subscribing(messages) {
+      const names = messages.flatMap((message) => {
+        if (!isRequest(message) || message.method !== SUBSCRIBE) return [];
+        const uri = message.params?.["uri"];
+        return typeof uri === "string" ? [resourceName(uri)] : [];
+      });
+      return names.length === 0 ? undefined : watch(changes, names).then(() => {});
+    },
+    listening() {
+      const at = topic;
+      if (store.entry("watch", at) === LISTS) return;
+      void watch(changes, [LISTS_NAME]).then((known) => {
+        if (known && isLive()) store.putEntry("watch", at, LISTS);
+      });
+    },
+    end() {
+      for (const { name } of store.entries("watch")) changes.forget(name);
+    },
+  };
+}
+
+/** Parts the changes that the hub sent: what the client is told, and the names that the hub can forget. */
+export function sift(
+  changes: readonly Change[],
+  isSubscribed: (uri: string) => boolean,
+): { wanted: Change[]; unwanted: string[] } {
+  const wanted: Change[] = [];
+  const unwanted: string[] = [];
+  for (const change of changes) {
+    if (change.kind !== "resource_updated" || isSubscribed(change.uri)) wanted.push(change);
+    else unwanted.push(nameOf(change));
+  }
+  return { wanted, unwanted };
+}

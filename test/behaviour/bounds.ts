@@ -1,0 +1,158 @@
+/** Much at once, much while nobody listens, and what is larger than a row of storage. @module */
+import { describe, expect, test } from "vitest";
+import { openSession } from "../support/mcp.ts";
+import { numbersOf, request, textOf, toolCall, upTo } from "../support/messages.ts";
+import { messageOf } from "../support/sse.ts";
+import { serve, type Subject } from "../support/subject.ts";
+import { eventually } from "../support/wait.ts";
+
+/** Characters of every width in UTF-8, so that a cut anywhere falls inside one of them sooner or later. */
+const MIXED = "aé€😀";
+
+export function testBounds(subject: Subject): void {
+  describe("bounds", () => {
+    const server = serve(subject);
+
+    test("1,500 notifications while the client is away: all delivered, in order", async () => {
+      const session = await openSession(server.url);
+      await session.tool("emit", { count: 1500, on: "standalone" });
+      const stream = await session.get();
+      expect(numbersOf(await stream.messages(1500))).toEqual(upTo(1500));
+      expect(stream.seen.filter(({ type }) => type === "comment")).toEqual([]);
+      stream.leave();
+    });
+
+    test("1,500 notifications of a call whose client is away: all delivered by resuming", async () => {
+      const session = await openSession(server.url);
+      const call = await session.stream(toolCall("emit", { count: 1500 }, { id: "much" }));
+      while (call.lastEventId === undefined) await call.next();
+      const had = numbersOf(call.seen.flatMap((item) => messageOf(item) ?? []));
+      const place = call.lastEventId;
+      call.leave();
+      const messages = await (await session.get(place)).rest();
+      expect([...had, ...numbersOf(messages)]).toEqual(upTo(1500));
+      expect(messages.at(-1)?.id).toBe("much");
+    });
+
+    test("a burst of 500 is delivered on an open stream, which stays open (C-15 a)", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      await session.tool("emit", { count: 500, on: "standalone" });
+      expect(numbersOf(await stream.messages(500))).toEqual(upTo(500));
+      await session.tool("emit", { count: 1, on: "standalone" });
+      expect(numbersOf(await stream.messages(1))).toEqual([1]);
+      stream.leave();
+    });
+
+    test("a burst of 500 before an answer is delivered on the call's stream", async () => {
+      const session = await openSession(server.url);
+      const messages = await (await session.stream(toolCall("emit", { count: 500 }))).rest();
+      expect(numbersOf(messages)).toEqual(upTo(500));
+      expect(textOf(messages.at(-1) ?? {})).toBe("emitted 500");
+    });
+
+    test("messages over 2 MB pass both ways and are replayed, character by character", async () => {
+      const session = await openSession(server.url, { capabilities: { elicitation: {} } });
+      // One character more or less puts the cuts between rows at other places in the pattern.
+      for (const shift of ["", "x", "xx"]) {
+        const message = shift + MIXED.repeat(350_000);
+        const call = await session.stream(toolCall("ask", { message }, { id: "large" }));
+        while (call.lastEventId === undefined) await call.next();
+        const place = call.lastEventId;
+        const asked = await call.message(({ method }) => method === "elicitation/create");
+        expect(asked.params?.["message"] === message).toBe(true);
+        const answer = MIXED.repeat(250_000) + shift;
+        const content = { action: "accept", content: { answer } };
+        expect((await session.post({ jsonrpc: "2.0", id: asked.id, result: content })).status).toBe(202);
+        const isAnswered = (text: string | undefined): boolean =>
+          (JSON.parse(text ?? "{}") as { answer?: string }).answer === answer;
+        expect(isAnswered(textOf(await call.message(({ id }) => id === "large")))).toBe(true);
+
+        const replayed = await (await session.get(place)).rest();
+        expect(replayed[0]?.params?.["message"] === message).toBe(true);
+        expect(isAnswered(textOf(replayed[1] ?? {}))).toBe(true);
+      }
+    });
+
+    test("a large quick answer comes whole as JSON", async () => {
+      const session = await openSession(server.url);
+      const text = MIXED.repeat(300_000);
+      expect((await session.tool("echo", { text })) === text).toBe(true);
+    });
+  });
+
+  describe("more than is kept", () => {
+    const server = serve(subject, { HOLDFAST_MAX_EVENTS: "20" });
+
+    test("while the client is away: the newest are kept, and the gap is said", async () => {
+      const session = await openSession(server.url);
+      await session.tool("emit", { count: 100, on: "standalone" });
+      const stream = await session.get();
+      const newest = await stream.message();
+      const [first = 0] = numbersOf([newest]);
+      const rest = numbersOf(await stream.messages(100 - first));
+      expect([first, ...rest]).toEqual(upTo(100).slice(first - 1));
+      // As many as the bound promises, and at most a tenth more.
+      expect(101 - first).toBeGreaterThanOrEqual(20);
+      expect(101 - first).toBeLessThanOrEqual(22);
+      const said = stream.seen.filter(({ type }) => type === "comment");
+      expect(said).toEqual([{ type: "comment", text: expect.stringMatching(`gap: ${first - 1} `) }]);
+      await eventually(() => {
+        const told = server.events().filter(({ session: id }) => id === session.id.slice(0, 8));
+        expect(told).toContainEqual(expect.objectContaining({ type: "replay.gap", missed: first - 1 }));
+        expect(told).toContainEqual(expect.objectContaining({ type: "queue.overflow" }));
+      });
+      stream.leave();
+    });
+
+    test("a resume from before what is kept: the gap is counted from the client's own place", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      await session.tool("emit", { count: 10, on: "standalone" });
+      await stream.messages(10);
+      stream.leave();
+      await session.tool("emit", { count: 100, on: "standalone" });
+      const resumed = await session.get(stream.lastEventId);
+      const [first = 0] = numbersOf([await resumed.message()]);
+      const said = resumed.seen.filter(({ type }) => type === "comment");
+      expect(said).toEqual([{ type: "comment", text: expect.stringMatching(`gap: ${first - 1} `) }]);
+      resumed.leave();
+    });
+
+    test("a client that reads along misses nothing, however much comes", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      await session.tool("emit", { count: 300, on: "standalone" });
+      expect(numbersOf(await stream.messages(300))).toEqual(upTo(300));
+      expect(stream.seen.filter(({ type }) => type === "comment")).toEqual([]);
+      stream.leave();
+    });
+  });
+
+  describe("a gap, where a gap is an error", () => {
+    const server = serve(subject, { HOLDFAST_MAX_EVENTS: "20", HOLDFAST_ON_GAP: "404" });
+
+    test("a resume from before what is kept: 404, and the session goes on (C-36)", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      await session.tool("emit", { count: 1, on: "standalone" });
+      await stream.messages(1);
+      stream.leave();
+      await session.tool("emit", { count: 100, on: "standalone" });
+      const answer = await session.fetch("GET", { "Last-Event-ID": stream.lastEventId });
+      expect(answer.status).toBe(404);
+      expect((await session.post(request("ping"))).status).toBe(200);
+    });
+  });
+
+  describe("an event that is too large", () => {
+    const server = serve(subject, { HOLDFAST_MAX_EVENT_BYTES: "10000" });
+
+    test("a result over the bound is answered with an error that says so; the session goes on (G-26)", async () => {
+      const session = await openSession(server.url);
+      const answer = await session.request(toolCall("echo", { text: "x".repeat(20_000) }));
+      expect(answer.error).toMatchObject({ code: -32603, data: { reason: "too-large" } });
+      expect(await session.tool("echo", { text: "small" })).toBe("small");
+    });
+  });
+}

@@ -1,0 +1,4 @@
+import { node } from "../support/node.ts";
+import { testBehaviour } from "./index.ts";
+
+testBehaviour(node);

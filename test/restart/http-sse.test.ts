@@ -1,0 +1,214 @@
+/** R-11, A10: HTTP+SSE (2024-11-05) when the process is killed, or the object alone. */
+import { Client as V1Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport as V1Transport } from "@modelcontextprotocol/sdk/client/sse.js";
+import { Client as OldClient } from "sdk-1.20/client/index.js";
+import { SSEClientTransport as OldTransport } from "sdk-1.20/client/sse.js";
+import { describe, expect, test } from "vitest";
+import { abortObject } from "../support/back-door.ts";
+import { hosts, mortal, workerd } from "../support/hosts.ts";
+import { interrupted, LONG } from "../support/interrupted.ts";
+import {
+  initialize,
+  type Message,
+  notification,
+  numbersOf,
+  textOf,
+  toolCall,
+  upTo,
+} from "../support/messages.ts";
+import { post } from "../support/mcp.ts";
+import { loggingFetch, type Sent } from "../support/sdk-clients.ts";
+import { type EventStream, readEvents } from "../support/sse.ts";
+import { eventually } from "../support/wait.ts";
+
+const info = { name: "legacy", version: "0" };
+
+/** What both client classes have in common. */
+interface SseClient {
+  callTool(params: { name: string; arguments?: Record<string, unknown> }): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+const clients = [
+  {
+    name: "1.20.0",
+    async connect(url: URL, fetch: ReturnType<typeof loggingFetch>): Promise<SseClient> {
+      const client = new OldClient(info);
+      await client.connect(new OldTransport(url, { fetch }));
+      return client;
+    },
+  },
+  {
+    name: "1.32.2",
+    async connect(url: URL, fetch: ReturnType<typeof loggingFetch>): Promise<SseClient> {
+      const client = new V1Client(info);
+      await client.connect(new V1Transport(url, { fetch }));
+      return client;
+    },
+  },
+];
+
+/** A connection as EventSource holds it: the endpoint it was told, and its last event id. */
+interface Connection {
+  readonly stream: EventStream;
+  readonly endpoint: string;
+  readonly session: string;
+  post(message: Message): Promise<void>;
+}
+
+async function connect(url: string, lastEventId?: string): Promise<Connection> {
+  const headers = {
+    Accept: "text/event-stream",
+    ...(lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId }),
+  };
+  const stream = readEvents(await fetch(`${url}/sse`, { headers }));
+  const first = await stream.next();
+  if (first?.type !== "event" || first.event !== "endpoint") throw new Error("no endpoint");
+  const endpoint = first.data;
+  return {
+    stream,
+    endpoint,
+    session: new URLSearchParams(endpoint.split("?")[1]).get("sessionId") ?? "",
+    async post(message) {
+      expect((await post(url + endpoint, message)).status).toBe(202);
+    },
+  };
+}
+
+/** Connects and initialises: from its answer on, there is an event id to come back with. */
+async function open(url: string): Promise<Connection> {
+  const connection = await connect(url);
+  await connection.post(initialize("2024-11-05"));
+  await connection.stream.message();
+  await connection.post(notification("notifications/initialized"));
+  return connection;
+}
+
+const whoami = async ({ stream, post }: Connection): Promise<Record<string, unknown>> => {
+  const call = toolCall("whoami");
+  await post(call);
+  const answer = await stream.message(({ id }) => id === call.id);
+  return JSON.parse(textOf(answer) ?? "") as Record<string, unknown>;
+};
+
+describe.each(hosts)("on $name", (host) => {
+  const server = mortal(host, { HOLDFAST_RETRY_MS: "300", TEST_RERUN: "ask,echo" });
+
+  test.each(clients)("client $name goes on by itself, with no initialize", async ({ connect: start }) => {
+    const sent: Sent[] = [];
+    const client = await start(new URL(`${server.url}/sse`), loggingFetch(sent));
+    await client.callTool({ name: "counter" });
+    await server.kill();
+    await server.restart();
+    sent.length = 0;
+    // The client's EventSource comes back without saying from where, and gets another session.
+    await eventually(() => {
+      const streams = sent.filter(({ method, status }) => method === "GET" && status === 200);
+      expect(streams.at(-1)?.received).toContain("event: endpoint");
+    });
+    sent.length = 0;
+    expect(await client.callTool({ name: "echo", arguments: { text: "still here" } })).toMatchObject({
+      content: [{ text: "still here" }],
+    });
+    expect(sent.map(({ message, status }) => [message?.method, status])).toEqual([["tools/call", 202]]);
+    await client.close();
+  });
+
+  test("an EventSource comes back to its session, and gets what was sent meanwhile, once", async () => {
+    const before = await open(server.url);
+    const name = await whoami(before);
+    expect(name).toMatchObject({ clientInfo: { name: "behaviour" }, protocolVersion: "2024-11-05" });
+    await before.post(toolCall("counter", { by: 7 }));
+    expect(textOf(await before.stream.message())).toBe("7");
+    await server.kill();
+    await server.restart();
+
+    // The endpoint still works before the stream is back.
+    const counted = toolCall("counter", { by: 1 });
+    await before.post(counted);
+    await before.post(toolCall("emit", { count: 3, on: "standalone" }));
+    const after = await connect(server.url, before.stream.lastEventId);
+    expect(after.endpoint).toBe(before.endpoint);
+    const missed = await after.stream.messages(5);
+    expect(missed.filter(({ id }) => id === counted.id).map(textOf)).toEqual(["8"]);
+    expect(numbersOf(missed)).toEqual(upTo(3));
+    expect(missed.map(textOf).filter((text) => text === "emitting")).toHaveLength(1);
+
+    const again = await whoami(after);
+    expect(again).toMatchObject({ clientInfo: name["clientInfo"], sessionId8: name["sessionId8"] });
+    expect(again["bootId"]).not.toBe(name["bootId"]);
+    after.stream.leave();
+  });
+
+  test("a call in progress at the kill ends with one error on the stream that comes back", async () => {
+    const before = await open(server.url);
+    const [first, second] = [toolCall("sleep", LONG, { id: 1 }), toolCall("sleep", LONG, { id: 1 })];
+    await before.post(first);
+    await before.post(second);
+    await server.kill();
+    await server.restart();
+    const after = await connect(server.url, before.stream.lastEventId);
+    // Two calls of one id were in flight: each gets an error, and nothing comes in front of the next answer.
+    const echo = toolCall("echo", { text: "after" });
+    await after.post(echo);
+    expect(await after.stream.messages(3)).toEqual([
+      interrupted(1),
+      interrupted(1),
+      expect.objectContaining({ id: echo.id, result: expect.anything() as unknown }),
+    ]);
+    after.stream.leave();
+  });
+
+  test("a call in progress that may run again does, and its answer comes on the stream", async () => {
+    const before = await connect(server.url);
+    await before.post({ ...initialize("2024-11-05", { elicitation: {} }) });
+    await before.stream.message();
+    await before.post(notification("notifications/initialized"));
+    const call = toolCall("ask", { message: "well?" });
+    await before.post(call);
+    const isQuestion = ({ method }: Message): boolean => method === "elicitation/create";
+    const first = await before.stream.message(isQuestion);
+    await server.kill();
+    await server.restart();
+    const after = await connect(server.url, before.stream.lastEventId);
+    const second = await after.stream.message(isQuestion);
+    expect(second.id).not.toBe(first.id);
+    await after.post({ jsonrpc: "2.0", id: second.id ?? 0, result: { action: "cancel" } });
+    expect(textOf(await after.stream.message(({ id }) => id === call.id))).toBe(
+      '{"action":"cancel","answer":null}',
+    );
+    after.stream.leave();
+  });
+
+  test("an EventSource whose session is gone gets another", async () => {
+    const before = await open(server.url);
+    const { lastEventId = "" } = before.stream;
+    // As if it had been issued by another deployment: a well-formed id that this one never minted.
+    const foreign = lastEventId.replace(before.session, "f".repeat(64));
+    const after = await connect(server.url, foreign);
+    expect(after.session).not.toBe(before.session);
+    const echo = toolCall("echo", { text: "anew" });
+    await after.post(echo);
+    expect(textOf(await after.stream.message())).toBe("anew");
+    before.stream.leave();
+    after.stream.leave();
+  });
+});
+
+describe("where the object alone dies", () => {
+  const server = mortal(workerd, { TEST_RERUN: "echo" });
+
+  test("the stream goes on: nothing lost, nothing doubled, a call in progress answered", async () => {
+    const connection = await open(server.url);
+    const { stream, session } = connection;
+    const call = toolCall("sleep", LONG);
+    await connection.post(call);
+    await connection.post(toolCall("emit", { count: 3, on: "standalone" }));
+    expect(numbersOf(await stream.messages(4))).toEqual(upTo(3));
+    await abortObject(server.url, session);
+    expect(await stream.message()).toEqual(interrupted(call.id));
+    await connection.post(toolCall("emit", { count: 2, on: "standalone" }));
+    expect(numbersOf(await stream.messages(3))).toEqual(upTo(2));
+    stream.leave();
+  });
+});

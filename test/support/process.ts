@@ -1,0 +1,125 @@
+/** A server as a process of its own, with its database in a file: what can be killed and started again. @module */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { freePort, type TestServer } from "./workerd.ts";
+
+export interface ProcessServer extends TestServer {
+  /** The database file. */
+  readonly database: string;
+  readonly pid: number;
+  /** Sends a signal, and resolves to the exit code once the process is gone. */
+  end(signal: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface ProcessOptions {
+  /** Settings and other variables: the process has no others. */
+  readonly vars?: Readonly<Record<string, string>>;
+}
+
+/** The test server's program. */
+export const ENTRY: string = new URL("local-server.ts", import.meta.url).pathname;
+export interface RunOptions extends ProcessOptions {
+  readonly cwd?: string;
+  /** Kills it. */
+  readonly signal?: AbortSignal;
+}
+
+/** Runs a program to its end. */
+export async function run(
+  [command = "", ...args]: readonly string[],
+  { vars = {}, cwd, signal }: RunOptions = {},
+): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const env = { PATH, HOME: process.env["HOME"], NO_COLOR: "1", ...vars };
+  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const written = { stdout: "", stderr: "" };
+  signal?.addEventListener("abort", () => child.kill("SIGKILL"));
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (written.stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (written.stderr += chunk));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  return { code, ...written };
+}
+
+/** The commands of the development dependencies, `node` among them. */
+export const BIN = new URL("../../node_modules/.bin", import.meta.url).pathname;
+export const PATH = `${BIN}${delimiter}${process.env["PATH"]}`;
+
+/**
+ * Starts the test server by this command, on a free port and a fresh file.
+ * Rejects with what it printed where it refuses to start.
+ */
+export async function startProcess(
+  [command = "", ...args]: readonly string[],
+  { vars = {} }: ProcessOptions = {},
+): Promise<ProcessServer> {
+  const root = mkdtempSync(join(tmpdir(), "holdfast-"));
+  const database = join(root, "sessions.db");
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const lines: string[] = [];
+  let child: ChildProcess | undefined;
+
+  const start = async (): Promise<void> => {
+    const started = spawn(command, [...args, ENTRY, "--port", String(port), "--db", database], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { PATH, HOME: process.env["HOME"], NO_COLOR: "1", ...vars },
+    });
+    child = started;
+    const listening = new Promise<void>((resolve, reject) => {
+      started.once("error", reject);
+      started.once("close", () => reject(new Error(`${command} ended: ${lines.join("\n")}`)));
+      for (const stream of [started.stdout, started.stderr]) {
+        let rest = "";
+        stream.setEncoding("utf8").on("data", (chunk: string) => {
+          const parts = (rest + chunk).split("\n");
+          rest = parts.pop() ?? "";
+          lines.push(...parts);
+          if (parts.some((line) => line.startsWith("Listening on"))) resolve();
+        });
+      }
+    });
+    await listening;
+  };
+
+  const end = async (signal: NodeJS.Signals): Promise<number | null> => {
+    const running = child;
+    child = undefined;
+    if (running === undefined) return null;
+    if (running.exitCode !== null || running.signalCode !== null) return running.exitCode;
+    const gone = new Promise<number | null>((resolve) => running.once("exit", resolve));
+    running.kill(signal);
+    return gone;
+  };
+  const kill = async (): Promise<void> => void (await end("SIGKILL"));
+
+  try {
+    await start();
+  } catch (error) {
+    rmSync(root, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    url,
+    database,
+    get pid() {
+      return child?.pid ?? 0;
+    },
+    lines,
+    events: () =>
+      lines.filter((line) => line.startsWith('{"type"')).map((line) => JSON.parse(line) as { type: string }),
+    end,
+    kill,
+    restart: async () => {
+      await kill();
+      await start();
+    },
+    close: async () => {
+      await kill();
+      rmSync(root, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/** What the test server adds to the example on every host, by variable. @module */
+import type { Authorization, HoldfastEvent, HoldfastOptions } from "../../src/index.ts";
+
+export interface TestOptions extends HoldfastOptions {
+  name: string;
+  version: string;
+  authorize?: (request: Request) => Authorization | undefined;
+}
+
+/**
+ * - `TEST_AUTH=on`: `Authorization: Bearer <subject>:<anything>` is asked for; the subject is the principal.
+ * - `TEST_RERUN=tool,tool`: tools that may run again after a restart.
+ * - `TEST_EVENTS=on`: every event goes through the hook to standard output, in order; else the default logger prints.
+ */
+export function testOptions(variables: Readonly<Record<string, unknown>>): TestOptions {
+  const authorize = (request: Request): Authorization | undefined => {
+    const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
+    if (token === undefined) return undefined;
+    const [principal = ""] = token.split(":");
+    return { principal, authInfo: { token, clientId: principal, scopes: [] } };
+  };
+  const onEvent = (event: HoldfastEvent): void => console.log(JSON.stringify(event));
+  return {
+    name: "holdfast-test",
+    version: "0.0.0",
+    ...(variables["TEST_AUTH"] === "on" ? { authorize } : {}),
+    rerun: (request) =>
+      String(variables["TEST_RERUN"] ?? "")
+        .split(",")
+        .includes(String(request.params?.["name"])),
+    ...(variables["TEST_EVENTS"] === "on" ? { onEvent } : {}),
+    onDisconnect: (disconnect) => console.log(JSON.stringify({ type: "test.disconnect", ...disconnect })),
+  };
+}

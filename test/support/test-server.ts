@@ -1,0 +1,109 @@
+/**
+ * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
+ * numbered messages of given sizes, `settle` answers once no burst of this isolate runs any more,
+ * `publish` tells of numbered changes, `hang` says when it is cancelled.
+ * @module
+ */
+import type { McpServer } from "@modelcontextprotocol/server";
+import * as z from "zod";
+import type { CreateServer, ServerContext } from "../../src/session/server.ts";
+import { pause, text } from "../../worker/example/reply.ts";
+import { createExampleServer } from "../../worker/example/server.ts";
+
+const Burst = z.object({
+  tag: z.string(),
+  /** Characters of filling in each message. */
+  sizes: z.array(z.int().min(0)),
+  intervalMs: z.int().min(0).default(0),
+  on: z.enum(["request", "standalone"]),
+});
+
+const Publish = z.object({
+  uri: z.string(),
+  from: z.int().min(1).default(1),
+  to: z.int().min(1),
+});
+
+const Hang = z.object({ tag: z.string(), streams: z.boolean().default(false) });
+
+/** What a message of a burst carries as `data`. */
+export interface BurstData {
+  tag: string;
+  n: number;
+  filling: string;
+}
+
+/** `size` characters that differ from message to message and are of one to four bytes each. */
+export function filling(tag: string, n: number, size: number): string {
+  const unit = `${tag}#${n} é→😀 `;
+  return unit.repeat(Math.ceil(size / unit.length)).slice(0, size);
+}
+
+/** The factory of the test server; with `TEST_START_MS` each server takes that long to be built. */
+export function testServers(variables: Readonly<Record<string, unknown>>): CreateServer {
+  const ms = Number(variables["TEST_START_MS"] ?? 0);
+  if (ms === 0) return createTestServer;
+  return async (context) => {
+    await pause(ms);
+    return createTestServer(context);
+  };
+}
+
+export function createTestServer(context: ServerContext): McpServer {
+  const server = createExampleServer(context);
+  const running = new Set<Promise<void>>();
+
+  server.registerTool(
+    "burst",
+    { description: "Sends numbered messages", inputSchema: Burst },
+    async ({ tag, sizes, intervalMs, on }, ctx) => {
+      const send = async (): Promise<void> => {
+        for (const [index, size] of sizes.entries()) {
+          const n = index + 1;
+          if (n > 1) await pause(intervalMs);
+          const data: BurstData = { tag, n, filling: filling(tag, n, size) };
+          const params = { level: "info" as const, logger: "burst", data };
+          if (on === "request") await ctx.mcpReq.notify({ method: "notifications/message", params });
+          else await server.server.sendLoggingMessage(params);
+        }
+      };
+      if (on === "request") {
+        await send();
+        return text(`sent ${sizes.length}`);
+      }
+      const sending = send().finally(() => running.delete(sending));
+      running.add(sending);
+      return text("sending");
+    },
+  );
+
+  server.registerTool(
+    "publish",
+    { description: "Tells of numbered changes", inputSchema: Publish },
+    ({ uri, from, to }) => {
+      for (let n = from; n <= to; n++)
+        context.notify?.publish({ kind: "resource_updated", uri, params: { n } });
+      return text(context.notify === undefined ? "no hub" : "published");
+    },
+  );
+
+  server.registerTool(
+    "hang",
+    { description: "Hangs until it is cancelled", inputSchema: Hang },
+    async ({ tag, streams }, ctx) => {
+      const progressToken = ctx.mcpReq._meta?.progressToken ?? tag;
+      const params = { progressToken, progress: 1 };
+      if (streams) await ctx.mcpReq.notify({ method: "notifications/progress", params });
+      console.log(JSON.stringify({ type: "test.hanging", tag }));
+      await pause(600_000, ctx.mcpReq.signal);
+      console.log(JSON.stringify({ type: "test.cancelled", tag }));
+      return text("cancelled");
+    },
+  );
+
+  server.registerTool("settle", { description: "Waits for bursts" }, async () => {
+    await Promise.all(running);
+    return text("settled");
+  });
+  return server;
+}
