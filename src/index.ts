@@ -4,7 +4,8 @@
  * @module
  */
 export type { DisconnectReason, HoldfastEvent, LogLevel } from "./events.ts";
-export type { SessionHost, SessionRef } from "./host.ts";
+export type { Change, ChangeBus, ChangeHub, Notifier } from "./changes.ts";
+export type { ModernHandler, SessionHost, SessionRef } from "./host.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
 export {
   type AllowedOrigins,
@@ -15,11 +16,14 @@ export {
   optionsFromEnv,
 } from "./options.ts";
 export { createMcpRouter, type RouterOptions } from "./router.ts";
-export type { Authorization, Authorize } from "./routes/context.ts";
+export type { Authorization, Authorize, Topic } from "./routes/context.ts";
 export type {
   ConnectableServer,
   CreateServer,
+  ModernContext,
   ServerContext,
+  SessionContext,
   SessionInfo,
   SessionState,
 } from "./session/server.ts";
+export type { MessageExtra, SendOptions, SessionTransport, WireMessage } from "./session/transport.ts";

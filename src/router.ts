@@ -15,6 +15,7 @@ import { type HoldfastOptions, resolveOptions } from "./options.ts";
 import { type Admitted, admit, type Authorize, type Site, type Topic } from "./routes/context.ts";
 import * as httpSse from "./routes/http-sse.ts";
 import { health, info } from "./routes/info.ts";
+import { mounted } from "./routes/mounted.ts";
 import * as streamable from "./routes/streamable.ts";
 
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
@@ -61,7 +62,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
 
   const route = (path: string, methods: string, handlers: Readonly<Record<string, Handler<E>>>): void => {
     const handle = async (c: Context<E>): Promise<Response> => {
-      const response = await answer(site, c, methods, handlers);
+      const response = mounted(c, await answer(site, c, methods, handlers));
       const session = c.req.header(SESSION_ID);
       settings.emit("request", {
         method: c.req.method,

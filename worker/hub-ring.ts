@@ -52,6 +52,10 @@ export function openRing(storage: DurableObjectStorage): Ring {
     .one();
   let last = extent.last ?? Date.now();
   let before = extent.oldest ?? last;
+  if (extent.last === null) {
+    // Kept before anyone hears of it: a link must find the number again that it was told.
+    sql.exec("INSERT INTO publication (last, size, at, id, changes) VALUES (?, 0, ?, '', '[]')", last, last);
+  }
   let watches = sql.exec<{ count: number }>("SELECT count(*) AS count FROM watch").one().count;
   let told = watches === 0 ? last : (sql.exec<{ seq: number }>("SELECT seq FROM told").toArray()[0]?.seq ?? last);
 

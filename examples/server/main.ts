@@ -6,6 +6,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createLocalMcp, type LocalMcpOptions, optionsFromEnv } from "../../src/local/index.ts";
+import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 
@@ -39,6 +40,7 @@ export async function main(
       name: "holdfast-example",
       version: "0.1.0",
       createServer: createExampleServer,
+      modern: modernHandler({ createServer: createExampleServer }),
       env,
       database,
       ...optionsFromEnv(env),

@@ -13,13 +13,13 @@ export interface Backoff {
   factor: number;
   /** Longest wait, in milliseconds. Default 30 000. */
   maxDelayMs: number;
-  /** Share of each wait that is left to chance, at most 1, so that clients do not return in step. Default 0.5. */
+  /** How much longer chance may make each wait, as a share of it, so that clients do not return in step. Default 0.5. */
   jitter: number;
   /** Longest time that opening a session anew may take, in milliseconds. Default 10 000. */
   timeoutMs: number;
 }
 
-/** 1, 2, 4, 8 and 16 s, each up to a half shorter: long enough for a server to be replaced. */
+/** 1, 2, 4, 8 and 16 s, each up to a half longer: long enough for a server to be replaced. */
 export const defaultBackoff: Readonly<Backoff> = {
   attempts: 5,
   initialDelayMs: 1000,
@@ -36,16 +36,20 @@ export const defaultBackoff: Readonly<Backoff> = {
 export function resolveBackoff(given?: Partial<Backoff>): Backoff {
   const backoff: Backoff = { ...defaultBackoff, ...given };
   for (const [name, value] of Object.entries(backoff)) {
-    if (!(value >= 0) || backoff.jitter > 1) throw new RangeError(`retry.${name} is out of bounds`);
+    if (!(value >= 0)) throw new RangeError(`retry.${name} must be >= 0`);
   }
   return backoff;
 }
 
 /**
  * The wait after so many failures in a row, in milliseconds: 0 of them give the first wait.
- * @param random source of chance, from 0 up to 1
+ * @param leastMs the server's own wish, which stands in for `initialDelayMs` and is never undercut
  */
-export function delayAfter(failures: number, backoff: Backoff, random: () => number = Math.random): number {
-  const full = backoff.initialDelayMs * backoff.factor ** failures;
-  return Math.min(full, backoff.maxDelayMs) * (1 - backoff.jitter * random());
+export function delayAfter(
+  failures: number,
+  { initialDelayMs, factor, maxDelayMs, jitter }: Backoff,
+  leastMs?: number,
+): number {
+  const full = (leastMs ?? initialDelayMs) * factor ** failures;
+  return Math.max(leastMs ?? 0, Math.min(full, maxDelayMs)) * (1 + jitter * Math.random());
 }

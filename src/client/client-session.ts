@@ -34,7 +34,7 @@ export interface SessionSettings {
   readonly fetch: FetchLike;
   readonly backoff: Backoff;
   /** Recognises answers other than 404 that say the same. */
-  readonly sessionLost: ((reply: ErrorReply) => boolean) | undefined;
+  readonly sessionLost?: (reply: ErrorReply) => boolean;
   readonly emit: (event: RecoveryEvent) => void;
 }
 
@@ -51,12 +51,15 @@ export interface ClientSession {
  */
 type Recovery = boolean | Response | undefined;
 
+/** What every session must answer. */
+const PING = '{"jsonrpc":"2.0","id":"holdfast","method":"ping"}';
+
 /** @param id the session id in the client's first request; null where that has none */
 export function createSession(
   { fetch, backoff, sessionLost, emit }: SessionSettings,
   id: string | null,
 ): ClientSession {
-  /** The client's last request: requests of our own go to its URL, with its credentials. */
+  /** The client's last POST: requests of our own go to its URL, with its credentials. */
   let last: ClientRequest;
   /** The client's `initialize`. Without it, the session cannot be opened anew. */
   let opening: Message | undefined;
@@ -67,30 +70,21 @@ export function createSession(
   /** Recoveries that failed in a row, and the time before which no other is tried. */
   let failures = 0;
   let retryAt = 0;
-  /** What a new session must be told too: the log level, and subscriptions by their URI. */
+  /** What a new session must be told too: subscriptions by their URI, and the log level, which has none. */
   const standing = new Map<unknown, Message>();
 
   const empty = (status: number): Response => new Response(null, { status });
 
   /** Sends a request under the present id. */
-  function dispatch({ url, init }: ClientRequest): Promise<Response> {
-    const headers = new Headers(init.headers);
+  function dispatch(request: ClientRequest, eventId?: string): Promise<Response> {
+    const headers = new Headers(request.headers);
+    if (eventId) headers.set(LAST_EVENT_ID, eventId);
     if (id) {
       headers.set(SESSION_ID, id);
       // The client goes on naming the version of the session that it opened itself.
       if (generation && facts) headers.set(PROTOCOL_VERSION, facts.protocolVersion);
     } else headers.delete(SESSION_ID);
-    return fetch(url, { ...init, headers });
-  }
-
-  /** A request of our own, to where `request` went and with its credentials: a POST, or a GET without a message. */
-  function own({ url, init }: ClientRequest, signal: AbortSignal | null | undefined, message?: Message): ClientRequest {
-    const headers = new Headers(init.headers);
-    headers.delete(LAST_EVENT_ID);
-    if (!id) headers.delete(PROTOCOL_VERSION);
-    headers.set("content-type", "application/json");
-    headers.set("accept", "application/json, text/event-stream");
-    return { url, init: { ...init, method: message ? "POST" : "GET", headers, body: JSON.stringify(message), signal } };
+    return fetch(request.url, { ...request, headers });
   }
 
   async function isLost(reply: Response): Promise<boolean> {
@@ -109,12 +103,15 @@ export function createSession(
   async function reopen(request: ClientRequest): Promise<Recovery> {
     const since = performance.now();
     const lostId = id;
-    const { signal } = request.init;
-    const limit = AbortSignal.any([AbortSignal.timeout(backoff.timeoutMs), ...(signal ? [signal] : [])]);
+    const { signal } = request;
+    const timeout = AbortSignal.timeout(backoff.timeoutMs);
+    const limit = signal ? AbortSignal.any([signal, timeout]) : timeout;
     let reply: Response | undefined;
     let cause: unknown;
+    const headers = new Headers(request.headers);
+    headers.delete(PROTOCOL_VERSION);
     const tell = async (message: Message): Promise<Message | undefined> => {
-      reply = await dispatch(own(request, limit, message));
+      reply = await dispatch({ ...request, headers, signal: limit, body: JSON.stringify(message) });
       return reply.ok ? readAnswer(reply, message.id) : undefined;
     };
     try {
@@ -131,32 +128,34 @@ export function createSession(
           for (const message of standing.values()) {
             if (!(await tell(message))?.result) emit({ type: "restore-failed", message });
           }
-          const changed = changedFacts({ ...previous }, facts);
-          emit({ type: "reinitialized", previous, current: facts, changed, downMs: performance.now() - since });
+          const changed = changedFacts(previous, facts);
+          emit({
+            type: "reinitialized",
+            previous,
+            current: facts,
+            changed,
+            downMs: performance.now() - since,
+          });
           for (const tellMoved of host.streams) tellMoved(true);
           return true;
         }
       }
-      if (reply?.status === 401 || reply?.status === 403) cause = reply;
     } catch (error) {
       cause = error;
     }
     id = lostId;
     if (signal?.aborted) return undefined;
-    if (cause instanceof Response) return cause;
-    distrust(cause ?? reply?.status);
+    if (!cause && /40[13]/.test(`${reply?.status}`)) return reply;
+    distrust(cause ?? reply);
     return false;
   }
 
   /** Sees to it that the session is another than the one called `lostId`. */
-  async function recover(lostId: string | null, request: ClientRequest): Promise<Recovery> {
-    if (!recovering) {
-      if (id !== lostId) return true;
-      if (generation === undefined || !opening || performance.now() < retryAt) return false;
-      recovering = reopen(request).finally(() => (recovering = undefined));
-    }
-    const outcome = await recovering;
-    return outcome === undefined && !request.init.signal?.aborted ? recover(lostId, request) : outcome;
+  function recover(lostId: string | null, request: ClientRequest): Promise<Recovery> | Recovery {
+    if (recovering) return recovering;
+    if (id !== lostId) return true;
+    if (generation === undefined || !opening || performance.now() < retryAt) return false;
+    return (recovering = reopen(request).finally(() => (recovering = undefined)));
   }
 
   /** Sends a request, and once more if it was turned away for want of the session. Notifications never go twice. */
@@ -169,34 +168,39 @@ export function createSession(
       failures = 0;
       for (const tellAlive of host.streams) tellAlive(false);
     } else if (sentAs && (await isLost(reply))) {
-      if (isSecond) distrust(reply.status);
+      if (isSecond) distrust(reply);
       else {
         const recovery = recover(sentAs, request);
         if (isNotice && opening) return empty(202);
         const outcome = await recovery;
-        if (outcome === true) return exchange(request, false, true);
-        if (outcome) return outcome.clone();
+        if (outcome instanceof Response) return outcome.clone();
+        // Where the recovery was aborted with the request that had begun it, this one begins another.
+        if (outcome !== false) {
+          discard(reply.body);
+          return exchange(request, isNotice, outcome);
+        }
       }
     }
     return reply;
   }
 
   /** Asks for a stream. Undefined where another try may fare better, in a new session perhaps. */
-  async function get(eventId: string | undefined, signal?: AbortSignal | null): Promise<Response | undefined> {
+  async function get(request: ClientRequest, eventId?: string): Promise<Response | undefined> {
     await recovering;
     const before = generation;
-    const request = own(last, signal);
-    if (eventId) request.init.headers.set(LAST_EVENT_ID, eventId);
-    const reply = await dispatch(request).catch(() => undefined);
-    signal?.throwIfAborted();
-    let again = !reply || isTransient(reply);
-    if (reply?.status === 404) {
-      // Servers without a GET route say 404 as well. What every session must answer tells the two apart.
-      const ping = await exchange(own(last, signal, { jsonrpc: "2.0", id: "holdfast", method: "ping" }));
-      discard(ping.body);
-      again = !ping.ok || before !== generation;
+    const { signal } = request;
+    let reply: Response | undefined;
+    try {
+      reply = await dispatch(request, eventId);
+      if (!isTransient(reply)) {
+        if (!opening || !(await isLost(reply))) return reply;
+        // Servers without a GET route say 404 as well. What every session must answer tells the two apart.
+        const ping = await exchange({ ...last, signal, body: PING });
+        if (before === generation && !(await isLost(ping))) return ping.ok ? reply : ping;
+      }
+    } catch {
+      signal?.throwIfAborted();
     }
-    if (!again) return reply;
     discard(reply?.body);
     return undefined;
   }
@@ -207,51 +211,60 @@ export function createSession(
     streams: new Set(),
     answered: new Set(),
     generation: () => generation,
-    get,
+    get: (eventId, signal) => get({ ...last, method: "GET", body: undefined, signal }, eventId),
   };
 
   return {
     async POST(request, messages) {
-      const { init } = (last = request);
+      last = request;
       const calls = new Map<RequestId, string>();
       for (const { id: call, method } of messages) if (call !== undefined && method) calls.set(call, method);
       const [first] = messages;
       let reply: Response;
       if (first?.method === "initialize") {
         opening = first;
-        id = null;
         reply = await dispatch(request);
         id = reply.headers.get(SESSION_ID);
-        readAnswer(reply.clone(), first.id).then((answer) => (facts ??= { sessionId: id, ...answer?.result } as never), () => undefined);
+        readAnswer(reply.clone(), first.id).then(
+          (answer) => (facts ??= answer?.result && ({ sessionId: id, ...answer.result } as never)),
+          () => undefined,
+        );
       } else {
-        if (first && !first.method) {
-          if (!untagAnswer(first, generation ?? 0)) return empty(202);
-          if (generation) init.body = JSON.stringify(first);
+        if (generation && first && !first.method) {
+          if (!untagAnswer(first, generation)) return empty(202);
+          request.body = JSON.stringify(first);
         }
         reply = await exchange(request, !calls.size);
         if (reply.ok && first) {
           const { method, params } = first;
           // How a subscription of the stateless era ended is for its client to judge: it listens anew.
           if (method === "subscriptions/listen") return reply;
-          if (method === "logging/setLevel") standing.set(method, first);
-          if (method === "resources/subscribe") standing.set(params?.["uri"], first);
+          if (method === "logging/setLevel" || method === "resources/subscribe")
+            standing.set(params?.["uri"], first);
           if (method === "resources/unsubscribe") standing.delete(params?.["uri"]);
         }
       }
-      return isEventStream(reply) ? lastingStream(host, init.signal, reply, calls) : reply;
+      return isEventStream(reply) ? lastingStream(host, request.signal, reply, calls) : reply;
     },
     async GET(request) {
-      const { headers, signal } = (last = request).init;
-      const eventId = headers.get(LAST_EVENT_ID) ?? undefined;
+      last ??= request;
+      const eventId = request.headers.get(LAST_EVENT_ID) ?? undefined;
       // Nothing is left of that stream. To SDK clients, 405 says so without noise.
       if (eventId && host.answered.has(eventId)) return empty(405);
       const before = generation;
-      const reply = await get(eventId, signal);
+      const reply = await get(request);
       if (reply && !isEventStream(reply)) return reply;
       // No client tries again where its first GET fails: without a reply, this is a stream that dropped.
-      return lastingStream(host, signal, reply, undefined, before === generation ? eventId : undefined);
+      return lastingStream(
+        host,
+        request.signal,
+        reply,
+        undefined,
+        before === generation ? eventId : undefined,
+      );
     },
     async DELETE(request) {
+      await recovering;
       const before = generation;
       // The server ends the streams before it answers, and they must not bring the session back.
       generation = undefined;

@@ -3,13 +3,8 @@
  * @module
  */
 export { type Backoff, defaultBackoff } from "./backoff.ts";
-export type { FetchLike } from "./client-request.ts";
-export { lostAs400, recoveringFetch, type RecoveringFetchOptions } from "./recovering-fetch.ts";
-export type {
-  ChangedFact,
-  RecoveryEvent,
-  Reinitialized,
-  SessionFacts,
-  StreamKind,
-} from "./recovery-events.ts";
-export type { ErrorReply } from "./session-exchange.ts";
+export type { ErrorReply } from "./client-session.ts";
+export { lostAs400 } from "./lost-as-400.ts";
+export { recoveringFetch, type RecoveringFetchOptions } from "./recovering-fetch.ts";
+export type { RecoveryEvent, Reinitialized, SessionFacts, StreamKind } from "./recovery-events.ts";
+export type { FetchLike } from "./wire.ts";

@@ -15,7 +15,7 @@ import type { RequestId } from "../jsonrpc/messages.ts";
 import { type Backoff, delayAfter } from "./backoff.ts";
 import type { RecoveryEvent } from "./recovery-events.ts";
 import { tagQuestion } from "./server-questions.ts";
-import { discard, isEventStream, messagesIn, textOf } from "./wire.ts";
+import { discard, isEventStream, messagesIn, readText } from "./wire.ts";
 
 /** What a stream needs of its session. */
 export interface StreamHost {
@@ -30,9 +30,6 @@ export interface StreamHost {
   /** Last event ids of calls that were answered. */
   readonly answered: Set<string>;
 }
-
-/** Ids kept of calls that were answered: enough for each that a client may yet ask about. */
-const MAX_ANSWERED = 100;
 
 /**
  * The response for the client in place of `first`, whose body is an event stream. Without one, as
@@ -49,15 +46,15 @@ export function lastingStream(
   calls?: Map<RequestId, string>,
   eventId?: string,
 ): Response {
-  const { backoff, emit, streams, answered } = host;
+  const { backoff, emit } = host;
   const stream = calls ? "call" : "standalone";
   const life = new AbortController();
   let generation = host.generation();
-  let reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
+  let reader: ReadableStreamDefaultReader<string> | undefined;
   /** Ends the wait under way. */
   let wake: (() => void) | undefined;
   let parked = false;
-  let retryMs = 0;
+  let retryMs: number | undefined;
   /** Connections and attempts in a row that brought nothing. The first connection may be an idle one. */
   let failures = first ? -1 : 0;
 
@@ -65,8 +62,7 @@ export function lastingStream(
     life.abort(signal?.reason);
     wake?.();
     discard(reader);
-    streams.delete(told);
-    signal?.removeEventListener("abort", stop);
+    host.streams.delete(told);
   };
   const told = (moved: boolean): void => {
     // A call's connection to the dead session is left alone: its server may still be at work on it.
@@ -74,24 +70,21 @@ export function lastingStream(
     if (moved || parked) wake?.();
   };
 
-  /** The body of the next connection, or why there will be none. */
-  async function reconnect(): Promise<ReadableStream<Uint8Array> | string> {
+  /** The next connection, or why there will be none. */
+  async function reconnect(): Promise<Response | string> {
     const since = performance.now();
     for (let attempts = 1; ; attempts++) {
       if (calls && !eventId) return "no event id";
       if (generation === host.generation()) {
         parked = failures >= backoff.attempts;
         if (parked && calls) return "no connection";
-        if (parked) emit({ type: "parked", stream, attempts: attempts - 1 });
-        // What the server asks for counts alone, as long as nothing has failed.
-        const wait = retryMs && failures < 1 ? retryMs : Math.max(retryMs, delayAfter(failures, backoff));
+        if (parked) emit({ type: "parked", stream });
+        let timer: ReturnType<typeof setTimeout> | undefined;
         await new Promise<void>((resolve) => {
-          const timer = parked ? undefined : setTimeout(resolve, wait);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
+          wake = resolve;
+          if (!parked) timer = setTimeout(resolve, delayAfter(failures, backoff, retryMs));
         });
+        clearTimeout(timer);
         parked = false;
         life.signal.throwIfAborted();
       }
@@ -102,11 +95,11 @@ export function lastingStream(
         eventId = undefined;
       }
       const reply = await host.get(eventId, life.signal);
-      if (reply?.body && isEventStream(reply)) {
+      if (reply && isEventStream(reply)) {
         emit({ type: "resumed", stream, attempts, downMs: performance.now() - since, eventId });
-        return reply.body;
+        return reply;
       }
-      failures = Math.min(failures + 1, backoff.attempts);
+      failures++;
       if (reply?.status === 400 && eventId && !calls) {
         emit({ type: "gap", stream, eventId });
         eventId = undefined;
@@ -133,7 +126,7 @@ export function lastingStream(
             onEvent({ data, id, event }) {
               for (const message of messagesIn(data)) {
                 if (!message.method) calls?.delete(message.id as RequestId);
-                else if (tagQuestion(message, generation ?? 0)) data = JSON.stringify(message);
+                else data = tagQuestion(data, message, generation);
               }
               if (event) frames += `event: ${event}\n`;
               if (id !== undefined) frames += `id: ${id}\n`;
@@ -141,10 +134,10 @@ export function lastingStream(
               failures = -1;
             },
           });
-          reader = body.getReader();
+          reader = readText(body);
           try {
-            for await (const text of textOf(reader)) {
-              parser.feed(text);
+            for (let next; !(next = await reader.read()).done;) {
+              parser.feed(next.value);
               if (frames) yield frames;
               frames = "";
               if (calls?.size === 0) return;
@@ -160,7 +153,7 @@ export function lastingStream(
           failures++;
         }
         const next = await reconnect();
-        if (typeof next !== "string") body = next;
+        if (typeof next !== "string") body = next.body;
         else if (calls) {
           emit({ type: "interrupted", ids: [...calls.keys()], reason: next });
           for (const [id, method] of calls) {
@@ -172,21 +165,22 @@ export function lastingStream(
           return;
         }
         // The client's transport decides what follows: it can get new credentials, if they are missing.
-        else if (generation !== undefined) throw new Error(`The event stream is lost (${next})`);
+        else if (generation !== undefined) throw new Error(next);
         else return;
       }
     } finally {
       stop();
       // SDK 1.x asks once more for a call that was answered with an error.
       if (calls && eventId) {
-        if (answered.size > MAX_ANSWERED) answered.clear();
-        answered.add(eventId);
+        if (host.answered.size > 99) host.answered.clear();
+        host.answered.add(eventId);
       }
     }
   }
 
-  streams.add(told);
-  signal?.addEventListener("abort", stop);
+  host.streams.add(told);
+  signal?.addEventListener("abort", stop, { signal: life.signal });
+  if (signal?.aborted) stop();
   const encoder = new TextEncoder();
   const frames = run();
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>(

@@ -14,7 +14,8 @@
  * - The answer to a POST, and the standalone stream, go on across dropped connections.
  * - A call whose answer can no longer come gets a JSON-RPC error instead of silence.
  *
- * Everything else passes through untouched: other URLs, the stateless era, HTTP+SSE.
+ * Everything else passes through untouched: other URLs, the stateless era, HTTP+SSE, and requests made as
+ * `Request` objects, which MCP clients do not make.
  * @module
  */
 import { type Backoff, resolveBackoff } from "./backoff.ts";
@@ -39,25 +40,23 @@ export interface RecoveringFetchOptions {
   onEvent?: (event: RecoveryEvent) => void;
 }
 
-/** Ids of sessions that are remembered. The least recently used goes first. */
-const MAX_SESSION_IDS = 1000;
-
 /**
  * Wraps `fetch`. The result may serve any number of clients and servers: sessions are told apart.
  * @throws {RangeError} naming the option that is out of bounds
  */
 export function recoveringFetch(options: RecoveringFetchOptions = {}): FetchLike {
-  const { fetch = (input, init) => globalThis.fetch(input, init), sessionLost, onReinitialized, onEvent } = options;
+  const fetch: FetchLike = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   const settings = {
+    ...options,
     fetch,
-    sessionLost,
     backoff: resolveBackoff(options.retry),
     emit(event: RecoveryEvent) {
       try {
-        if (event.type === "reinitialized") onReinitialized?.(event);
-        onEvent?.(event);
+        if (event.type === "reinitialized") options.onReinitialized?.(event);
+        options.onEvent?.(event);
       } catch (error) {
-        // A hook that throws must not break the recovery that it watches.
+        // A hook that throws must not break the recovery that it watches, nor may its error vanish.
+        // oxlint-disable-next-line no-console
         console.error(error);
       }
     },
@@ -68,12 +67,12 @@ export function recoveringFetch(options: RecoveringFetchOptions = {}): FetchLike
   return async function recoveringFetch(input, init) {
     const headers = new Headers(init?.headers);
     const method = init?.method ?? "GET";
-    const messages = method === "POST" ? messagesIn(init?.body) : [];
+    const messages = messagesIn(init?.body);
     // A session is asked for without an id (2025-11-25, transports, "Session Management").
     const id = messages[0]?.method === "initialize" ? null : headers.get(SESSION_ID);
-    const concerned = method === "POST" ? messages.length > 0 : id && (method === "GET" || method === "DELETE");
+    const concerned = method === "POST" ? messages.length : id && /^(GET|DELETE)$/.test(method);
     if (!concerned) return fetch(input, init);
-    const request = { url: input as string, init: { ...init, headers } };
+    const request = { ...init, url: input as string | URL, headers };
     const session = (id && sessions.get(id)) || createSession(settings, id);
     const reply = await session[method as "POST"](request, messages);
     for (const shown of [id, reply.headers.get(SESSION_ID)]) {
@@ -81,7 +80,8 @@ export function recoveringFetch(options: RecoveringFetchOptions = {}): FetchLike
       sessions.delete(shown);
       sessions.set(shown, session);
     }
-    if (sessions.size > MAX_SESSION_IDS) sessions.delete(sessions.keys().next().value as string);
+    // Clients live for weeks, and every session leaves an id behind. The least recently used one goes.
+    if (sessions.size > 999) sessions.delete(sessions.keys().next().value as string);
     return reply;
   };
 }

@@ -45,7 +45,7 @@ export type RecoveryEvent =
   /** The server no longer holds what came after `eventId`: messages may be missing. */
   | { readonly type: "gap"; readonly stream: StreamKind; readonly eventId: string }
   /** The attempts are used up. The stream tries again when the next request succeeds. */
-  | { readonly type: "parked"; readonly stream: StreamKind; readonly attempts: number }
+  | { readonly type: "parked"; readonly stream: StreamKind }
   /** Calls whose answer can no longer arrive; each was given a JSON-RPC error. */
   | { readonly type: "interrupted"; readonly ids: readonly RequestId[]; readonly reason: string }
   /** The server did not know the session any more; a new one took its place. */
@@ -60,8 +60,8 @@ export type RecoveryEvent =
   | { readonly type: "gave-up"; readonly attempts: number; readonly cause: unknown };
 
 /** Names of the facts that differ. Compared as JSON: a server builds both from the same code. */
-export function changedFacts(previous: Partial<SessionFacts>, current: SessionFacts): string[] {
+export function changedFacts(previous: SessionFacts | undefined, current: SessionFacts): string[] {
   return (Object.keys({ ...previous, ...current }) as (keyof SessionFacts)[]).filter(
-    (name) => name !== "sessionId" && JSON.stringify(previous[name]) !== JSON.stringify(current[name]),
+    (name) => name !== "sessionId" && JSON.stringify(previous?.[name]) !== JSON.stringify(current[name]),
   );
 }

@@ -13,18 +13,17 @@ import type { Message } from "./wire.ts";
 
 const tagOf = (generation: number): string => `holdfast${generation}:`;
 
-/** Tags a message from the server, in place. True where there was something to tag. */
-export function tagQuestion(message: Message, generation: number): boolean {
+/** `data`, which holds a server's request or notification, with its tag. */
+export function tagQuestion(data: string, message: Message, generation: number | undefined): string {
   // What `notifications/cancelled` names is the request that it calls off.
-  const [at, name] = message.id === undefined ? [message.params, "requestId"] : [message, "id"];
-  if (!generation || !message.method || at?.[name] === undefined) return false;
-  at[name] = tagOf(generation) + JSON.stringify(at[name]);
-  return true;
+  const [holder, name] = message.id === undefined ? [message.params, "requestId"] : [message, "id"];
+  if (!generation || holder?.[name] === undefined) return data;
+  holder[name] = tagOf(generation) + JSON.stringify(holder[name]);
+  return JSON.stringify(message);
 }
 
 /** Takes the tag off an answer, in place. False where the answer is for a dead session. */
 export function untagAnswer(message: Message, generation: number): boolean {
-  if (!generation) return true;
   const [before, id] = `${message.id}`.split(tagOf(generation));
   if (before || !id) return false;
   message.id = JSON.parse(id);

@@ -8,10 +8,13 @@ import type { JsonObject, RequestId } from "../jsonrpc/messages.ts";
 /** `fetch`, or anything that behaves like it. */
 export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>;
 
-/** What a client called `fetch` with. `init` keeps fields that only its own runtime knows. */
-export interface ClientRequest {
+/**
+ * What a client called `fetch` with, in one object that can be passed on as it is, or changed. Fields
+ * that only the client's own runtime knows are kept.
+ */
+export interface ClientRequest extends RequestInit {
   readonly url: string | URL;
-  readonly init: RequestInit & { readonly headers: Headers };
+  readonly headers: Headers;
 }
 
 /** A JSON-RPC message of any kind. */
@@ -29,29 +32,22 @@ export const LAST_EVENT_ID = "last-event-id";
 /** The message or messages in `text`; none where it holds something else. */
 export function messagesIn(text: unknown): Message[] {
   try {
-    const value: unknown = JSON.parse(text as string);
-    return Array.isArray(value) ? value : (value as Message).jsonrpc ? [value as Message] : [];
+    return [JSON.parse(text as string)].flat().filter((message: Message) => message.jsonrpc);
   } catch {
     return [];
   }
 }
 
 export const isEventStream = (reply: Response): boolean =>
-  reply.ok && /^text\/event-stream/i.test(reply.headers.get("content-type") ?? "");
+  reply.ok && /^text\/event-stream/i.test(reply.headers.get("content-type") as string);
 
 /** True for an answer that may be another one a moment later. */
 export const isTransient = ({ status }: Response): boolean =>
   status > 499 || status === 429 || status === 409;
 
-/** The text of a body, as it arrives. */
-export async function* textOf(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    yield decoder.decode(value, { stream: true });
-  }
-}
+/** Reads a body as text. Bytes of a character that is cut by a chunk wait for the rest of it. */
+export const readText = (body: ReadableStream): ReadableStreamDefaultReader<string> =>
+  body.pipeThrough<string>(new TextDecoderStream()).getReader();
 
 /** Lets go of a body, or of the rest of it. */
 export const discard = (body: { cancel(): Promise<void> } | null | undefined): void =>
@@ -68,12 +64,9 @@ export async function readAnswer(reply: Response, id: RequestId | undefined): Pr
   };
   if (!isEventStream(reply)) look(await reply.text());
   else {
-    const reader = (reply.body as ReadableStream<Uint8Array>).getReader();
+    const reader = readText(reply.body as ReadableStream);
     const parser = createParser({ onEvent: ({ data }) => look(data) });
-    for await (const text of textOf(reader)) {
-      parser.feed(text);
-      if (answer) break;
-    }
+    for (let next; !answer && !(next = await reader.read()).done;) parser.feed(next.value);
     discard(reader);
   }
   return answer;

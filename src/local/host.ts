@@ -2,6 +2,7 @@
  * The session host in one process: every session in one SQLite database, those in use in memory.
  * @module
  */
+import type { ChangeHub } from "../changes.ts";
 import type { Answer, Link, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
@@ -11,6 +12,7 @@ import type { CreateServer } from "../session/server.ts";
 import { createSession, type Session } from "../session/session.ts";
 import { createSessionStore } from "../session/store.ts";
 import { createAlarms } from "./alarms.ts";
+import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
 import { createLink } from "./link.ts";
 import { createResidents, type Resident } from "./residents.ts";
@@ -32,6 +34,8 @@ export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
 export interface LocalHost extends SessionHost {
   /** Number of sessions in memory now. */
   readonly inMemory: number;
+  /** Carries changes to those who listen in this process, and to its sessions. */
+  readonly hub: ChangeHub;
   /**
    * Ends all streams, with the hint to come back, answers calls in flight, and closes the database.
    * Takes two seconds at most.
@@ -124,6 +128,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         clear: () => attempt(id, alarm.clear),
       },
       successors,
+      changes: hub.changes,
       async erase() {
         isErased = true;
         erase(id, key);
@@ -190,6 +195,16 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     }
   };
 
+  const hub = createLocalHub(
+    sql,
+    (id, key, change) => {
+      use(id, key, ({ session }) => session.notify([change])).catch(() => {
+        // The host is closing: the session's client comes back to a process that knows nothing of this.
+      });
+    },
+    (error) => settings.emit("request.error", { method: "publish", message: messageOf(error) }),
+  );
+
   const refTo = (id: string, key: number): SessionRef => ({
     id,
     post: (call) =>
@@ -234,6 +249,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     get inMemory() {
       return residents.size;
     },
+    hub,
     find(id) {
       // While the process ends nobody can say that a session is gone; its calls are turned away.
       const key = closing === undefined ? keyOf(id) : 0;

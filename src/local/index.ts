@@ -4,6 +4,7 @@
  * @module
  */
 import type { Env, Hono } from "hono";
+import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
 import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 
@@ -12,12 +13,16 @@ export { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
 
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
-  extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host"> {}
+  extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub"> {}
 
 export interface LocalMcp<E extends Env = Env> {
   /** The Hono app: to be served, or mounted in another. */
   router: Hono<E>;
   host: LocalHost;
+  /** Tells clients of both eras that something changed. */
+  notify: Notifier;
+  /** The same within one topic. */
+  notifyTopic(topic: string): Notifier;
   /** Ends all streams, with the hint to come back, and closes the database. */
   close(): Promise<void>;
 }
@@ -34,5 +39,24 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
   options: LocalMcpOptions<Shared, E>,
 ): LocalMcp<E> {
   const host = localHost<Shared>(options);
-  return { router: createMcpRouter<E>({ ...options, host }), host, close: host.close };
+  const { hub } = host;
+  const { modern, env } = options;
+  const notifyTopic = (topic: string): Notifier => createNotifier((change) => hub.bus(topic).publish(change));
+  return {
+    router: createMcpRouter<E>({
+      ...options,
+      host,
+      hub,
+      // One factory for both eras, and one `env`: what the HTTP server gives each request is not it.
+      ...(modern && { modern: { ...modern, handle: (call) => modern.handle({ ...call, env: env as never }) } }),
+    }),
+    host,
+    notify: notifyTopic(DEFAULT_TOPIC),
+    notifyTopic,
+    async close() {
+      // Those who listen are told that it is over; sessions come back.
+      await modern?.close();
+      await host.close();
+    },
+  };
 }

@@ -62,18 +62,28 @@ function carry<E extends Env>(
     signal: request.signal,
     onKeepalive() {},
   });
-  let writing = Promise.resolve();
+  let queue: Uint8Array[] = [];
   let waiting = 0;
+  let writing: Promise<void> | undefined;
+
+  /** What came while the client was taking what came before goes out in one. */
+  const drain = async (): Promise<void> => {
+    while (queue.length > 0) {
+      const bytes = joined(queue, waiting);
+      queue = [];
+      waiting = 0;
+      await connection.write(bytes);
+    }
+    writing = undefined;
+  };
+
   const write = (bytes: Uint8Array): void => {
+    queue.push(bytes);
     waiting += bytes.length;
     // The handler does not wait for its reader, so what waits here is bounded. Nothing can be resumed in
     // this era: the client asks again.
     if (waiting > limit) return connection.end("overflow");
-    writing = writing
-      .then(() => connection.write(bytes))
-      .then(() => {
-        waiting -= bytes.length;
-      });
+    writing ??= drain();
     writing.catch(() => {});
   };
 
@@ -96,6 +106,19 @@ function carry<E extends Env>(
     () => connection.end("lost"),
   );
   return connection.readable;
+}
+
+/** @param length of all chunks together */
+function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
+  const [only] = chunks;
+  if (only?.length === length) return only;
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return bytes;
 }
 
 function isStream(response: Response): response is Response & { readonly body: ReadableStream<Uint8Array> } {

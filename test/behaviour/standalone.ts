@@ -131,6 +131,32 @@ export function testStandalone(subject: Subject): void {
       last?.leave();
     });
 
+    test("a server that ends its connection sends `retry:` first, and the client goes on (B21, SEP-1699)", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      expect(await session.tool("drop")).toBe("dropped");
+      expect(await stream.rest()).toEqual([]);
+      expect(stream.seen.at(-1)).toEqual({ type: "retry", ms: 3000 });
+      await emitStandalone(session, 2);
+      const resumed = await session.get(stream.lastEventId);
+      expect(await numbersFrom(resumed, 2)).toEqual([1, 2]);
+      resumed.leave();
+    });
+
+    test("a frame is `id`, `event`, `data`, in that order, and one empty line (C-02)", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      await emitStandalone(session, 1);
+      await stream.messages(1);
+      const place = stream.lastEventId?.split(".")[0] ?? "";
+      expect(stream.text).toMatch(
+        new RegExp(
+          `^id: ${place}\\.0\\nretry: 3000\\ndata: \\n\\nid: ${place}\\.1\\nevent: message\\ndata: \\{.*\\}\\n\\n$`,
+        ),
+      );
+      stream.leave();
+    });
+
     test("a list that changes, and a resource that is watched, are told there", async () => {
       const session = await openSession(server.url);
       const stream = await session.get();

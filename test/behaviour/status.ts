@@ -78,7 +78,8 @@ const REFUSED: readonly Row[] = [
   {
     when: "the body is not UTF-8",
     session: "live",
-    body: new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]),
+    // Fine JSON but for the byte 0xff, which no UTF-8 text has.
+    body: Uint8Array.from(JSON.stringify(toolCall("echo", { text: "\u00ff" })), (char) => char.charCodeAt(0)),
     status: 400,
     code: -32700,
   },

@@ -1,6 +1,7 @@
 /**
- * `npm run conformance`: the official suite against the example on workerd. Every scenario counts;
- * there is no list of expected failures.
+ * `npm run conformance`: the official suite against the example on workerd, and the set of the current
+ * revision on the hosts named as arguments (`npm run conformance -- node deno bun`). Every scenario
+ * counts; there is no list of expected failures.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -8,7 +9,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { startWorkerd } from "../support/workerd.ts";
+import { startBun } from "../support/bun.ts";
+import { startDeno } from "../support/deno.ts";
+import { startNode } from "../support/node.ts";
+import { startWorkerd, type TestServer } from "../support/workerd.ts";
 
 /** The suite's command line, by the alias that package.json installs it under. */
 const cli = (alias: string): string =>
@@ -17,8 +21,15 @@ const cli = (alias: string): string =>
 const NEW = cli("conformance-0.2");
 const STABLE = cli("conformance-0.1");
 
-const RUNS: readonly { suite: string; args: readonly string[]; least: number }[] = [
-  { suite: NEW, args: ["--requirements", "2025-11-25"], least: 80 },
+interface Run {
+  readonly suite: string;
+  readonly args: readonly string[];
+  readonly least: number;
+}
+
+const CURRENT: Run = { suite: NEW, args: ["--requirements", "2025-11-25"], least: 80 };
+const ALL: readonly Run[] = [
+  CURRENT,
   ...["server-session-lifecycle", "server-sse-polling", "json-schema-2020-12"].map((scenario) => ({
     suite: NEW,
     args: ["--scenario", scenario, "--spec-version", "2025-11-25"],
@@ -29,39 +40,50 @@ const RUNS: readonly { suite: string; args: readonly string[]; least: number }[]
   { suite: STABLE, args: ["--suite", "all"], least: 40 },
 ];
 
-const server = await startWorkerd({ vars: { HOLDFAST_LOG_LEVEL: "warn" } });
-const results = mkdtempSync(join(tmpdir(), "holdfast-conformance-"));
+const vars = { HOLDFAST_LOG_LEVEL: "warn" };
+const LOCAL = { node: startNode, deno: startDeno, bun: startBun };
+
 let passed = 0;
 let failed = 0;
-try {
-  for (const { suite, args, least } of RUNS) {
-    const { code, output } = await run(suite, [
-      "server",
-      "--url",
-      `${server.url}/mcp`,
-      ...args,
-      "-o",
-      results,
-    ]);
-    const total = totals(output);
-    passed += total.passed;
-    failed += total.failed;
-    // A suite that skips what it came for has not passed.
-    const isGood = code === 0 && total.failed === 0 && total.passed >= least;
-    const version = suite === NEW ? "0.2" : "0.1";
-    console.log(
-      `${isGood ? "ok  " : "FAIL"} ${version} ${args.join(" ")}: ${total.passed} passed, ${total.failed} failed`,
-    );
-    if (isGood) continue;
-    if (total.failed === 0) failed += 1;
-    console.log(output.split("\n").slice(-120).join("\n"));
-  }
-} finally {
-  await server.close();
-  rmSync(results, { recursive: true, force: true });
+await check("workerd", await startWorkerd({ vars }), ALL);
+for (const name of process.argv.slice(2)) {
+  const start = LOCAL[name as keyof typeof LOCAL];
+  if (start === undefined) throw new Error(`${name} must be one of ${Object.keys(LOCAL).join(", ")}`);
+  await check(name, await start({ vars }), [CURRENT]);
 }
 console.log(`conformance: ${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
+
+async function check(name: string, server: TestServer, runs: readonly Run[]): Promise<void> {
+  const results = mkdtempSync(join(tmpdir(), "holdfast-conformance-"));
+  try {
+    for (const each of runs) await checkOne(name, server.url, each, results);
+  } finally {
+    await server.close();
+    rmSync(results, { recursive: true, force: true });
+  }
+}
+
+async function checkOne(
+  name: string,
+  url: string,
+  { suite, args, least }: Run,
+  results: string,
+): Promise<void> {
+  const { code, output } = await run(suite, ["server", "--url", `${url}/mcp`, ...args, "-o", results]);
+  const total = totals(output);
+  passed += total.passed;
+  failed += total.failed;
+  // A suite that skips what it came for has not passed.
+  const isGood = code === 0 && total.failed === 0 && total.passed >= least;
+  const version = suite === NEW ? "0.2" : "0.1";
+  console.log(
+    `${isGood ? "ok  " : "FAIL"} ${name}, ${version} ${args.join(" ")}: ${total.passed} passed, ${total.failed} failed`,
+  );
+  if (isGood) return;
+  if (total.failed === 0) failed += 1;
+  console.log(output.split("\n").slice(-120).join("\n"));
+}
 
 function run(script: string, args: readonly string[]): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {

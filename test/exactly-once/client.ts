@@ -42,8 +42,8 @@ export interface Client {
   readonly session: string;
   readonly standalone: Track;
   readonly calls: readonly Call[];
-  /** Names of streams whose connection broke although the server was not killed. */
-  readonly broken: readonly string[];
+  /** Names of streams whose connection the server gave up: cut without being killed, or ended without a reason. */
+  readonly dropped: readonly string[];
   call(tool: "burst" | "settle", burst?: Burst): Call;
   /** GETs the standalone stream without an event id, where that is safe, and reads the old connection to its end. */
   takeOver(): Promise<void>;
@@ -64,7 +64,7 @@ const BOUND_MS = 20_000;
 export async function createClient(world: World, version: string): Promise<Client> {
   const standalone = createTrack("standalone");
   const calls: Call[] = [];
-  const broken: string[] = [];
+  const dropped: string[] = [];
   /** Disturbances so far, and those that are not over. */
   let epoch = 0;
   let underway = 0;
@@ -88,7 +88,7 @@ export async function createClient(world: World, version: string): Promise<Clien
         const connection = connectSse(response, () => controller.abort());
         track.connections.push(connection);
         void connection.over.then((state) => {
-          if (state === "broken" && kills === before) broken.push(track.name);
+          if (state === "broken" && kills === before) dropped.push(track.name);
         });
       };
       return { response, join };
@@ -139,7 +139,7 @@ export async function createClient(world: World, version: string): Promise<Clien
     session,
     standalone,
     calls,
-    broken,
+    dropped,
 
     call(tool, burst) {
       const id = `${tool}-${calls.length + 1}`;
@@ -190,6 +190,7 @@ export async function createClient(world: World, version: string): Promise<Clien
       const old = track.current;
       // Nothing has named a place yet: the client reads on, for there is nowhere to come back to.
       if (old?.state === "open" && track.lastEventId === undefined) return;
+      if (old?.state === "ended" && !world.hasLimits && !isAnswered(track)) dropped.push(track.name);
       old?.pause();
       await attach(track, track.lastEventId);
       old?.leave();

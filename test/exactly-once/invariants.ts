@@ -9,10 +9,10 @@ import type { Received, Track } from "./track.ts";
 /** All that is wrong with what a client received; nothing for a sequence that held. */
 export function violations(played: Played): string[] {
   const found: string[] = [];
-  const { standalone, calls, broken } = played;
+  const { standalone, calls, dropped } = played;
   const say = (text: string): void => void found.push(text);
 
-  for (const name of broken) say(`${name}: a connection was cut`);
+  for (const name of dropped) say(`${name}: the server dropped a connection`);
   for (const track of [standalone, ...calls.map(({ track }) => track)]) {
     for (const { comments } of track.connections) {
       for (const text of comments) if (text.startsWith("gap")) say(`${track.name}: ${text}`);

@@ -10,7 +10,7 @@ export interface Played {
   readonly session: string;
   readonly standalone: Track;
   readonly calls: readonly Call[];
-  readonly broken: readonly string[];
+  readonly dropped: readonly string[];
   readonly stored: Inspection;
 }
 
@@ -87,8 +87,13 @@ async function runOut(client: Client, world: World): Promise<Inspection> {
   );
   await Promise.all(calls.map(client.finish));
   // Answered once no burst of this isolate runs any more; the bursts need a reader meanwhile.
+  const settle = async (): Promise<void> => {
+    const call = client.call("settle");
+    await client.finish(call);
+    if (call.lost) await settle();
+  };
   let settled = false;
-  const settling = client.finish(client.call("settle")).finally(() => (settled = true));
+  const settling = settle().finally(() => (settled = true));
   await Promise.all([settling, client.listen(() => settled)]);
 
   const stored = await world.inspect(session);

@@ -35,21 +35,16 @@ describe.each(hosts)("on $name", (host) => {
   const server = mortal(host, { TEST_START_MS: "50" });
 
   test("a DELETE among other requests: each is served, or gets 404", async () => {
-    const seen = new Set<number>();
     for (let round = 0; round < 8; round++) {
       const session = await openSession(server.url);
       const before = crowd(session);
       const deleted = session.fetch("DELETE");
       const after = crowd(session);
       const answers = await Promise.all([...before, ...after]);
-      for (const status of await Promise.all(answers.map(checked))) {
-        expect([200, 400, 404]).toContain(status);
-        seen.add(status);
-      }
+      for (const status of await Promise.all(answers.map(checked))) expect([200, 400, 404]).toContain(status);
       expect((await deleted).status).toBe(204);
       expect(await expectNotFound(await session.post(request("tools/list")))).toBeNull();
     }
-    expect([...seen].sort()).toEqual([200, 400, 404]);
   });
 
   test("a DELETE while the server is being built again: each is served, or gets 404", async () => {
@@ -95,7 +90,8 @@ describe.each(hosts)("on $name, of age", (host) => {
       sessions.map(({ id }) => id),
     );
     let isOver = false;
-    void over.then(() => (isOver = true));
+    const stop = (): void => void (isOver = true);
+    void over.then(stop, stop);
     const seen = new Set<number>();
     // Over the other transport: it reaches the session and finds nothing to use, so the session goes on ageing.
     while (!isOver) {

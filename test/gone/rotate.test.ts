@@ -4,6 +4,7 @@ import { expectNotFound, expired, expiry, NOT_FOUND, SHORT_LIVED } from "../supp
 import { hosts, mortal } from "../support/hosts.ts";
 import { initialize, request, textOf, toolCall, VERSIONS } from "../support/messages.ts";
 import { answerOf, type McpSession, openSession, post } from "../support/mcp.ts";
+import type { EventStream } from "../support/sse.ts";
 import { type SdkClient, SDKS } from "../support/sdk-clients.ts";
 
 const LIST = request("tools/list");
@@ -17,6 +18,9 @@ describe.each(hosts)("on $name", (host) => {
     if (session === undefined) throw new Error("all used up");
     return session;
   };
+  /** One whose client listened all the while. */
+  let listening: McpSession;
+  let stream: EventStream;
   const adopters: { name: string; client: SdkClient }[] = [];
 
   beforeAll(async () => {
@@ -24,6 +28,8 @@ describe.each(hosts)("on $name", (host) => {
       // Without an open stream, which would keep the session.
       if (adopts) adopters.push({ name, client: await connect(server.url, { withoutStream: true }) });
     }
+    listening = await openSession(server.url);
+    stream = await listening.get();
     for (const version of VERSIONS) dead.push(await openSession(server.url, { version }));
     dead.push(...(await expired(server, 12, { capabilities: { elicitation: {} } })));
     await expiry(server, [...dead.map(({ id }) => id), ...adopters.map(({ client }) => client.sessionId)]);
@@ -32,6 +38,12 @@ describe.each(hosts)("on $name", (host) => {
   /** A request under another session id, otherwise as this session sends them. */
   const under = (session: McpSession, id: string | null, body: unknown): Promise<Response> =>
     session.post(body, { "Mcp-Session-Id": id ?? undefined });
+
+  test("a session with an open stream does not age", async () => {
+    expect((await listening.post(toolCall("emit", { count: 1, on: "standalone" }))).status).toBe(200);
+    expect(await stream.message()).toMatchObject({ method: "notifications/message" });
+    stream.leave();
+  });
 
   test("every method gets 404 with the one body, which has 81 bytes", async () => {
     expect(new TextEncoder().encode(NOT_FOUND)).toHaveLength(81);
@@ -112,6 +124,17 @@ describe.each(hosts)("on $name", (host) => {
     expect((await under(session, successor, LIST)).status).toBe(200);
   });
 
+  test("a session whose time runs out while the process is down ends as it comes back", async () => {
+    const session = await openSession(server.url);
+    await server.kill();
+    // Of its TTL, and the tenth that the last use may lie behind.
+    await new Promise((resolve) => setTimeout(resolve, Number(SHORT_LIVED.HOLDFAST_SESSION_TTL_MS) * 1.2));
+    await server.restart();
+    await expiry(server, [session.id]);
+    const successor = await expectNotFound(await session.post(LIST));
+    expect((await under(session, successor, LIST)).status).toBe(200);
+  });
+
   test("a successor that its client deleted is replaced by another", async () => {
     const session = taken();
     const first = await expectNotFound(await session.post(LIST));
@@ -164,6 +187,9 @@ describe.each(hosts)("on $name", (host) => {
     const opened = await session.post(initialize());
     expect(opened.status).toBe(200);
     expect(opened.headers.get("mcp-session-id")).not.toBe(session.id);
+    await server.kill();
+    await server.restart();
+    expect(await expectNotFound(await session.post(LIST))).toBeNull();
   });
 
   test("an id that was never issued is sent nowhere", async () => {

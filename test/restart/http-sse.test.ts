@@ -4,7 +4,7 @@ import { SSEClientTransport as V1Transport } from "@modelcontextprotocol/sdk/cli
 import { Client as OldClient } from "sdk-1.20/client/index.js";
 import { SSEClientTransport as OldTransport } from "sdk-1.20/client/sse.js";
 import { describe, expect, test } from "vitest";
-import { abortObject } from "../support/back-door.ts";
+import { abortObject, doomObject } from "../support/back-door.ts";
 import { hosts, mortal, workerd } from "../support/hosts.ts";
 import { interrupted, LONG } from "../support/interrupted.ts";
 import {
@@ -98,9 +98,9 @@ describe.each(hosts)("on $name", (host) => {
     const sent: Sent[] = [];
     const client = await start(new URL(`${server.url}/sse`), loggingFetch(sent));
     await client.callTool({ name: "counter" });
+    sent.length = 0;
     await server.kill();
     await server.restart();
-    sent.length = 0;
     // The client's EventSource comes back without saying from where, and gets another session.
     await eventually(() => {
       const streams = sent.filter(({ method, status }) => method === "GET" && status === 200);
@@ -196,7 +196,44 @@ describe.each(hosts)("on $name", (host) => {
 });
 
 describe("where the object alone dies", () => {
-  const server = mortal(workerd, { TEST_RERUN: "echo" });
+  // Long enough to die in before a POST is answered.
+  const server = mortal(workerd, { HOLDFAST_QUICK_ANSWER_MS: "1000", TEST_RERUN: "ask" });
+
+  /** Posts a call that the object dies under. */
+  const dieUnder = async ({ endpoint, session }: Connection, call: Message): Promise<Response> => {
+    await doomObject(server.url, session);
+    return post(server.url + endpoint, call);
+  };
+
+  test("a POST that the object took with it fails, and the stream goes on", async () => {
+    const connection = await open(server.url);
+    const { stream } = connection;
+    const answer = await dieUnder(connection, toolCall("sleep", LONG));
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get("retry-after")).toBe("1");
+    const echo = toolCall("echo", { text: "next" });
+    await connection.post(echo);
+    expect(await stream.message()).toMatchObject({ id: echo.id, result: {} });
+    stream.leave();
+  });
+
+  test("a POST that may be made again is, and its answer comes on the stream", async () => {
+    const connection = await connect(server.url);
+    const { stream } = connection;
+    await connection.post(initialize("2024-11-05", { elicitation: {} }));
+    await stream.message();
+    await connection.post(notification("notifications/initialized"));
+    const call = toolCall("ask", { message: "well?" });
+    const answer = dieUnder(connection, call);
+    const isQuestion = ({ method }: Message): boolean => method === "elicitation/create";
+    const first = await stream.message(isQuestion);
+    const second = await stream.message(isQuestion);
+    expect(second.id).not.toBe(first.id);
+    await connection.post({ jsonrpc: "2.0", id: second.id ?? 0, result: { action: "decline" } });
+    expect(textOf(await stream.message())).toBe('{"action":"decline","answer":null}');
+    expect((await answer).status).toBe(202);
+    stream.leave();
+  });
 
   test("the stream goes on: nothing lost, nothing doubled, a call in progress answered", async () => {
     const connection = await open(server.url);

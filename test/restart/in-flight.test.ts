@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { hosts, mortal } from "../support/hosts.ts";
 import { interrupted, LONG, resumable } from "../support/interrupted.ts";
-import { toolCall } from "../support/messages.ts";
+import { numbersOf, toolCall, upTo } from "../support/messages.ts";
 import { openSession } from "../support/mcp.ts";
 import { SDKS } from "../support/sdk-clients.ts";
 import { isPriming } from "../support/sse.ts";
@@ -131,6 +131,26 @@ describe.each(hosts)("on $name", (host) => {
     expect((await session.fetch("GET", { "Last-Event-ID": cursor })).status).toBe(204);
   });
 
+  test("a client that comes back twice, the second time without an event id, gets nothing twice", async () => {
+    // Before 2025-11-25 a resumed stream is not primed: a client that hears nothing on it forgets where it was.
+    const session = await openSession(server.url, { version: "2025-06-18" });
+    const emit = (count: number): Promise<unknown> => session.tool("emit", { count, on: "standalone" });
+    const first = await session.get();
+    await emit(3);
+    await first.messages(3);
+    await server.kill();
+    await server.restart();
+    const second = await session.get(first.lastEventId);
+    await second.next();
+    expect(second.lastEventId).toBeUndefined();
+    await server.kill();
+    await server.restart();
+    const third = await session.get();
+    await emit(5);
+    expect(numbersOf(await third.messages(5))).toEqual(upTo(5));
+    third.leave();
+  });
+
   test("an answer that was made but not fetched before the kill is still there after it", async () => {
     const session = await openSession(server.url);
     const call = toolCall("sleep", { ms: 300 });
@@ -141,5 +161,25 @@ describe.each(hosts)("on $name", (host) => {
     await server.restart();
     const rest = await (await session.get(cursor)).rest();
     expect(rest).toMatchObject([{ id: call.id, result: { content: [{ text: "slept" }] } }]);
+  });
+
+  describe("with the defaults of both sides", () => {
+    const plain = mortal(host);
+
+    test("a call in progress at the kill ends within the few times that clients try", async () => {
+      const resuming = SDKS.filter(({ resumesCalls }) => resumesCalls);
+      const clients = await Promise.all(resuming.map((sdk) => sdk.connect(plain.url, { patient: false })));
+      const calls = clients.map((client) => client.call("sleep", LONG));
+      const ended = Promise.allSettled(calls);
+      await eventually(() => {
+        for (const { sent } of clients) expect(sent.at(-1)?.received).toContain("id: ");
+      });
+      await plain.kill();
+      await plain.restart();
+      for (const outcome of await ended) {
+        expect(outcome).toMatchObject({ status: "rejected", reason: { data: { reason: "interrupted" } } });
+      }
+      await Promise.all(clients.map((client) => client.close()));
+    });
   });
 });

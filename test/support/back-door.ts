@@ -16,6 +16,11 @@ export async function abortObject(url: string, session: string): Promise<void> {
   await reach(url, "abort", session);
 }
 
+/** Lets the object take this many calls, and resets it with the last of them just in hand. */
+export async function doomObject(url: string, session: string, calls = 1): Promise<void> {
+  await reach(url, "doom", `${session}&calls=${calls}`);
+}
+
 /** Breaks the links between the edge and the object's streams; the object itself lives on. */
 export async function dropLinks(url: string, session: string): Promise<void> {
   await reach(url, "drop", session);
@@ -32,8 +37,22 @@ export async function rowCount(url: string, session: string): Promise<number> {
   return Object.values(tables).reduce((count, rows) => count + rows.length, 0);
 }
 
-async function reach(url: string, action: string, session: string): Promise<Response> {
-  const response = await fetch(`${url}/__test/${action}?session=${session}`);
+/** The same for the hub of a topic. */
+export async function abortHub(url: string, topic = "default"): Promise<void> {
+  await reach(url, "abort", topic, "hub");
+}
+
+export async function inspectHub(url: string, topic = "default"): Promise<Inspection> {
+  return (await (await reach(url, "inspect", topic, "hub")).json()) as Inspection;
+}
+
+/** Cuts the hub's links and lets none be opened, or lets them again. */
+export async function deafenHub(url: string, isDeaf: boolean, topic = "default"): Promise<void> {
+  await reach(url, isDeaf ? "deaf" : "hear", topic, "hub");
+}
+
+async function reach(url: string, action: string, name: string, kind = "session"): Promise<Response> {
+  const response = await fetch(`${url}/__test/${action}?${kind}=${name}`);
   if (!response.ok) throw new Error(`${action}: ${response.status} ${await response.text()}`);
   return response;
 }

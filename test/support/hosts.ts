@@ -14,7 +14,7 @@ export const hosts: readonly Subject[] = [workerd, node];
 export type Mortal = Pick<TestServer, "url" | "lines" | "events" | "kill" | "restart">;
 
 /**
- * One server for all tests of the enclosing `describe`, which run one after another. Meanwhile `fetch`
+ * One server for all tests of the enclosing `describe`, which run one after another. From then on `fetch`
  * pools nothing: no request fails on a socket to a process that is gone.
  */
 export function mortal(host: Subject, vars: Readonly<Record<string, string>> = {}): Mortal {
@@ -23,10 +23,7 @@ export function mortal(host: Subject, vars: Readonly<Record<string, string>> = {
     vi.stubGlobal("fetch", unpooledFetch);
     server = await host.start(vars);
   });
-  afterAll(async () => {
-    await server?.close();
-    vi.unstubAllGlobals();
-  });
+  afterAll(() => server?.close());
   const running = (): TestServer => {
     if (server === undefined) throw new Error("the server runs only while the tests do");
     return server;

@@ -2,8 +2,13 @@
 import process from "node:process";
 import { main } from "../../examples/server/main.ts";
 import { testServers } from "./test-server.ts";
+import { testModern } from "./test-modern.ts";
 import { testOptions } from "./test-options.ts";
 
 const runtime = "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
 const { serve } = await import(`../../src/local/${runtime}.ts`);
-await main(serve, { ...testOptions(process.env), createServer: testServers(process.env) });
+await main(serve, {
+  ...testOptions(process.env),
+  ...testModern(process.env),
+  createServer: testServers(process.env),
+});

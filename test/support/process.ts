@@ -16,6 +16,8 @@ export interface ProcessServer extends TestServer {
 export interface ProcessOptions {
   /** Settings and other variables: the process has no others. */
   readonly vars?: Readonly<Record<string, string>>;
+  /** The program; the test server by default. It is told its port and its file by flag and by variable. */
+  readonly entry?: string;
 }
 
 /** The test server's program. */
@@ -26,13 +28,17 @@ export interface RunOptions extends ProcessOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Nothing but what is given, and what programs need to run at all. */
+function environment(vars: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return { PATH, HOME: process.env["HOME"], NO_COLOR: "1", ...vars };
+}
+
 /** Runs a program to its end. */
 export async function run(
   [command = "", ...args]: readonly string[],
   { vars = {}, cwd, signal }: RunOptions = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const env = { PATH, HOME: process.env["HOME"], NO_COLOR: "1", ...vars };
-  const child = spawn(command, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, { cwd, env: environment(vars), stdio: ["ignore", "pipe", "pipe"] });
   const written = { stdout: "", stderr: "" };
   signal?.addEventListener("abort", () => child.kill("SIGKILL"));
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (written.stdout += chunk));
@@ -54,7 +60,7 @@ export const PATH = `${BIN}${delimiter}${process.env["PATH"]}`;
  */
 export async function startProcess(
   [command = "", ...args]: readonly string[],
-  { vars = {} }: ProcessOptions = {},
+  { vars = {}, entry = ENTRY }: ProcessOptions = {},
 ): Promise<ProcessServer> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const database = join(root, "sessions.db");
@@ -64,9 +70,9 @@ export async function startProcess(
   let child: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
-    const started = spawn(command, [...args, ENTRY, "--port", String(port), "--db", database], {
+    const started = spawn(command, [...args, entry, "--port", String(port), "--db", database], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH, HOME: process.env["HOME"], NO_COLOR: "1", ...vars },
+      env: { ...environment(vars), PORT: String(port), DATABASE: database },
     });
     child = started;
     const listening = new Promise<void>((resolve, reject) => {

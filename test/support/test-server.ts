@@ -1,7 +1,8 @@
 /**
  * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
  * numbered messages of given sizes, `settle` answers once no burst of this isolate runs any more,
- * `publish` tells of numbered changes, `hang` says when it is cancelled.
+ * `publish` tells of numbered changes, `hang` says when it is cancelled, `drop` ends the standalone stream's
+ * connection.
  * @module
  */
 import type { McpServer } from "@modelcontextprotocol/server";
@@ -100,6 +101,12 @@ export function createTestServer(context: ServerContext): McpServer {
       return text("cancelled");
     },
   );
+
+  server.registerTool("drop", { description: "Ends the standalone stream's connection" }, (ctx) => {
+    const { closeStandaloneSSE: close } = ctx.http ?? {};
+    close?.();
+    return text(close === undefined ? "cannot" : "dropped");
+  });
 
   server.registerTool("settle", { description: "Waits for bursts" }, async () => {
     await Promise.all(running);

@@ -5,10 +5,10 @@
  * @module
  */
 import { env } from "cloudflare:workers";
-import { modernHandler } from "../../src/modern/index.ts";
 import { createMcpWorker, optionsFromEnv } from "../../worker/cloudflare.ts";
+import { testModern } from "../support/test-modern.ts";
 import { testOptions } from "../support/test-options.ts";
-import { createTestServer, testServers } from "../support/test-server.ts";
+import { testServers } from "../support/test-server.ts";
 
 interface Env {
   MCP_SESSION: DurableObjectNamespace;
@@ -23,15 +23,7 @@ const mcp = createMcpWorker<Env>({
   createServer: testServers(settings),
   namespace: (bindings) => bindings.MCP_SESSION,
   hub: (bindings) => bindings.MCP_HUB,
-  ...(settings["TEST_MODERN"] === "off"
-    ? {}
-    : {
-        modern: modernHandler<Env>({
-          createServer: createTestServer,
-          maxListeners: Number(settings["TEST_MAX_LISTENERS"] ?? 1024),
-        }),
-      }),
-  ...(settings["TEST_TOPIC"] === "on" ? { topic: (request) => request.headers.get("x-topic") ?? "" } : {}),
+  ...testModern<Env>(settings),
   ...optionsFromEnv(settings),
 });
 
@@ -55,19 +47,33 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
     #fetches = 0;
     #alarms = 0;
     #socketMessages = 0;
+    #isDeaf = false;
+    /** Calls left to take before the object dies with them in hand. */
+    #doom = 0;
 
     override async fetch(request: Request): Promise<Response> {
-      const { hostname, pathname } = new URL(request.url);
+      const { hostname, pathname, searchParams } = new URL(request.url);
       if (hostname !== "test") {
         this.#fetches += 1;
+        if (this.#doom > 0 && --this.#doom === 0) setTimeout(() => this.ctx.abort("test"), 20);
+        if (this.#isDeaf && request.headers.has("upgrade")) return new Response(null, { status: 503 });
         return (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
       }
       switch (pathname) {
         case "/abort":
           this.ctx.abort("test");
           return new Response(null);
+        case "/doom":
+          this.#doom = Number(searchParams.get("calls"));
+          return new Response(null, { status: 204 });
         case "/drop":
           for (const socket of this.ctx.getWebSockets()) socket.close(1011, "dropped");
+          return new Response(null, { status: 204 });
+        case "/deaf":
+        case "/hear":
+          // Deaf: it takes calls, but no link.
+          this.#isDeaf = pathname === "/deaf";
+          for (const socket of this.#isDeaf ? this.ctx.getWebSockets() : []) socket.close(1011, "deaf");
           return new Response(null, { status: 204 });
         case "/alarm":
           await super.alarm?.();
@@ -124,7 +130,7 @@ export default {
         ? bindings.MCP_SESSION.get(bindings.MCP_SESSION.idFromString(searchParams.get("session") ?? ""))
         : bindings.MCP_HUB.get(bindings.MCP_HUB.idFromName(hub));
     try {
-      return await object.fetch(`https://test/${action}`);
+      return await object.fetch(`https://test/${action}?${searchParams}`);
     } catch (error) {
       // An object that was asked to abort answers with nothing else.
       return new Response(String(error), { status: action === "abort" ? 200 : 500 });

@@ -1,0 +1,143 @@
+/**
+ * `npm run bench:idle [sessions]`: what sessions that are open and idle cost a Node process. Sessions are
+ * opened over HTTP, used once, and left; the process' resident memory is shown while they are in memory,
+ * and once they have been evicted, against where ten sessions stand. Exits with 1 where it is more than
+ * 20 % above that.
+ * @module
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { createLocalMcp, serve } from "../src/local/node.ts";
+import { createExampleServer } from "../worker/example/server.ts";
+
+const FEW = 10;
+const TOLERATED = 1.2;
+/** Long enough to look at the sessions while they are in memory. */
+const EVICT_AFTER_MS = 3000;
+
+interface Memory {
+  readonly inMemory: number;
+  readonly rss: number;
+  readonly heapUsed: number;
+}
+
+/** The server: says where it listens, then what it holds as often as it is asked. */
+async function child(database: string): Promise<void> {
+  const mcp = createLocalMcp({
+    createServer: createExampleServer,
+    database,
+    evictAfterMs: EVICT_AFTER_MS,
+    onEvent() {},
+  });
+  const server = await serve({ fetch: mcp.router.fetch, port: 0, onClose: mcp.close });
+  process.on("message", () => {
+    // What is garbage is not held; when the collector would have come by is not the question.
+    globalThis.gc?.();
+    const { rss, heapUsed } = process.memoryUsage();
+    process.send?.({ inMemory: mcp.host.inMemory, rss, heapUsed } satisfies Memory);
+  });
+  process.send?.(server.url);
+}
+
+async function parent(many: number): Promise<void> {
+  const root = mkdtempSync(join(tmpdir(), "holdfast-"));
+  const server = fork(new URL(import.meta.url), ["--child", join(root, "sessions.db")], {
+    execArgv: ["--expose-gc", ...process.execArgv],
+  });
+  try {
+    const url = await next<string>(server);
+    const rows: [string, Memory][] = [];
+    const note = async (what: string): Promise<Memory> => {
+      const memory = await look(server);
+      rows.push([what, memory]);
+      return memory;
+    };
+
+    await note("started");
+    await openSessions(url, FEW);
+    await untilEvicted(server);
+    const few = await note(`${FEW} sessions, idle`);
+    await openSessions(url, many);
+    await note(`${many} more, in memory`);
+    await untilEvicted(server);
+    const after = await note(`${FEW + many} sessions, idle`);
+
+    console.table(
+      Object.fromEntries(
+        rows.map(([what, { inMemory, rss, heapUsed }]) => [
+          what,
+          { "in memory": inMemory, "resident MiB": mebibytes(rss), "heap MiB": mebibytes(heapUsed) },
+        ]),
+      ),
+    );
+    const ratio = after.rss / few.rss;
+    const isGood = ratio <= TOLERATED;
+    console.log(
+      `${many} idle sessions: ${(ratio * 100).toFixed(1)} % of where ${FEW} stand (at most ${TOLERATED * 100} %): ${isGood ? "ok" : "TOO MUCH"}`,
+    );
+    process.exitCode = isGood ? 0 : 1;
+  } finally {
+    server.kill("SIGKILL");
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** Opens sessions, ten at a time, each with one call. */
+async function openSessions(url: string, count: number): Promise<void> {
+  for (let left = count; left > 0; left -= FEW) {
+    await Promise.all(Array.from({ length: Math.min(FEW, left) }, () => openSession(`${url}/mcp`)));
+  }
+}
+
+async function openSession(url: string): Promise<void> {
+  const post = async (body: object, session?: string): Promise<Response> => {
+    const headers = new Headers({
+      "Content-Type": "application/json",
+      Accept: "application/json, text/event-stream",
+    });
+    if (session !== undefined) headers.set("Mcp-Session-Id", session);
+    const response = await fetch(url, {
+      method: "POST",
+      headers,
+      body: JSON.stringify({ jsonrpc: "2.0", ...body }),
+    });
+    if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+    await response.arrayBuffer();
+    return response;
+  };
+  const clientInfo = { name: "bench", version: "0" };
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+  const opened = await post({ id: 1, method: "initialize", params });
+  const session = opened.headers.get("mcp-session-id") ?? "";
+  await post({ method: "notifications/initialized" }, session);
+  await post({ id: 2, method: "tools/call", params: { name: "counter", arguments: {} } }, session);
+}
+
+async function untilEvicted(server: ChildProcess): Promise<void> {
+  for (let tries = 0; (await look(server)).inMemory > 0; tries++) {
+    if (tries > 100) throw new Error("sessions are not evicted");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+}
+
+function look(server: ChildProcess): Promise<Memory> {
+  server.send("look");
+  return next<Memory>(server);
+}
+
+function next<T>(server: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    server.once("message", (message) => resolve(message as T));
+    server.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
+  });
+}
+
+function mebibytes(bytes: number): number {
+  return Number((bytes / 1_048_576).toFixed(1));
+}
+
+const [first = "1000", database = ""] = process.argv.slice(2);
+await (first === "--child" ? child(database) : parent(Number(first)));

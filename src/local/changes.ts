@@ -1,0 +1,60 @@
+/**
+ * The hub within one process: those who listen hear at once, and sessions that want to hear of a change
+ * are found in the database, whether they are in memory or not.
+ * @module
+ */
+import { type Change, type ChangeHub, createMemoryHub } from "../changes.ts";
+import { LISTS } from "../session/interest.ts";
+import { subscriptionName } from "../session/journal.ts";
+import type { SessionChanges } from "../session/ports.ts";
+import type { SqlStore } from "../session/schema.ts";
+
+export interface LocalHub extends ChangeHub {
+  /** The hub as a session sees it. What a session wants to hear is in its own entries. */
+  readonly changes: SessionChanges;
+}
+
+/**
+ * @param tell hands a change to a session
+ * @param onError hears of listeners that throw
+ */
+export function createLocalHub(
+  sql: SqlStore,
+  tell: (id: string, key: number, change: Change) => void,
+  onError: (error: unknown) => void,
+): LocalHub {
+  const memory = createMemoryHub(onError);
+
+  /** Sessions that watch the topic, for the resource or for the lists. */
+  const watchers = (topic: string, change: Change): { id: string; key: number }[] => {
+    const watching = `SELECT session.id, session.key FROM session
+      JOIN entry AS watch ON watch.key = session.key AND watch.kind = 'watch' AND watch.name = ?`;
+    return change.kind === "resource_updated"
+      ? sql.exec(
+          `${watching} JOIN entry AS sticky ON sticky.key = session.key AND sticky.kind = 'sticky' AND sticky.name = ?`,
+          topic,
+          subscriptionName(change.uri),
+        )
+      : sql.exec(`${watching} AND watch.value = ?`, topic, LISTS);
+  };
+
+  const publish = (topic: string, change: Change): void => {
+    memory.bus(topic).publish(change);
+    // Not within what the publisher is doing: it may be in the middle of a transaction.
+    queueMicrotask(() => {
+      try {
+        for (const { id, key } of watchers(topic, change)) tell(id, key, change);
+      } catch (error) {
+        onError(error);
+      }
+    });
+  };
+
+  return {
+    bus: (topic) => ({
+      publish: (change) => publish(topic, change),
+      subscribe: (listener) => memory.bus(topic).subscribe(listener),
+    }),
+    changes: { publish, watch: () => Promise.resolve(), forget() {} },
+  };
+}

@@ -1,0 +1,218 @@
+/** The package as its users get it: packed, installed in an empty project, imported, type-checked, bundled. */
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { BUN } from "../support/bun.ts";
+import { DENO } from "../support/deno.ts";
+import { NODE } from "../support/node.ts";
+import { BIN, run } from "../support/process.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const CONSUMER = new URL("consumer", import.meta.url).pathname;
+
+type Exports = Record<string, string | { types: string; default: string }>;
+const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, unknown> & {
+  exports: Exports;
+  devDependencies: Record<string, string>;
+};
+const deno = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as {
+  version: string;
+  license: string;
+  exports: Record<string, string>;
+};
+const entries = Object.entries(manifest.exports).filter(([name]) => name !== "./package.json");
+
+/** Runs a program that must succeed, and returns what it printed. */
+async function succeeds(command: readonly string[], cwd: string): Promise<string> {
+  const { code, stdout, stderr } = await run(command, { cwd });
+  if (code !== 0) throw new Error(`${command.join(" ")} ended with ${code}:\n${stdout}\n${stderr}`);
+  return stdout + stderr;
+}
+
+// Compilers, three runtimes and a package manager: slow where others are at work.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+let root: string;
+let tarball: string;
+let project: string;
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "holdfast-package-"));
+  await succeeds(["npm", "pack", "--pack-destination", root], ROOT);
+  tarball = join(root, readdirSync(root).find((name) => name.endsWith(".tgz")) ?? "");
+
+  project = join(root, "project");
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  const flags = ["--offline", "--legacy-peer-deps", "--no-audit", "--no-fund", "--ignore-scripts"];
+  await succeeds(["npm", "install", ...flags, tarball], project);
+  // Its other dependencies come from this checkout, so that no registry is needed.
+  for (const name of ["hono", "@hono", "@modelcontextprotocol", "zod", "@types", "undici-types"]) {
+    symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
+  }
+  cpSync(CONSUMER, project, { recursive: true });
+});
+
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+describe("the tarball", () => {
+  test("passes publint", async () => {
+    expect(await succeeds([join(BIN, "publint"), tarball, "--strict"], ROOT)).toContain("All good!");
+  });
+
+  test("passes are-the-types-wrong, for every entry", async () => {
+    const report = await succeeds(
+      [join(BIN, "attw"), tarball, "--profile", "esm-only", "--format", "ascii"],
+      ROOT,
+    );
+    for (const [name] of entries) expect(report).toContain(join("holdfast", name));
+  });
+
+  test("holds sources and build alike, and nothing of tests, examples or tools", async () => {
+    const installed = join(project, "node_modules/holdfast");
+    const files = readdirSync(installed, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
+    for (const file of ["LICENSE", "README.md", "CHANGELOG.md", "package.json"])
+      expect(files).toContain(file);
+    for (const file of files) {
+      expect(file).toMatch(/^(dist|src|worker)\/|^[^/]+$/);
+      expect(file).not.toMatch(/example|test|tsconfig|tsbuildinfo/);
+    }
+    const sources = files.filter((file) => /^(src|worker)\//.test(file));
+    for (const source of sources) expect(files).toContain(join("dist", source.replace(/\.ts$/, ".js")));
+  });
+
+  test("says that it has no side effects, and depends on nothing but its peers", () => {
+    expect(manifest["sideEffects"]).toBe(false);
+    expect(manifest["type"]).toBe("module");
+    expect(manifest["dependencies"]).toBeUndefined();
+  });
+});
+
+describe("deno.json", () => {
+  test("has the entries of package.json, each with the source of its build, under the same version", () => {
+    const sources = Object.fromEntries(
+      entries.map(([name, target]) => [
+        name,
+        typeof target === "string" ? target : target.default.replace("./dist/", "./").replace(/\.js$/, ".ts"),
+      ]),
+    );
+    expect(deno.exports).toEqual(sources);
+    for (const source of Object.values(sources)) expect(existsSync(join(ROOT, source))).toBe(true);
+    expect({ version: deno.version, license: deno.license }).toEqual({
+      version: manifest["version"],
+      license: manifest["license"],
+    });
+  });
+
+  test("its entries pass `deno check`", async () => {
+    await succeeds([join(BIN, "deno"), "check", ...Object.values(deno.exports)], ROOT);
+  });
+
+  test("`deno publish --dry-run` passes", async () => {
+    // The Worker's entry names the platform's global types, which fast type checks do not know.
+    const args = ["publish", "--dry-run", "--allow-dirty", "--allow-slow-types"];
+    expect(await succeeds([join(BIN, "deno"), ...args], ROOT)).toContain("Success");
+  });
+});
+
+describe("in an empty project", () => {
+  test.each([
+    ["Node", NODE],
+    ["Deno", DENO],
+    ["Bun", BUN],
+  ])("a server runs on %s", async (_name, command) => {
+    rmSync(join(project, "sessions.db"), { force: true });
+    expect(await succeeds([...command, "main.ts"], project)).toContain("consumer: ok");
+  });
+
+  test.each([
+    ["node.ts", NODE],
+    ["deno.ts", DENO],
+    ["bun.ts", BUN],
+  ])("%s serves over HTTP", async (file, command) => {
+    expect(await succeeds([...command, file], project)).toContain("200");
+  });
+
+  test.each(["nodenext", "bundler"])(
+    "all entries type-check, declarations included (%s)",
+    async (resolution) => {
+      const files = ["main.ts", "node.ts", "deno.ts", "bun.ts"];
+      const options = [
+        "--noEmit",
+        "--strict",
+        "--target",
+        "es2024",
+        "--lib",
+        "es2024,dom,dom.iterable,dom.asynciterable",
+      ];
+      const modules = [
+        "--module",
+        resolution === "bundler" ? "esnext" : "nodenext",
+        "--moduleResolution",
+        resolution,
+      ];
+      await succeeds([join(BIN, "tsc"), ...options, ...modules, "--types", "node", ...files], project);
+    },
+  );
+
+  test("the Worker's entry type-checks against the platform's types", async () => {
+    const types = join(ROOT, "node_modules/@cloudflare/workers-types/index.d.ts");
+    const options = ["--noEmit", "--strict", "--target", "es2024", "--lib", "es2024", "--module", "nodenext"];
+    await succeeds([join(BIN, "tsc"), ...options, "--types", types, "--skipLibCheck", "worker.ts"], project);
+  });
+
+  test("Deno type-checks it", async () => {
+    await succeeds([join(BIN, "deno"), "check", "main.ts", "deno.ts"], project);
+  });
+
+  /** Bundles as wrangler does; returns the code and what it imports from outside. */
+  const bundle = async (contents: string): Promise<{ code: string; imports: string[] }> => {
+    const { outputFiles, metafile } = await build({
+      stdin: { contents, resolveDir: project, loader: "ts" },
+      bundle: true,
+      minify: true,
+      format: "esm",
+      platform: "browser",
+      conditions: ["workerd", "worker", "browser"],
+      target: "es2024",
+      external: ["cloudflare:*", "node:*"],
+      write: false,
+      metafile: true,
+    });
+    const imports = Object.values(metafile.outputs).flatMap((output) =>
+      output.imports.map(({ path }) => path),
+    );
+    return { code: outputFiles[0]?.text ?? "", imports: [...new Set(imports)] };
+  };
+
+  test("it bundles for Workers, with nothing of Node's", async () => {
+    const { code, imports } = await bundle(readFileSync(join(CONSUMER, "worker.ts"), "utf8"));
+    expect(imports).toEqual(["cloudflare:workers"]);
+    expect(code).toContain("Mcp-Session-Id");
+  });
+
+  test("what is not used is not bundled: no SDK without the entry that needs it, no router for a constant", async () => {
+    const worker = await bundle(
+      'import { createMcpWorker } from "holdfast/cloudflare"; console.log(createMcpWorker)',
+    );
+    expect(worker.code).not.toContain("ProtocolError");
+    const constant = await bundle(
+      'import { SESSION_VERSIONS } from "holdfast"; console.log(SESSION_VERSIONS)',
+    );
+    expect(constant.code.length).toBeLessThan(1000);
+  });
+});
