@@ -67,6 +67,7 @@ export interface Attach {
   readonly opens: boolean;
   readonly transport: TransportKind;
   readonly caller: Caller;
+  /** The client's connection. A link that is dialled again under it has a name of its own, which begins with this. */
   readonly connectionId: string;
   /** Resume after this event; undefined for the standalone stream from where it was left. */
   readonly lastEventId: string | undefined;
@@ -121,6 +122,8 @@ export interface ModernCall<Env = unknown> {
   /** Where changes are published and heard; undefined where there is no hub. */
   readonly bus: ChangeBus | undefined;
   readonly topic: string;
+  /** How often a stream that stands open shows that it is alive. */
+  readonly beatMs: number;
   /** Hears of what goes wrong outside the protocol. */
   readonly onError: (error: unknown) => void;
 }

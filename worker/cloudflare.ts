@@ -42,10 +42,9 @@ export interface McpWorker<Env extends object> {
   McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
   /**
    * Tells clients of both eras that something changed, from anywhere in the Worker: a request, a queue,
-   * a schedule.
-   * @throws {Error} without the option `hub`
+   * a schedule. Its methods throw without the option `hub`.
    */
-  readonly notify: Notifier;
+  notify: Notifier;
   /** The same within one topic. */
   notifyTopic(topic: string): Notifier;
 }
@@ -68,17 +67,16 @@ export function createMcpWorker<Env extends object>(options: McpWorkerOptions<En
   const host = durableHost<Env>({ namespace, jurisdiction });
   const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
   const hub = options.hub && createHub<Env>({ namespace: options.hub, jurisdiction, beatMs, emit });
-  const notifyTopic = (topic: string): Notifier => {
-    if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
-    return createNotifier((change) => hub.bus(topic).publish(change));
-  };
+  const notifyTopic = (topic: string): Notifier =>
+    createNotifier((change) => {
+      if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
+      hub.bus(topic).publish(change);
+    });
   return {
     router: createMcpRouter<{ Bindings: Env }>({ ...options, host, hub }),
     McpSession: sessionObject<Env>({ settings, createServer, namespace, hub }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
-    get notify() {
-      return notifyTopic(DEFAULT_TOPIC);
-    },
+    notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
   };
 }

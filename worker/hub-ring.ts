@@ -57,7 +57,8 @@ export function openRing(storage: DurableObjectStorage): Ring {
     sql.exec("INSERT INTO publication (last, size, at, id, changes) VALUES (?, 0, ?, '', '[]')", last, last);
   }
   let watches = sql.exec<{ count: number }>("SELECT count(*) AS count FROM watch").one().count;
-  let told = watches === 0 ? last : (sql.exec<{ seq: number }>("SELECT seq FROM told").toArray()[0]?.seq ?? last);
+  let told =
+    watches === 0 ? last : (sql.exec<{ seq: number }>("SELECT seq FROM told").toArray()[0]?.seq ?? last);
 
   const keepTold = (seq: number): void => {
     told = seq;

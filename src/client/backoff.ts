@@ -53,3 +53,17 @@ export function delayAfter(
   const full = (leastMs ?? initialDelayMs) * factor ** failures;
   return Math.max(leastMs ?? 0, Math.min(full, maxDelayMs)) * (1 + jitter * Math.random());
 }
+
+/** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", settle);
+      resolve();
+    };
+    const timer = setTimeout(settle, ms);
+    signal.addEventListener("abort", settle);
+    if (signal.aborted) settle();
+  });
+}

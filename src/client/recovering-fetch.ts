@@ -20,11 +20,11 @@
  */
 import { type Backoff, resolveBackoff } from "./backoff.ts";
 import { type ClientSession, createSession, type ErrorReply } from "./client-session.ts";
-import { type RecoveryEvent, type Reinitialized } from "./recovery-events.ts";
+import { emitter, type RecoveryHooks } from "./recovery-events.ts";
 import { type FetchLike, messagesIn, SESSION_ID } from "./wire.ts";
 
 /** All optional. */
-export interface RecoveringFetchOptions {
+export interface RecoveringFetchOptions extends RecoveryHooks {
   /** What sends the requests. Default: the global `fetch`, looked up at each call. */
   fetch?: FetchLike;
   /** Pace and number of attempts, for streams and for `initialize` alike. */
@@ -34,10 +34,6 @@ export interface RecoveringFetchOptions {
    * error answers to requests with a session id; see `lostAs400`. Default: none is recognised.
    */
   sessionLost?: (reply: ErrorReply) => boolean;
-  /** Called after each recovery, before the requests that waited for it go on. */
-  onReinitialized?: (change: Reinitialized) => void;
-  /** Called with each drop, resume and recovery. */
-  onEvent?: (event: RecoveryEvent) => void;
 }
 
 /**
@@ -50,16 +46,7 @@ export function recoveringFetch(options: RecoveringFetchOptions = {}): FetchLike
     ...options,
     fetch,
     backoff: resolveBackoff(options.retry),
-    emit(event: RecoveryEvent) {
-      try {
-        if (event.type === "reinitialized") options.onReinitialized?.(event);
-        options.onEvent?.(event);
-      } catch (error) {
-        // A hook that throws must not break the recovery that it watches, nor may its error vanish.
-        // oxlint-disable-next-line no-console
-        console.error(error);
-      }
-    },
+    emit: emitter(options),
   };
   /** By every id that a client was shown: SDK v2 keeps the first for ever, v1 adopts that of the last response. */
   const sessions = new Map<string, ClientSession>();

@@ -59,6 +59,27 @@ export type RecoveryEvent =
   /** An HTTP+SSE client could not be connected anew; its `onclose` follows. */
   | { readonly type: "gave-up"; readonly attempts: number; readonly cause: unknown };
 
+/** Where an application hears of it. */
+export interface RecoveryHooks {
+  /** Called after each recovery, before the requests that waited for it go on. */
+  onReinitialized?: (change: Reinitialized) => void;
+  /** Called with each drop, resume and recovery. */
+  onEvent?: (event: RecoveryEvent) => void;
+}
+
+/** Reports to the hooks. One that throws must not break the recovery that it watches, nor may its error vanish. */
+export function emitter(hooks: RecoveryHooks): (event: RecoveryEvent) => void {
+  return (event) => {
+    try {
+      if (event.type === "reinitialized") hooks.onReinitialized?.(event);
+      hooks.onEvent?.(event);
+    } catch (error) {
+      // oxlint-disable-next-line no-console
+      console.error(error);
+    }
+  };
+}
+
 /** Names of the facts that differ. Compared as JSON: a server builds both from the same code. */
 export function changedFacts(previous: SessionFacts | undefined, current: SessionFacts): string[] {
   return (Object.keys({ ...previous, ...current }) as (keyof SessionFacts)[]).filter(

@@ -15,7 +15,7 @@ import type { ModernCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION } from "../http/headers.ts";
 import { isInitialize, isObject, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server.ts";
-import { serveListen } from "./listen.ts";
+import { createListens } from "./listen.ts";
 
 export interface ModernOptions<Env = unknown> {
   /**
@@ -44,6 +44,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
   }
   /** Requests being served, with what the factory is to be told about each. */
   const calls = new WeakMap<Request, ModernCall<Env>>();
+  const listens = createListens();
   let memory: ChangeHub | undefined;
 
   const handler = createMcpHandler(
@@ -77,11 +78,13 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       const call = { ...given, bus };
       const { request, payload, caller } = call;
       calls.set(request, call);
+      // Before the SDK counts them.
+      if (isListen(payload)) listens.sweep();
       const response = await handler.fetch(request, {
         ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
         parsedBody: bodyOf(payload),
       });
-      return isListen(payload) ? serveListen(response, bus) : response;
+      return isListen(payload) ? listens.serve(response, bus, call.beatMs) : response;
     },
 
     close: () => handler.close(),

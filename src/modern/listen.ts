@@ -6,6 +6,9 @@
  * A change is encoded once for all streams of the same subscription id, and clients number theirs
  * alike. Listeners are called from the request that holds the link to the hub, which on Workers must
  * not touch another request's connection: so each stream has a queue, emptied by its own reader.
+ *
+ * Workers that do not set the flag `enable_request_signal` end a request whose client has left without
+ * a word to its code. So each stream shows that it is alive, and one that does not is cleared away.
  * @module
  */
 import { type Change, type ChangeBus, notificationOf } from "../changes.ts";
@@ -15,6 +18,9 @@ import type { JsonRpcNotification, RequestId } from "../jsonrpc/messages.ts";
 
 /** Bytes that may wait for a reader who is gone without a word. The edge ends slow readers long before. */
 const MAX_WAITING = 33_554_432;
+/** Signs of life that a stream may miss, and what a busy isolate may be late by besides. */
+const MISSED = 3;
+const LATE_MS = 2000;
 
 const ID = "io.modelcontextprotocol/subscriptionId";
 const encoder = new TextEncoder();
@@ -27,8 +33,58 @@ interface Filter {
   resourceSubscriptions?: string[];
 }
 
-/** @param response the SDK's answer to the request */
-export async function serveListen(response: Response, bus: ChangeBus): Promise<Response> {
+export interface Listens {
+  /**
+   * Puts the changes of the bus into the SDK's answer to a request to listen.
+   * @param beatMs how often the stream shows that it is alive
+   */
+  serve(response: Response, bus: ChangeBus, beatMs: number): Promise<Response>;
+  /** Clears away the streams whose requests were ended without a word. */
+  sweep(): void;
+}
+
+/** A stream that is open, as far as is known. */
+interface Open {
+  /** Until when it is taken for alive. */
+  aliveUntil: number;
+  end(): void;
+}
+
+export function createListens(): Listens {
+  const open = new Set<Open>();
+  let sweptAt = 0;
+
+  const sweep = (): void => {
+    sweptAt = Date.now();
+    for (const stream of open) if (stream.aliveUntil < sweptAt) stream.end();
+  };
+
+  return {
+    sweep,
+    serve: (response, bus, beatMs) =>
+      serveListen(response, bus, (end) => {
+        const lifeMs = MISSED * beatMs + LATE_MS;
+        const stream: Open = { aliveUntil: Date.now() + lifeMs, end };
+        open.add(stream);
+        // A timer of the stream's own request: it stops with it.
+        const beat = setInterval(() => {
+          stream.aliveUntil = Date.now() + lifeMs;
+          if (Date.now() - sweptAt >= beatMs) sweep();
+        }, beatMs);
+        return () => {
+          open.delete(stream);
+          clearInterval(beat);
+        };
+      }),
+  };
+}
+
+/** @param onOpen is given what ends the stream, and returns what to call once it has ended */
+async function serveListen(
+  response: Response,
+  bus: ChangeBus,
+  onOpen: (end: () => void) => () => void,
+): Promise<Response> {
   if (response.body === null || response.headers.get("content-type") !== SSE_HEADERS["Content-Type"]) {
     return response;
   }
@@ -45,7 +101,10 @@ export async function serveListen(response: Response, bus: ChangeBus): Promise<R
   const push = (bytes: Uint8Array): void => {
     queue.push(bytes);
     waiting += bytes.length;
-    if (waiting > MAX_WAITING) end();
+    if (waiting > MAX_WAITING) {
+      queue.length = 0;
+      end();
+    }
     wake?.();
   };
   const unsubscribe = bus.subscribe((change) => {
@@ -54,10 +113,12 @@ export async function serveListen(response: Response, bus: ChangeBus): Promise<R
   const end = (): void => {
     if (over) return;
     over = true;
+    closed();
     unsubscribe();
     reader.cancel().catch(() => {});
     wake?.();
   };
+  const closed = onOpen(end);
 
   try {
     // Acknowledged means heard: not before the hub has this isolate on its list.

@@ -17,6 +17,9 @@ import type { Admitted, ModernSite, Site } from "./context.ts";
 
 const encoder = new TextEncoder();
 
+/** A stream shows that it is alive at least this often. */
+const BEAT_MS = 15_000;
+
 /** Answers a request of 2026-07-28. A session id that it may carry means nothing (C30). */
 export async function stateless<E extends Env>(
   site: Site<E>,
@@ -29,17 +32,19 @@ export async function stateless<E extends Env>(
     return failed(failures.notAcceptable("application/json and text/event-stream"), headers);
   }
   const topic = caller.topic ?? DEFAULT_TOPIC;
+  const { keepaliveIntervalMs } = site.settings;
   const answering = modern.handler.handle({
     request,
     payload,
     caller,
     env: c.env,
     topic,
+    beatMs: Math.min(BEAT_MS, keepaliveIntervalMs || BEAT_MS),
     bus: site.hub?.bus(topic),
     onError: (error) => site.settings.emit("request.error", { method: "POST", message: messageOf(error) }),
   });
   // A call that is still running when a keepalive is due becomes a stream: proxies cut what is silent.
-  const answer = await within(answering, site.settings.keepaliveIntervalMs);
+  const answer = await within(answering, keepaliveIntervalMs);
   if (answer !== undefined && !isStream(answer)) return withHeaders(answer, headers);
   const body = carry(modern, request, answer ?? answering, site.settings.maxStoredBytes);
   return new Response(body, { headers: { ...headers, ...SSE_HEADERS } });

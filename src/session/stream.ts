@@ -175,8 +175,14 @@ export function createStream(
     attach(outlet, { after, opening, retryMs }) {
       const redialled = opening === "none";
       const held = attachment;
-      if (redialled && held !== undefined && !held.redialled && held.outlet.connectionId !== outlet.connectionId) {
+      if (
+        redialled &&
+        held !== undefined &&
+        !held.redialled &&
+        !outlet.connectionId.startsWith(held.outlet.connectionId)
+      ) {
         // After a reset: the client has come back, before the edge that held its last connection has.
+        // A link that is dialled again is named after its connection: that one may take its own place.
         return outlet.end("replaced");
       }
       end("replaced");

@@ -29,7 +29,7 @@ const words = (message: Message): string | null =>
   (JSON.parse(textOf(message) ?? "{}") as { answer: string | null }).answer;
 
 export function testCalls(subject: Subject): void {
-  describe("calls", () => {
+  describe.concurrent("calls", () => {
     const server = serve(subject);
 
     describe("questions from inside a call (B9)", () => {

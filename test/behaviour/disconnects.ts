@@ -33,7 +33,7 @@ async function endedBy(
 }
 
 export function testDisconnects(subject: Subject): void {
-  describe("onDisconnect, once for each connection (C-17, L-12, L-13)", () => {
+  describe.concurrent("onDisconnect, once for each connection (C-17, L-12, L-13)", () => {
     const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: "100" });
 
     test("client: it left, by GET, by POST and by HTTP+SSE alike", async () => {
@@ -104,7 +104,7 @@ export function testDisconnects(subject: Subject): void {
     });
   });
 
-  describe("a stream's age (L-11)", () => {
+  describe.concurrent("a stream's age (L-11)", () => {
     const server = serve(subject, { HOLDFAST_MAX_STREAM_MS: "1000", HOLDFAST_RETRY_MS: "250" });
 
     test("timeout: it ends with `retry:`, and the session stays", async () => {

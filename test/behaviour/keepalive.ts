@@ -32,7 +32,7 @@ const jsonOf = (item: Item | undefined): unknown =>
   item?.type === "event" ? JSON.parse(item.data) : undefined;
 
 export function testKeepalive(subject: Subject): void {
-  describe("keepalive as a comment, the default (C-05)", () => {
+  describe.concurrent("keepalive as a comment, the default (C-05)", () => {
     const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: QUICK });
 
     test.each(VERSIONS)("in %s, silence is filled with comments, and with nothing else", async (version) => {
@@ -70,7 +70,7 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
-  describe("keepalive and messages", () => {
+  describe.concurrent("keepalive and messages", () => {
     const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: "1500" });
 
     test("only silence is filled: none while messages come (C-05)", async () => {
@@ -83,7 +83,7 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
-  describe("no keepalive", () => {
+  describe.concurrent("no keepalive", () => {
     const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: "0", HOLDFAST_KEEPALIVE_MODE: "event" });
 
     test("an interval of 0 writes none, however long the silence", async () => {
@@ -97,7 +97,7 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
-  describe("keepalive as an event (C-05)", () => {
+  describe.concurrent("keepalive as an event (C-05)", () => {
     const server = serve(subject, {
       HOLDFAST_KEEPALIVE_INTERVAL_MS: QUICK,
       HOLDFAST_KEEPALIVE_MODE: "event",
@@ -113,7 +113,7 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
-  describe("keepalive as a ping event (L-04)", () => {
+  describe.concurrent("keepalive as a ping event (L-04)", () => {
     const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: "400", HOLDFAST_KEEPALIVE_MODE: "ping" });
 
     test("counts from 1 on each stream, tells the time, and names the connection", async () => {
@@ -150,7 +150,7 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
-  describe("keepalive as a JSON-RPC ping (L-05)", () => {
+  describe.concurrent("keepalive as a JSON-RPC ping (L-05)", () => {
     const server = serve(subject, {
       HOLDFAST_KEEPALIVE_INTERVAL_MS: "400",
       HOLDFAST_KEEPALIVE_MODE: "jsonrpc",
@@ -225,7 +225,7 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
-  describe("the spin guard (C-15 b)", () => {
+  describe.concurrent("the spin guard (C-15 b)", () => {
     const server = serve(subject, {
       HOLDFAST_KEEPALIVE_INTERVAL_MS: "50",
       HOLDFAST_RAPID_MAX: "3",
@@ -256,7 +256,7 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
-  describe("the spin guard, switched off (C-15 c)", () => {
+  describe.concurrent("the spin guard, switched off (C-15 c)", () => {
     const server = serve(subject, {
       HOLDFAST_KEEPALIVE_INTERVAL_MS: "20",
       HOLDFAST_RAPID_MAX: "0",

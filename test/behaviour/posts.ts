@@ -18,7 +18,7 @@ const JSON_ONLY = { Accept: "application/json" };
 const SSE_ONLY = { Accept: "text/event-stream" };
 
 export function testPosts(subject: Subject): void {
-  describe("POST", () => {
+  describe.concurrent("POST", () => {
     const server = serve(subject);
     describe.each(VERSIONS)("in %s", (version) => testOneVersion(server, version));
     describe("batches in 2025-03-26 (B12)", () => testBatches(server));

@@ -24,7 +24,7 @@ const outline = (messages: Awaited<ReturnType<EventStream["rest"]>>): unknown[] 
   messages.map((message) => message.params?.["progress"] ?? textOf(message));
 
 export function testResume(subject: Subject): void {
-  describe("resuming", () => {
+  describe.concurrent("resuming", () => {
     const server = serve(subject);
 
     describe.each(VERSIONS)("resuming a POST's stream in %s (B11, B18, B22, B23)", (version) => {

@@ -134,7 +134,7 @@ const HTTP_SSE: readonly Sdk[] = [
 ];
 
 export function testSdkClients(subject: Subject): void {
-  describe("SDK clients", () => {
+  describe.concurrent("SDK clients", () => {
     const server = serve(subject, { HOLDFAST_RETRY_MS: "100" });
 
     const transports = [

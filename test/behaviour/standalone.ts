@@ -23,7 +23,7 @@ const numbersFrom = async (stream: EventStream, count: number): Promise<number[]
   numbersOf(await stream.messages(count));
 
 export function testStandalone(subject: Subject): void {
-  describe("the standalone stream (B14–B16)", () => {
+  describe.concurrent("the standalone stream (B14–B16)", () => {
     const server = serve(subject);
 
     test.each(VERSIONS)("GET opens a stream in %s, and says something at once", async (version) => {

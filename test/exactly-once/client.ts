@@ -123,7 +123,10 @@ export async function createClient(world: World, version: string): Promise<Clien
   const isAnswered = (track: Track): boolean => calls.some((call) => call.track === track && isSettled(call));
 
   const isSent = ({ burst, tag }: Call): boolean => {
-    const sent = standalone.runs().flat().filter(({ data }) => data.includes(`"tag":"${tag}"`));
+    const sent = standalone
+      .runs()
+      .flat()
+      .filter(({ data }) => data.includes(`"tag":"${tag}"`));
     return sent.length === burst?.sizes.length;
   };
 
@@ -217,7 +220,11 @@ export async function createClient(world: World, version: string): Promise<Clien
         const { current } = track;
         if (current?.state === "open") {
           current.resume();
-          await current.until(() => isSettled(call) || current.state !== "open", `${id}: an answer`, BOUND_MS);
+          await current.until(
+            () => isSettled(call) || current.state !== "open",
+            `${id}: an answer`,
+            BOUND_MS,
+          );
         } else if (track.lastEventId === undefined) call.lost = true;
         else await client.resume(track);
       }
@@ -226,7 +233,8 @@ export async function createClient(world: World, version: string): Promise<Clien
     async listen(isDone) {
       const bound = Date.now() + BOUND_MS;
       while (!isDone()) {
-        if (Date.now() > bound) throw new Error(`standalone: ${standalone.runs().flat().length} events, then nothing`);
+        if (Date.now() > bound)
+          throw new Error(`standalone: ${standalone.runs().flat().length} events, then nothing`);
         if (standalone.current?.state !== "open") await client.resume(standalone);
         for (const connection of standalone.open) connection.resume();
         // Whether it brought the rest or ended: both are looked at above.

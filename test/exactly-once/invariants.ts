@@ -79,12 +79,15 @@ function matchStored(
   if (isPrefix ? received.length > stored.length : received.length !== stored.length) {
     say(`${name}: ${received.length} received, ${stored.length} stored`);
   }
-  if (received.some(({ data }, index) => data !== stored[index])) say(`${name}: received is not what was stored`);
+  if (received.some(({ data }, index) => data !== stored[index]))
+    say(`${name}: received is not what was stored`);
 }
 
 /** One answer, the last message of its stream: the result, or, where its isolate may have died, one error. */
 function checkAnswer(call: Call, own: readonly Received[], say: (text: string) => void): void {
-  const answers = own.map(({ data }) => JSON.parse(data) as Message).filter(({ method }) => method === undefined);
+  const answers = own
+    .map(({ data }) => JSON.parse(data) as Message)
+    .filter(({ method }) => method === undefined);
   const count = answers.length + (call.json === undefined ? 0 : 1);
   if (count !== (call.lost ? 0 : 1)) say(`${call.id}: ${count} answers`);
   const answer = answerOf(call);
@@ -92,7 +95,8 @@ function checkAnswer(call: Call, own: readonly Received[], say: (text: string) =
   if (answer.id !== call.id) say(`${call.id}: answered as ${answer.id}`);
   const { reason } = (answer.error?.data ?? {}) as { reason?: string };
   if (answer.error === undefined) return;
-  if (reason !== "interrupted" || !call.disturbed) say(`${call.id}: answered ${JSON.stringify(answer.error)}`);
+  if (reason !== "interrupted" || !call.disturbed)
+    say(`${call.id}: answered ${JSON.stringify(answer.error)}`);
 }
 
 /** A burst arrives as 1, 2, 3 …, whole unless it was disturbed; a call that has its result was whole. */
@@ -104,11 +108,14 @@ function checkBurst(
 ): void {
   const intact = sent.every(
     (data, index) =>
-      data.tag === call.tag && data.n === index + 1 && data.filling === filling(call.tag, data.n, sizes[index] ?? 0),
+      data.tag === call.tag &&
+      data.n === index + 1 &&
+      data.filling === filling(call.tag, data.n, sizes[index] ?? 0),
   );
   if (!intact) say(`${call.id}: received ${sent.map(({ n }) => n).join(" ")} of ${sizes.length}`);
   const hasResult = answerOf(call)?.result !== undefined;
-  const isWhole = on === "request" ? hasResult || !(call.disturbed || call.lost) : !(call.disturbed || call.lost);
+  const isWhole =
+    on === "request" ? hasResult || !(call.disturbed || call.lost) : !(call.disturbed || call.lost);
   if (isWhole && sent.length !== sizes.length) say(`${call.id}: ${sent.length} of ${sizes.length} messages`);
 }
 
@@ -122,9 +129,16 @@ function sessionRow({ stored }: Played): Readonly<Record<string, unknown>> {
 
 /** What the storage holds of a stream, in order. */
 function storedOf({ stored }: Played, stream: number): string[] {
-  const rows = (stored.tables["event"] ?? []) as { stream: number; seq: number; part: number; data: string }[];
+  const rows = (stored.tables["event"] ?? []) as {
+    stream: number;
+    seq: number;
+    part: number;
+    data: string;
+  }[];
   const texts = new Map<number, string>();
-  for (const row of rows.filter((row) => row.stream === stream).sort((a, b) => a.seq - b.seq || a.part - b.part)) {
+  for (const row of rows
+    .filter((row) => row.stream === stream)
+    .sort((a, b) => a.seq - b.seq || a.part - b.part)) {
     texts.set(row.seq, (texts.get(row.seq) ?? "") + row.data);
   }
   return [...texts.values()];

@@ -61,11 +61,14 @@ describe.each(hosts)("on $name, every message arrives once and in order", ({ sta
   afterAll(() => Promise.all([server.close(), narrow.close()]));
 
   test("whatever the client does while its object is reset", { timeout: 180_000 }, () =>
-    hold(sequences(disturbances), worldOf(server, false), LANES, 140));
+    hold(sequences(disturbances), worldOf(server, false), LANES, 140),
+  );
 
   test("whatever the client does while the server ends its connections", { timeout: 180_000 }, () =>
-    hold(sequences(disturbances), worldOf(narrow, true), LANES, 40));
+    hold(sequences(disturbances), worldOf(narrow, true), LANES, 40),
+  );
 
   test("whatever the client does while the process is killed", { timeout: 180_000 }, () =>
-    hold(sequences(["kill"]), worldOf(server, false), 1, 24));
+    hold(sequences(["kill"]), worldOf(server, false), 1, 24),
+  );
 });

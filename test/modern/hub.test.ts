@@ -248,6 +248,26 @@ describe("sessions", () => {
     await eventually(async () => expect(await watching()).toEqual([]));
   });
 
+  test("that expire leave nothing with the hub either", async () => {
+    const brief = await startWorkerd({
+      vars: { HOLDFAST_SESSION_TTL_MS: "1000", HOLDFAST_KEEPALIVE_INTERVAL_MS: "500" },
+    });
+    try {
+      const session = await openSession(brief.url);
+      await session.request({
+        jsonrpc: "2.0",
+        id: 1,
+        method: "resources/subscribe",
+        params: { uri: freshUri() },
+      });
+      expect((await inspectHub(brief.url)).tables["watch"]).toHaveLength(1);
+      await eventually(async () => expect((await inspectHub(brief.url)).tables["watch"]).toEqual([]));
+      expect(brief.events().map(({ type }) => type)).toContain("session.expired");
+    } finally {
+      await brief.close();
+    }
+  });
+
   test("that subscribed before the process was killed hear of what is published after it", async () => {
     const uri = freshUri();
     const session = await openSession(a);
@@ -259,5 +279,40 @@ describe("sessions", () => {
     const stream = await session.get();
     expect((await stream.messages(2)).map(({ params }) => params?.["n"])).toEqual([1, 2]);
     stream.leave();
+  });
+});
+
+describe("a Worker without `enable_request_signal`, whose code is often not told when a client leaves", () => {
+  let silent: Workerd;
+  beforeAll(async () => {
+    silent = await startWorkerd({
+      flags: [],
+      vars: {
+        HOLDFAST_LOG_LEVEL: "debug",
+        HOLDFAST_KEEPALIVE_INTERVAL_MS: "200",
+        TEST_MAX_LISTENERS: "4",
+      },
+    });
+  });
+  afterAll(() => silent?.close());
+
+  test("clears listeners away that no longer show life: they neither count nor hold the link", async () => {
+    const uri = freshUri();
+    const gone = [];
+    for (let n = 0; n < 4; n++) gone.push(await listen(silent.url, { resourceSubscriptions: [uri] }));
+    const over = modernRequest("subscriptions/listen", { notifications: { toolsListChanged: true } });
+    const refused = await answerOf(await postModern(silent.url, over), over.id);
+    expect(refused.error).toMatchObject({ code: -32603 });
+    for (const stream of gone) stream.leave();
+    // All their places are free again, and none of them can hand on the link to the hub.
+    const streams: Listening[] = [];
+    while (streams.length < 4) {
+      streams.push(await eventually(() => listen(silent.url, { resourceSubscriptions: [uri] })));
+    }
+    await publish(silent.url, uri, 1, 5);
+    for (const stream of streams) {
+      expect(await numbers(stream, 5)).toEqual(upTo(5));
+      stream.leave();
+    }
   });
 });

@@ -8,6 +8,8 @@ export interface Inspection {
   readonly socketMessages: number;
   readonly sockets: number;
   readonly alarm: number | null;
+  /** Rows written by SQL in the isolate, in all objects; alarms are not among them. */
+  readonly rowsWritten: number;
   readonly tables: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
 }
 

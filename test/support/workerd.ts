@@ -33,6 +33,8 @@ export interface WorkerdOptions {
   readonly entry?: string;
   /** Number of services, each an isolate of its own, on the same Durable Objects. One by default. */
   readonly services?: number;
+  /** Compatibility flags; by default those of the template. */
+  readonly flags?: readonly string[];
 }
 
 export interface Workerd extends TestServer {
@@ -82,6 +84,7 @@ export async function startWorkerd({
   vars = {},
   entry = new URL("../worker/index.ts", import.meta.url).pathname,
   services = 1,
+  flags = ["enable_request_signal"],
 }: WorkerdOptions = {}): Promise<Workerd> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const storage = join(root, "storage");
@@ -124,7 +127,7 @@ ${names
     (name) => `const ${name} :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed "worker.js")],
   compatibilityDate = "2026-08-01",
-  compatibilityFlags = ["enable_request_signal"],
+  compatibilityFlags = ${JSON.stringify(flags)},
   ${name === "main" ? objects : ""}
   bindings = [${[...namespaces, ...bindings].join(", ")}],
 );

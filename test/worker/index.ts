@@ -35,7 +35,33 @@ export interface Inspection {
   socketMessages: number;
   sockets: number;
   alarm: number | null;
+  /** Rows written by SQL in this isolate, in all objects; alarms are not among them. */
+  rowsWritten: number;
   tables: Record<string, Record<string, unknown>[]>;
+}
+
+let written = 0;
+let latest: SqlStorageCursor<Record<string, SqlStorageValue>> | undefined;
+
+/** Rows written until now: each cursor knows its own number once it has been read. */
+function countRows(): number {
+  written += latest?.rowsWritten ?? 0;
+  latest = undefined;
+  return written;
+}
+
+/** Counts what every object of this isolate writes, where it is written. */
+function countWrites(sql: SqlStorage): void {
+  const prototype = Object.getPrototypeOf(sql) as SqlStorage & { isCounted?: boolean };
+  if (prototype.isCounted) return;
+  prototype.isCounted = true;
+  const { exec } = prototype;
+  prototype.exec = function counted(this: SqlStorage, ...args: Parameters<typeof exec>) {
+    countRows();
+    const cursor = exec.apply(this, args);
+    latest = cursor;
+    return cursor;
+  } as typeof exec;
 }
 
 export class McpSession extends watched(mcp.McpSession) {}
@@ -50,6 +76,11 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
     #isDeaf = false;
     /** Calls left to take before the object dies with them in hand. */
     #doom = 0;
+
+    constructor(ctx: DurableObjectState, bindings: Env) {
+      countWrites(ctx.storage.sql);
+      super(ctx, bindings);
+    }
 
     override async fetch(request: Request): Promise<Response> {
       const { hostname, pathname, searchParams } = new URL(request.url);
@@ -94,6 +125,7 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
     }
 
     async #inspect(): Promise<Inspection> {
+      const rowsWritten = countRows();
       const { sql } = this.ctx.storage;
       const names = sql
         .exec<{ name: string }>(
@@ -107,6 +139,7 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
         socketMessages: this.#socketMessages,
         sockets: this.ctx.getWebSockets().length,
         alarm: await this.ctx.storage.getAlarm(),
+        rowsWritten,
         tables: Object.fromEntries(
           names.map(({ name }) => [name, sql.exec(`SELECT * FROM ${name}`).toArray()]),
         ),
