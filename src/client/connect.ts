@@ -111,6 +111,7 @@ export async function connect<Client extends SdkClient>(
     } catch (error) {
       const failure = deadline.failure ?? observer.explain(target.href, error);
       waiting.fail(failure);
+      quieten(transport);
       // SDK v2 probes before the transport is the client's.
       await transport.close().catch(() => undefined);
       await client.close().catch(() => undefined);
@@ -146,15 +147,17 @@ export async function connect<Client extends SdkClient>(
     const { transport } = current ?? {};
     current = undefined;
     const unmask = mask(client);
-    if (transport !== undefined) await leave(transport);
+    if (transport !== undefined) {
+      quieten(transport);
+      await leave(transport);
+    }
     await client.close().catch(() => undefined);
     unmask();
   }
 
-  /** Tells the server that the session is over. That it could not be told is no error of the application's. */
+  /** Tells the server that the session is over, if it can be told. */
   async function leave(transport: SdkTransport): Promise<void> {
     if (!terminate || transport.terminateSession === undefined) return;
-    Object.assign(transport, { onerror: undefined });
     const told = new AbortController();
     const answered = transport.terminateSession().catch(() => undefined);
     await Promise.race([answered.finally(() => told.abort()), sleep(TERMINATE_MS, told.signal)]);
@@ -205,10 +208,18 @@ export async function connect<Client extends SdkClient>(
     close: () =>
       (closing ??= (async () => {
         life.abort();
-        if (current !== undefined) await leave(current.transport);
+        if (current !== undefined) {
+          quieten(current.transport);
+          await leave(current.transport);
+        }
         await client.close().catch(() => undefined);
       })()),
   };
+}
+
+/** From here on, what becomes of the transport is no error of the application's: its requests are aborted. */
+function quieten(transport: SdkTransport): void {
+  Object.assign(transport, { onerror: undefined });
 }
 
 /** Takes the application's handlers off; returns what puts them back, unless it has set others meanwhile. */

@@ -46,7 +46,7 @@ export function isModernClient(client: object): client is VersionNegotiation {
 }
 
 /** A module by a name that bundlers do not see: the peer is optional, and whoever bundles passes it in. */
-const load = (name: string): Promise<Record<string, unknown>> => import(/* @vite-ignore */ name);
+export const loadModule = (name: string): Promise<Record<string, unknown>> => import(/* @vite-ignore */ name);
 
 /**
  * The transports that belong to `client`, from the packages that are installed.
@@ -57,7 +57,7 @@ export async function loadTransports(client: object): Promise<SdkTransports> {
     ? ["@modelcontextprotocol/client"]
     : ["@modelcontextprotocol/sdk/client/streamableHttp.js", "@modelcontextprotocol/sdk/client/sse.js"];
   try {
-    const modules = await Promise.all(names.map(load));
+    const modules = await Promise.all(names.map(loadModule));
     return Object.assign({}, ...modules) as SdkTransports;
   } catch (cause) {
     const what = `connect needs the client transports of the SDK: install ${names[0]?.split("/client/")[0]}, or pass them as \`transports\``;

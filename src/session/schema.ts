@@ -11,6 +11,7 @@
  * - `entry`    the user's state, the journal of sticky requests, and the hub's topics that hold the
  *              session's name, by kind and name.
  *
+ * A row's size stands before its data, so that adding sizes up does not read the data from its pages.
  * Whatever can be derived (next sequence number, whether a stream is complete) is derived, not stored:
  * each row written is paid for.
  * @module
@@ -44,7 +45,7 @@ const SCHEMA = [
     pending TEXT NOT NULL, request TEXT, attempts INTEGER NOT NULL, trimmed INTEGER NOT NULL,
     delivered INTEGER NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (key, stream)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS event (key INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
-    part INTEGER NOT NULL, answers TEXT, created INTEGER NOT NULL, data TEXT NOT NULL,
+    part INTEGER NOT NULL, size INTEGER NOT NULL, answers TEXT, created INTEGER NOT NULL, data TEXT NOT NULL,
     PRIMARY KEY (key, stream, seq, part)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS entry (key INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
     value TEXT NOT NULL, PRIMARY KEY (key, kind, name)) WITHOUT ROWID`,

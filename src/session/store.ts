@@ -130,11 +130,12 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       for (let start = 0; start < data.length || part === 0; part++) {
         const end = partEnd(data, start);
         sql.exec(
-          "INSERT INTO event (key, stream, seq, part, answers, created, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+          "INSERT INTO event (key, stream, seq, part, size, answers, created, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
           key,
           stream,
           seq,
           part,
+          end - start,
           part === 0 ? answers : null,
           now,
           data.slice(start, end),
@@ -145,7 +146,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
     eventsAfter(stream, seq, bytes) {
       // Two steps, so that a long log is never read whole: how far the budget reaches, then the data.
       const sizes = sql.exec<{ seq: number; bytes: number }>(
-        `SELECT seq, sum(length(data)) AS bytes FROM event WHERE key = ? AND stream = ? AND seq > ?
+        `SELECT seq, sum(size) AS bytes FROM event WHERE key = ? AND stream = ? AND seq > ?
           GROUP BY seq ORDER BY seq LIMIT 256`,
         key,
         stream,
@@ -177,7 +178,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
     extent(stream) {
       const [row] = sql.exec<{ [Name in keyof LogExtent]: LogExtent[Name] }>(
         `SELECT coalesce(min(seq), 0) AS first, coalesce(max(seq), 0) AS last, count(DISTINCT seq) AS count,
-          coalesce(sum(length(data)), 0) AS bytes
+          coalesce(sum(size), 0) AS bytes
           FROM event WHERE key = ? AND stream = ?`,
         key,
         stream,
@@ -186,7 +187,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
     },
     sizes: (stream) =>
       sql.exec<{ seq: number; bytes: number }>(
-        `SELECT seq, sum(length(data)) AS bytes FROM event WHERE key = ? AND stream = ?
+        `SELECT seq, sum(size) AS bytes FROM event WHERE key = ? AND stream = ?
           GROUP BY seq ORDER BY seq`,
         key,
         stream,

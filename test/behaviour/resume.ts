@@ -25,10 +25,11 @@ const outline = (messages: Awaited<ReturnType<EventStream["rest"]>>): unknown[] 
 
 export function testResume(subject: Subject): void {
   describe.concurrent("resuming", () => {
-    const server = serve(subject);
+    const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: "300" });
 
     describe.each(VERSIONS)("resuming a POST's stream in %s (B11, B18, B22, B23)", (version) => {
-      const open = (): Promise<McpSession> => openSession(server.url, { version });
+      const open = (): Promise<McpSession> =>
+        openSession(server.url, { version, capabilities: { elicitation: {} } });
 
       test("cut while the result is being made: the rest comes by GET, then the stream closes", async () => {
         const session = await open();
@@ -131,11 +132,15 @@ export function testResume(subject: Subject): void {
         cut.abort();
         await expect(call).rejects.toThrow();
         expect(await session.tool("echo", { text: "usable" })).toBe("usable");
-        const other = await session.stream(longCall(300));
-        const place = await untilPlaced(other);
+        // Gone while the tool waits for the user; the keepalive has told the server so.
+        const other = await session.stream(toolCall("ask", { message: "still there?" }, { id: "asked" }));
+        const asked = await other.message(({ method }) => method === "elicitation/create");
         other.leave();
         await eventually(() => expect(endingsOf(server, session)).toContain("client"));
-        expect(outline(await (await session.get(place)).rest()).at(-1)).toBe("slept");
+        const result = { action: "accept", content: { answer: "again" } };
+        await session.post({ jsonrpc: "2.0", id: asked.id, result });
+        const [answered] = await (await session.get(other.lastEventId)).rest();
+        expect([answered?.id, textOf(answered ?? {})]).toEqual(["asked", expect.stringMatching(/again/)]);
       });
     });
 

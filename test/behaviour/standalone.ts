@@ -1,7 +1,7 @@
 /** The standalone stream: what belongs to no call, whether or not a GET is open. @module */
 import { describe, expect, test } from "vitest";
 import { type McpSession, openSession } from "../support/mcp.ts";
-import { numbersOf, textOf, toolCall, upTo, VERSIONS } from "../support/messages.ts";
+import { numbersOf, request, textOf, toolCall, upTo, VERSIONS } from "../support/messages.ts";
 import { type EventStream, isPriming } from "../support/sse.ts";
 import { type Served, serve, type Subject } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
@@ -157,25 +157,6 @@ export function testStandalone(subject: Subject): void {
       stream.leave();
     });
 
-    test("a list that changes, and a resource that is watched, are told there", async () => {
-      const session = await openSession(server.url);
-      const stream = await session.get();
-      await session.request({
-        jsonrpc: "2.0",
-        id: 1,
-        method: "resources/subscribe",
-        params: { uri: "test://watched-resource" },
-      });
-      await session.tool("touch", { uri: "test://watched-resource" });
-      await session.tool("test_trigger_tool_change");
-      const told = await stream.messages(2);
-      expect(told.map(({ method }) => method)).toEqual([
-        "notifications/resources/updated",
-        "notifications/tools/list_changed",
-      ]);
-      stream.leave();
-    });
-
     test("a client that reads JSON alone finds its calls' notifications there", async () => {
       const session = await openSession(server.url);
       const stream = await session.get();
@@ -183,6 +164,31 @@ export function testStandalone(subject: Subject): void {
       await (await session.post(call, { Accept: "application/json" })).json();
       const told = await stream.messages(3);
       expect(told.map(({ params }) => params?.["progress"])).toEqual([1, 2, 3]);
+      stream.leave();
+    });
+  });
+
+  // On a server of its own: what changed is told to every session.
+  describe("changes on the standalone stream", () => {
+    const server = serve(subject);
+
+    test("a resource that is watched, and a list that changed, are told there", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      const uri = "test://watched-resource";
+      await session.request(request("resources/subscribe", { uri }));
+      await session.tool("touch", { uri });
+      const told = await stream.message();
+      expect([told.method, told.params?.["uri"]]).toEqual(["notifications/resources/updated", uri]);
+      // Lists are told from some moment after the GET on, so the change is made until it is heard.
+      let isTold = false;
+      const listening = stream.message(({ method }) => method === "notifications/tools/list_changed");
+      const heard = listening.then(() => (isTold = true));
+      await eventually(async () => {
+        await session.tool("test_trigger_tool_change");
+        expect(isTold).toBe(true);
+      });
+      await heard;
       stream.leave();
     });
   });

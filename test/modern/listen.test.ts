@@ -1,5 +1,7 @@
 /** `subscriptions/listen`: the rules of one stream (C23 to C27), in one isolate or process. */
 import { describe, expect, test } from "vitest";
+import { bun } from "../support/bun.ts";
+import { deno } from "../support/deno.ts";
 import { hosts } from "../support/hosts.ts";
 import { answerOf, openSession } from "../support/mcp.ts";
 import type { Message } from "../support/messages.ts";
@@ -19,7 +21,7 @@ function idOf({ params }: Message): unknown {
   return (params?.["_meta"] as Record<string, unknown> | undefined)?.[SUBSCRIPTION_ID];
 }
 
-describe.each(hosts)("on $name", (host) => {
+describe.each([...hosts, deno, bun])("on $name", (host) => {
   const server = serve(host, {
     HOLDFAST_LOG_LEVEL: "debug",
     // A client that has left is seen when something is written to it.

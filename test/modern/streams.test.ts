@@ -1,5 +1,7 @@
 /** What a modern call streams, and what becomes of a call whose client leaves (C6, C7, C9). */
 import { describe, expect, test } from "vitest";
+import { bun } from "../support/bun.ts";
+import { deno } from "../support/deno.ts";
 import { hosts } from "../support/hosts.ts";
 import { type Message, textOf } from "../support/messages.ts";
 import { listen, modernRequest, postModern } from "../support/modern.ts";
@@ -14,7 +16,7 @@ function tool(name: string, args: Record<string, unknown>, progressToken?: strin
   return modernRequest("tools/call", { name, arguments: args, ...meta });
 }
 
-describe.each(hosts)("on $name", (host) => {
+describe.each([...hosts, deno, bun])("on $name", (host) => {
   const server = serve(host, {
     HOLDFAST_LOG_LEVEL: "debug",
     HOLDFAST_KEEPALIVE_INTERVAL_MS: String(KEEPALIVE_MS),

@@ -1,14 +1,58 @@
-/** The test server as a process on Node, Deno or Bun, whichever runs this file. @module */
+/**
+ * The test server as a process on Node, Deno or Bun, whichever runs this file, with a back door like the
+ * test Worker's: `/__test/inspect?session=<id>` tells what is stored of a session.
+ * @module
+ */
 import process from "node:process";
+import { DatabaseSync } from "node:sqlite";
 import { main } from "../../examples/server/main.ts";
-import { testServers } from "./test-server.ts";
-import { testModern } from "./test-modern.ts";
+import type { ServeOptions, Server } from "../../src/local/serve.ts";
+import type { Inspection } from "./back-door.ts";
+import { createTestServer } from "./test-server.ts";
 import { testOptions } from "./test-options.ts";
 
+const bootId = crypto.randomUUID();
+const TABLES = ["session", "stream", "event", "entry"];
+
+/** The database is the host's alone, so the back door goes through the connection that the host has. */
+let database: DatabaseSync | undefined;
+const { prepare } = DatabaseSync.prototype;
+DatabaseSync.prototype.prepare = function (this: DatabaseSync, ...args) {
+  database = this;
+  return prepare.apply(this, args);
+};
+
+function inspect(session: string | null): Inspection {
+  const rows = (sql: string, value: string | number): Record<string, unknown>[] =>
+    database === undefined ? [] : prepare.call(database, sql).all(value);
+  const key = Number(rows("SELECT key FROM session WHERE id = ?", session ?? "")[0]?.["key"] ?? 0);
+  return {
+    bootId,
+    fetches: 0,
+    alarms: 0,
+    socketMessages: 0,
+    sockets: 0,
+    rowsWritten: 0,
+    alarm: (rows("SELECT at FROM alarm WHERE key = ?", key)[0]?.["at"] as number | undefined) ?? null,
+    tables: Object.fromEntries(
+      TABLES.map((table) => [table, rows(`SELECT * FROM ${table} WHERE key = ?`, key)]),
+    ),
+  };
+}
+
 const runtime = "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
-const { serve } = await import(`../../src/local/${runtime}.ts`);
-await main(serve, {
-  ...testOptions(process.env),
-  ...testModern(process.env),
-  createServer: testServers(process.env),
-});
+const { serve } = (await import(`../../src/local/${runtime}.ts`)) as {
+  serve: (options: ServeOptions) => Promise<Server>;
+};
+await main(
+  (options) =>
+    serve({
+      ...options,
+      fetch(request, env) {
+        const { pathname, searchParams } = new URL(request.url);
+        if (pathname !== "/__test/inspect") return options.fetch(request, env);
+        return Response.json(inspect(searchParams.get("session")));
+      },
+    }),
+  { ...testOptions(process.env), createServer: createTestServer },
+);

@@ -38,6 +38,7 @@ export interface WorkerdOptions {
 }
 
 export interface Workerd extends TestServer {
+  readonly pid: number;
   readonly storage: string;
   /** The URL of each service; `url` is the first. */
   readonly urls: readonly string[];
@@ -68,16 +69,20 @@ export function bundleWorker(entry: string): Promise<string> {
   return bundled;
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+/**
+ * A port that is free now, below the range from which the system takes ports for outgoing connections:
+ * none of those can take it before the server does, or while the server is being started again.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
     });
-  });
+    if (isFree) return port;
+  }
 }
 
 export async function startWorkerd({
@@ -169,6 +174,9 @@ ${names
   await start();
   return {
     url: `http://127.0.0.1:${port}`,
+    get pid() {
+      return child?.pid ?? 0;
+    },
     urls: ports.map((at) => `http://127.0.0.1:${at}`),
     storage,
     lines,

@@ -10,19 +10,23 @@ const ORIGIN = "https://holdfast.test";
 
 /** The object behind a session id. */
 export function stubOf(variant: Variant, id: string): DurableObjectStub {
-  const namespace = variant === "calm" ? env.CALM : env.WATCHED;
+  const namespaces = { calm: env.CALM, brief: env.BRIEF, watched: env.WATCHED, pinging: env.PINGING };
+  const namespace = namespaces[variant];
   return namespace.get(namespace.idFromString(id));
 }
 
 /** What an object has stored. Wakes it, if it sleeps. */
-export function inspectObject(stub: DurableObjectStub): Promise<Pick<Inspection, "alarm" | "sockets" | "tables">> {
-  return runInDurableObject(stub, async (_, { storage, getWebSockets }) => {
+export function inspectObject(
+  stub: DurableObjectStub,
+): Promise<Pick<Inspection, "alarm" | "sockets" | "tables">> {
+  return runInDurableObject(stub, async (_, state) => {
+    const { storage } = state;
     const names = storage.sql
       .exec<{ name: string }>("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT GLOB '_cf*'")
       .toArray();
     return {
       alarm: await storage.getAlarm(),
-      sockets: getWebSockets().length,
+      sockets: state.getWebSockets().length,
       tables: Object.fromEntries(
         names.map(({ name }) => [name, storage.sql.exec(`SELECT * FROM ${name}`).toArray()]),
       ),

@@ -3,16 +3,32 @@
  * object and what an object writes; tests run in the same isolate and read the counts as they are.
  * @module
  */
+import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
 import type { DurableObject } from "cloudflare:workers";
 import { createMcpWorker, type HoldfastOptions } from "../../worker/cloudflare.ts";
+import type { ServerContext } from "../../src/session/server.ts";
 import { createTestServer } from "../support/test-server.ts";
+
+/** The server that runs as a process elsewhere, for tests of the hub. */
+export { McpHub, McpSession } from "../worker/index.ts";
 
 /** Settings by name: each has a mount path, a class and a namespace of its own. */
 const VARIANTS = {
   /** Nothing happens by itself: tests move the clock and ring the alarm. */
-  calm: { keepaliveIntervalMs: 0, maxStreamMs: 604_800_000, logLevel: "silent" },
-  /** Edges that are silent for 300 ms are given up at the next alarm. */
-  watched: { keepaliveIntervalMs: 100, superviseIntervalMs: 1000, logLevel: "silent" },
+  calm: { keepaliveIntervalMs: 0, maxStreamMs: 604_800_000 },
+  /** The same with times of different lengths, each shorter than the next. */
+  brief: {
+    keepaliveIntervalMs: 0,
+    maxStreamMs: 60_000,
+    provisionalTtlMs: 90_000,
+    messageTtlMs: 120_000,
+    tombstoneTtlMs: 300_000,
+    sessionTtlMs: 600_000,
+  },
+  /** Edges that have been silent for 300 ms are given up, within a second. */
+  watched: { keepaliveIntervalMs: 100, superviseIntervalMs: 1000 },
+  /** Edges show that they are alive all the time, and nothing looks. */
+  pinging: { keepaliveIntervalMs: 20 },
 } as const satisfies Record<string, HoldfastOptions>;
 
 export type Variant = keyof typeof VARIANTS;
@@ -92,23 +108,41 @@ function counted(Base: SessionClass): SessionClass {
   };
 }
 
+/** The test server, with `linger`: it sends one message, then is never done, and no timer keeps it awake. */
+function createServer(context: ServerContext): McpServer {
+  const server = createTestServer(context);
+  server.registerTool("linger", { description: "Never answers" }, async (ctx) => {
+    const params = { level: "info" as const, logger: "linger", data: "lingering" };
+    await ctx.mcpReq.notify({ method: "notifications/message", params });
+    return new Promise<CallToolResult>(() => {});
+  });
+  return server;
+}
+
 const worker = (name: Variant, namespace: (env: Cloudflare.Env) => DurableObjectNamespace) =>
   createMcpWorker<Cloudflare.Env>({
     ...VARIANTS[name],
+    logLevel: "silent",
     basePath: `/${name}`,
-    createServer: createTestServer,
+    createServer,
     namespace,
   });
 
-const calm = worker("calm", (env) => env.CALM);
-const watched = worker("watched", (env) => env.WATCHED);
+const workers = {
+  calm: worker("calm", (env) => env.CALM),
+  brief: worker("brief", (env) => env.BRIEF),
+  watched: worker("watched", (env) => env.WATCHED),
+  pinging: worker("pinging", (env) => env.PINGING),
+};
 
-export class CalmSession extends counted(calm.McpSession) {}
-export class WatchedSession extends counted(watched.McpSession) {}
+export class CalmSession extends counted(workers.calm.McpSession) {}
+export class BriefSession extends counted(workers.brief.McpSession) {}
+export class WatchedSession extends counted(workers.watched.McpSession) {}
+export class PingingSession extends counted(workers.pinging.McpSession) {}
 
 export default {
   fetch(request, env, ctx) {
-    const { router } = new URL(request.url).pathname.startsWith("/calm") ? calm : watched;
-    return router.fetch(request, env, ctx);
+    const [, name = ""] = new URL(request.url).pathname.split("/");
+    return workers[name as Variant].router.fetch(request, env, ctx);
   },
 } satisfies ExportedHandler<Cloudflare.Env>;

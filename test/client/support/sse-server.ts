@@ -10,6 +10,8 @@ export interface SseServer {
   readonly url: string;
   /** Streams that were opened so far. */
   readonly opened: number;
+  /** Calls of tools that arrived. */
+  readonly called: number;
   /** Cuts every connection, and forgets every session. */
   stop(): Promise<void>;
   start(): Promise<void>;
@@ -19,6 +21,7 @@ export async function startSseServer(): Promise<SseServer> {
   let http: HttpServer | undefined;
   let port = 0;
   let opened = 0;
+  let called = 0;
 
   const start = async (): Promise<void> => {
     const streams = new Map<string, SSEServerTransport>();
@@ -28,7 +31,7 @@ export async function startSseServer(): Promise<SseServer> {
         opened++;
         const transport = new SSEServerTransport("/messages", response);
         streams.set(transport.sessionId, transport);
-        void createMcpServer().connect(transport);
+        void createMcpServer(() => called++).connect(transport);
       } else if (pathname === "/messages") {
         const transport = streams.get(searchParams.get("sessionId") ?? "");
         if (transport === undefined) response.writeHead(404).end();
@@ -47,6 +50,9 @@ export async function startSseServer(): Promise<SseServer> {
     get opened() {
       return opened;
     },
+    get called() {
+      return called;
+    },
     start,
     stop: () =>
       new Promise((resolve) => {
@@ -56,12 +62,13 @@ export async function startSseServer(): Promise<SseServer> {
   };
 }
 
-function createMcpServer(): Server {
+function createMcpServer(onCall: () => void): Server {
   const server = new Server({ name: "sse", version: "1.0.0" }, { capabilities: { tools: {} } });
   server.setRequestHandler(ListToolsRequestSchema, () => ({
     tools: ["echo", "hang"].map((name) => ({ name, inputSchema: { type: "object" as const } })),
   }));
   server.setRequestHandler(CallToolRequestSchema, ({ params }) => {
+    onCall();
     if (params.name === "hang") return new Promise<never>(() => undefined);
     return { content: [{ type: "text", text: String(params.arguments?.["text"]) }] };
   });

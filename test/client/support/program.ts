@@ -1,0 +1,70 @@
+/** Programs as tests run them: what they print is read line by line, and they can be killed. @module */
+import { spawn } from "node:child_process";
+import { BIN, PATH } from "../../support/process.ts";
+import { within } from "../../support/wait.ts";
+
+export interface Program {
+  /** What it printed, both streams, line by line. */
+  readonly lines: string[];
+  /** What it printed to standard error. */
+  readonly errors: string[];
+  /** The first line from `from` on that matches; waits until there is one. */
+  line(pattern: RegExp, from?: number): Promise<string>;
+  kill(signal: NodeJS.Signals): void;
+  /** The exit code; null where a signal ended it. */
+  readonly exit: Promise<number | null>;
+}
+
+export function runProgram(command: readonly string[], env: Readonly<Record<string, string>> = {}): Program {
+  const [file = "", ...args] = command;
+  const child = spawn(file, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH, HOME: process.env["HOME"], NO_COLOR: "1", ...env },
+  });
+  const lines: string[] = [];
+  const errors: string[] = [];
+  const waiting = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = "";
+    stream.setEncoding("utf8").on("data", (chunk: string) => {
+      const parts = (rest + chunk).split("\n");
+      rest = parts.pop() ?? "";
+      lines.push(...parts);
+      if (stream === child.stderr) errors.push(...parts);
+      for (const look of waiting) look();
+    });
+  }
+  const exit = new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  return {
+    lines,
+    errors,
+    exit,
+    kill: (signal) => child.kill(signal),
+    async line(pattern, from = 0) {
+      let done = (): void => undefined;
+      const found = new Promise<string>((resolve, reject) => {
+        const look = (): void => {
+          const line = lines.slice(from).find((printed) => pattern.test(printed));
+          if (line !== undefined) resolve(line);
+        };
+        waiting.add(look);
+        done = () => waiting.delete(look);
+        look();
+        exit.then(
+          () => reject(new Error(`it ended without ${String(pattern)}:\n${lines.join("\n")}`)),
+          reject,
+        );
+      });
+      try {
+        return await within(found, `${String(pattern)} in the output:\n${lines.join("\n")}`);
+      } finally {
+        done();
+      }
+    },
+  };
+}
+
+export const NODE_BIN = `${BIN}/node`;

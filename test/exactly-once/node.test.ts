@@ -1,0 +1,52 @@
+/**
+ * The random sequences on Node, whose process is killed under them: what a client received is exactly
+ * what was sent. `SEQUENCE_SEED=<seed>` plays the same sequences again.
+ */
+import * as fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { inspect } from "../support/back-door.ts";
+import { node } from "../support/node.ts";
+import type { TestServer } from "../support/workerd.ts";
+import type { World } from "./client.ts";
+import { violations } from "./invariants.ts";
+import { play } from "./player.ts";
+import { sequences } from "./steps.ts";
+
+const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));
+
+describe.each([
+  ["by default", {}, false],
+  [
+    "while the server ends its connections all the time",
+    {
+      HOLDFAST_MAX_STREAM_MS: "1000",
+      HOLDFAST_SUPERVISE_INTERVAL_MS: "1000",
+      HOLDFAST_KEEPALIVE_INTERVAL_MS: "50",
+      HOLDFAST_SEND_TIMEOUT_MS: "100",
+      HOLDFAST_QUICK_ANSWER_MS: "0",
+    },
+    true,
+  ],
+])("%s", (_name, vars, hasLimits) => {
+  let server: TestServer;
+  beforeAll(async () => {
+    console.log(`sequences from seed ${seed}`);
+    server = await node.start(vars);
+  });
+  afterAll(() => server.close());
+
+  test("every message arrives once and in order, however often the process is killed", async () => {
+    const world: World = {
+      hasLimits,
+      fetch: (path, init) => fetch(`${server.url}${path}`, init),
+      inspect: (session) => inspect(server.url, session),
+      disturb: () => server.restart(),
+    };
+    await fc.assert(
+      fc.asyncProperty(sequences(["kill"]), async (sequence) => {
+        expect(violations(await play(sequence, world))).toEqual([]);
+      }),
+      { seed, numRuns: 10, endOnFailure: true },
+    );
+  }, 180_000);
+});
