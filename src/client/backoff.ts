@@ -43,15 +43,16 @@ export function resolveBackoff(given?: Partial<Backoff>): Backoff {
 
 /**
  * The wait after so many failures in a row, in milliseconds: 0 of them give the first wait.
- * @param leastMs the server's own wish, which stands in for `initialDelayMs` and is never undercut
+ * @param leastMs the server's own wish: the first wait, and the least of the others
  */
 export function delayAfter(
   failures: number,
   { initialDelayMs, factor, maxDelayMs, jitter }: Backoff,
   leastMs?: number,
 ): number {
-  const full = (leastMs ?? initialDelayMs) * factor ** failures;
-  return Math.max(leastMs ?? 0, Math.min(full, maxDelayMs)) * (1 + jitter * Math.random());
+  const own = Math.min(initialDelayMs * factor ** failures, maxDelayMs);
+  const wait = leastMs === undefined ? own : Math.max(leastMs, failures && own);
+  return wait * (1 + jitter * Math.random());
 }
 
 /** Resolves after `ms` milliseconds, or as soon as the signal aborts. */

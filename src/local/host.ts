@@ -220,8 +220,11 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
           onLeave,
           async (open) => {
             const reply = await session.post(call, open);
-            // A server that refused to be initialised leaves no session, nor what its factory may have stored.
-            if (call.opens && !session.isLive()) erase(id, key);
+            if (call.opens && keyOf(id) === undefined) {
+              // A server that refused to be initialised leaves no session, nor what its factory may have stored.
+              erase(id, key);
+              if (session.isLive()) throw new Error("the session could not be stored");
+            }
             return reply;
           },
         );

@@ -48,7 +48,9 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
       host,
       hub,
       // One factory for both eras, and one `env`: what the HTTP server gives each request is not it.
-      ...(modern && { modern: { ...modern, handle: (call) => modern.handle({ ...call, env: env as never }) } }),
+      ...(modern && {
+        modern: { ...modern, handle: (call) => modern.handle({ ...call, env: env as never }) },
+      }),
     }),
     host,
     notify: notifyTopic(DEFAULT_TOPIC),

@@ -122,8 +122,8 @@ export function testDisconnects(subject: Subject): void {
       const numbers: number[] = [];
       let stream = await session.get();
       let connections = 1;
-      await session.tool("emit", { count: 120, intervalMs: 20, on: "standalone" });
-      while (numbers.length < 120) {
+      await session.tool("emit", { count: 200, intervalMs: 20, on: "standalone" });
+      while (numbers.length < 200) {
         const item = await stream.next();
         if (item === undefined) {
           stream = await session.get(stream.lastEventId);
@@ -133,14 +133,14 @@ export function testDisconnects(subject: Subject): void {
         const message = messageOf(item);
         if (message !== undefined) numbers.push(...numbersOf([message]));
       }
-      expect(numbers).toEqual(upTo(120));
+      expect(numbers).toEqual(upTo(200));
       expect(connections).toBeGreaterThanOrEqual(2);
       stream.leave();
     });
 
     test("a call that takes longer than a stream may is finished by resuming", async () => {
       const session = await openSession(server.url);
-      let stream = await session.stream(toolCall("sleep", { ms: 2500, steps: 5 }, { progressToken: "p" }));
+      let stream = await session.stream(toolCall("sleep", { ms: 4000, steps: 5 }, { progressToken: "p" }));
       const messages: Message[] = [];
       for (let connections = 1; ; connections++) {
         messages.push(...(await stream.rest()));

@@ -39,7 +39,7 @@ const STALLED = [
 const CLOSED = ["connection.closed", "test.disconnect"];
 
 export function testEvents(subject: Subject): void {
-  describe("structured events (behaviours.md §7)", () => {
+  describe.concurrent("structured events (behaviours.md §7)", () => {
     const server = serve(subject, { TEST_EVENTS: "on" });
 
     test("a session's life: exactly these, in this order, none above info", async () => {
@@ -165,10 +165,10 @@ export function testEvents(subject: Subject): void {
     });
   });
 
-  describe("structured events of a client that stops answering", () => {
+  describe.concurrent("structured events of a client that stops answering", () => {
     const server = serve(subject, {
       TEST_EVENTS: "on",
-      HOLDFAST_KEEPALIVE_INTERVAL_MS: "600",
+      HOLDFAST_KEEPALIVE_INTERVAL_MS: "1000",
       HOLDFAST_KEEPALIVE_MODE: "jsonrpc",
     });
 
@@ -197,7 +197,7 @@ export function testEvents(subject: Subject): void {
     });
   });
 
-  describe("the default logger", () => {
+  describe.concurrent("the default logger", () => {
     const server = serve(subject, { HOLDFAST_LOG_LEVEL: "warn" });
 
     test("prints one JSON line for each event from the level up, and nothing below", async () => {

@@ -153,7 +153,7 @@ export function testSdkClients(subject: Subject): void {
       test("gets the progress of a long call", async () => {
         const client = await sdk.connect(server.url);
         const progress: number[] = [];
-        const slept = client.call("sleep", { ms: 300, steps: 5 }, (step) => progress.push(step.progress));
+        const slept = client.call("sleep", { ms: 1000, steps: 5 }, (step) => progress.push(step.progress));
         expect(await slept).toBe("slept");
         // The SDKs drop a progress that they read together with the answer.
         expect(progress.slice(0, 4)).toEqual(upTo(4));
