@@ -46,6 +46,8 @@ export async function main(
       ...optionsFromEnv(env),
       ...more,
     });
+    // One session's server that lets go of a promise must not end everyone's sessions.
+    process.on("unhandledRejection", (reason) => console.error(`Unhandled: ${reasonOf(reason)}`));
     const server = await serve({ fetch: mcp.router.fetch, port, hostname, onClose: mcp.close });
     console.log(`Listening on ${server.url}/mcp`);
     for (const signal of ["SIGTERM", "SIGINT"]) {

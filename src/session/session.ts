@@ -145,6 +145,21 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     streamsOf(row).age(now() - settings.messageTtlMs);
   };
 
+  /**
+   * Where storage cannot be read: tries again later, until the session's time is up (or cannot be told).
+   * A throwing alarm would be retried at the platform's own pace, and then never again.
+   */
+  const salvage = async (): Promise<void> => {
+    const end = lifecycle.deadline(false);
+    const isDue = end !== undefined && !(end > now());
+    try {
+      if (isDue) await lifecycle.forget();
+      await deadlines.rearm(isDue ? undefined : now() + superviseMs);
+    } catch (error) {
+      settings.emit("send.error", { session: shortId(id), message: String(error) });
+    }
+  };
+
   const admit = (request: Call | Attach): SessionRow | undefined => {
     const row = lifecycle.admit(request.caller.principal, request.transport);
     if (row !== undefined) {
@@ -256,11 +271,11 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     async alarm() {
       try {
         await ring();
+        await deadlines.rearm(next());
       } catch (error) {
-        // A throwing alarm is retried by the platform at its own pace: ours is the deadline below.
         settings.emit("send.error", { session: shortId(id), message: String(error) });
+        await salvage();
       }
-      await deadlines.rearm(next());
     },
 
     ack: (stream, connectionId, seq) => {

@@ -8,7 +8,7 @@ import { openSession, post } from "../support/mcp.ts";
 import { toolCall } from "../support/messages.ts";
 import { NODE, startNode } from "../support/node.ts";
 import { BIN, ENTRY, type ProcessServer, run } from "../support/process.ts";
-import { within } from "../support/wait.ts";
+import { eventually, within } from "../support/wait.ts";
 import { freePort } from "../support/workerd.ts";
 import { freshFile } from "./served.ts";
 
@@ -159,6 +159,15 @@ describe.each(RUNTIMES)("on $name", ({ command, start, script }) => {
       { n: 3 },
     ]);
     stream.leave();
+  });
+
+  test("a server that fails on its own, its session gone, ends nobody else's session", async () => {
+    const [gone, other] = [await openSession(server.url), await openSession(server.url)];
+    const sizes = Array.from({ length: 1000 }, () => 10);
+    await gone.tool("burst", { tag: "late", sizes, intervalMs: 5, on: "standalone" });
+    await gone.fetch("DELETE");
+    await eventually(() => expect(server.lines.join("\n")).toContain("Unhandled: "));
+    expect(await other.tool("counter")).toBe("1");
   });
 
   test("it binds the loopback address alone", async () => {

@@ -12,7 +12,7 @@ export async function within<T>(promise: Promise<T>, what: string, ms: number = 
   try {
     return await Promise.race([promise, late]);
   } finally {
-    clearTimeout(timer);
+    if (timer !== undefined) clearTimeout(timer);
   }
 }
 

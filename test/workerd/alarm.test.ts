@@ -82,8 +82,8 @@ describe("the alarm", () => {
     expect(stream.state).toBe("ended");
     expect(Date.now() - opened).toBeGreaterThanOrEqual(MAX_STREAM_MS);
     expect(Date.now() - opened).toBeLessThanOrEqual(MAX_STREAM_MS + 1000);
-    // The call in flight had the alarm ring in between, to keep its object awake.
-    expect(rings.length).toBeGreaterThan(2);
+    // The call's stream was older: the alarm rang for that one first.
+    expect(rings.length).toBeGreaterThan(1);
     lingering.leave();
   });
 
