@@ -1,12 +1,18 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
+/** Where the random sequences of `test/exactly-once` begin. */
+const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));
+
 export default defineConfig({
   test: {
+    // Most tests wait for a server's answer more than they compute.
+    maxWorkers: 2,
     projects: [
       {
         test: {
           name: "node",
+          provide: { seed },
           include: ["test/**/*.test.ts"],
           exclude: ["test/workerd/**"],
           testTimeout: 30_000,
@@ -15,7 +21,12 @@ export default defineConfig({
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./test/workerd/wrangler.toml" } })],
-        test: { name: "workerd", include: ["test/workerd/**/*.test.ts"], testTimeout: 30_000 },
+        test: {
+          name: "workerd",
+          provide: { seed },
+          include: ["test/workerd/**/*.test.ts"],
+          testTimeout: 30_000,
+        },
       },
     ],
   },

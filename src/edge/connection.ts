@@ -30,8 +30,8 @@ export interface ConnectionOptions {
   readonly settings: Settings;
   /** Aborts when the runtime sees the client leave. */
   readonly signal: AbortSignal;
-  /** A keepalive went out: proof of life for the session. */
-  readonly onKeepalive: () => void;
+  /** A write went through: proof of life for the session, given once in a keepalive interval. */
+  readonly onAlive: () => void;
 }
 
 const encoder = new TextEncoder();
@@ -60,6 +60,7 @@ export function createConnection(options: ConnectionOptions): Connection {
   let pending = 0;
   let pendingSince = openedAt;
   let quietSince = openedAt;
+  let aliveAt = openedAt;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let timerAt = Infinity;
 
@@ -112,6 +113,11 @@ export function createConnection(options: ConnectionOptions): Connection {
     }
     quietSince = pendingSince = Date.now();
     framesSent += count;
+    // Not by keepalives alone: a stream that is busy sends none.
+    if (settings.keepaliveIntervalMs > 0 && quietSince - aliveAt >= settings.keepaliveIntervalMs) {
+      aliveAt = quietSince;
+      options.onAlive();
+    }
     // The pending look may be the one at a write that hung: the next keepalive is due before it.
     arm();
     if (settings.keepaliveMode !== "jsonrpc") failures = 0;
@@ -156,10 +162,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     const { bytes, count } = keepalive.next();
     quietSince = Date.now();
     write(bytes).then(
-      () => {
-        emit("ping.sent", { connectionId: id, pingCount: count });
-        options.onKeepalive();
-      },
+      () => emit("ping.sent", { connectionId: id, pingCount: count }),
       () => {},
     );
   };

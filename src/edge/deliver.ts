@@ -42,7 +42,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
     sessionId: delivery.sessionId,
     settings: delivery.settings,
     signal: delivery.signal,
-    onKeepalive: () => link.beat(),
+    onAlive: () => link.beat(),
   });
   let isOver = false;
   void connection.ended.then((reason) => {

@@ -4,12 +4,7 @@
  * where a request comes from and where `subscriptions/listen` hears of changes.
  * @module
  */
-import {
-  type AuthInfo,
-  createMcpHandler,
-  type McpServer,
-  type Server,
-} from "@modelcontextprotocol/server";
+import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@modelcontextprotocol/server";
 import { type ChangeHub, createMemoryHub, createNotifier } from "../changes.ts";
 import type { ModernCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION } from "../http/headers.ts";

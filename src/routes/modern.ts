@@ -65,7 +65,7 @@ function carry<E extends Env>(
     sessionId: undefined,
     settings,
     signal: request.signal,
-    onKeepalive() {},
+    onAlive() {},
   });
   let queue: Uint8Array[] = [];
   let waiting = 0;

@@ -1,5 +1,5 @@
 /** The command line, by what it prints and how it ends: G-14 … G-16. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { within } from "../support/wait.ts";
 import {
   ownServerProcess,
@@ -7,11 +7,12 @@ import {
   type RunningProcess,
   sdkServerProcess,
 } from "./support/process-target.ts";
+import { npmStart } from "./support/npm-start.ts";
 import { NODE_BIN, type Program, runProgram } from "./support/program.ts";
 import { startSseServer } from "./support/sse-server.ts";
 
 /** Add a server program here, and all of this holds for it. */
-const TARGETS: readonly ProcessTarget[] = [sdkServerProcess, ownServerProcess];
+const TARGETS: readonly ProcessTarget[] = [sdkServerProcess, ownServerProcess, npmStart];
 const MAIN = new URL("../../src/client/bin.ts", import.meta.url).pathname;
 const SESSION = ["--era", "session"];
 
@@ -40,14 +41,13 @@ async function finished(
 
 describe.each(TARGETS)("against $name", (target) => {
   let server: RunningProcess;
-  const start = async (): Promise<string> => {
+  beforeAll(async () => {
     server = await target.start();
-    return server.url;
-  };
-  afterEach(() => server.close());
+  }, 90_000);
+  afterAll(() => server.close());
 
   test("connects, says what was negotiated, lists the tools with their schemas, calls one", async () => {
-    const url = await start();
+    const { url } = server;
     const { code, text, errors } = await finished(
       "connect",
       url,
@@ -72,7 +72,7 @@ describe.each(TARGETS)("against $name", (target) => {
   });
 
   test("streams progress as it comes, as JSON for scripts", async () => {
-    const url = await start();
+    const { url } = server;
     const { code, json } = await finished(
       "connect",
       url,
@@ -103,7 +103,7 @@ describe.each(TARGETS)("against $name", (target) => {
   });
 
   test("watches through SIGKILL and restart of the server, and reports each drop, resume and recovery", async () => {
-    const program = holdfast("connect", await start(), ...SESSION, "--watch", "--ping", "200");
+    const program = holdfast("connect", server.url, ...SESSION, "--watch", "--ping", "200");
     await program.line(/^Watching/);
     for (const death of [1, 2]) {
       const from = program.lines.length;
@@ -127,18 +127,19 @@ describe.each(TARGETS)("against $name", (target) => {
 
   test("a call whose server dies and stays dead is an error, and the exit code says so", async () => {
     const args = ["-t", "sleep", "-a", '{"ms":600000,"steps":2000}', "--call-timeout", "3000", "--json"];
-    const program = holdfast("connect", await start(), ...SESSION, ...args);
+    const program = holdfast("connect", server.url, ...SESSION, ...args);
     await program.line(/"type":"progress"/);
     await server.kill();
     expect(await within(program.exit, "the end of the program")).toBe(1);
     const reports = program.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(reports.filter(({ type }) => type === "error")).toMatchObject([{ reason: "failed" }]);
+    await server.restart();
   });
 
   test("an interrupt breaks a call off", async () => {
     const program = holdfast(
       "connect",
-      await start(),
+      server.url,
       ...SESSION,
       "-t",
       "sleep",

@@ -6,8 +6,10 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { connect, ConnectError, type ConnectOptions } from "../../src/client/index.ts";
 import { unpooledFetch } from "../support/unpooled-fetch.ts";
 import { eventually, within } from "../support/wait.ts";
+import { run } from "../support/process.ts";
 import { logEvents } from "./support/events.ts";
 import { type HttpServer, serveHttp } from "./support/http-server.ts";
+import { NODE_BIN } from "./support/program.ts";
 import { URL_OF_SCRIPT } from "./support/raw-session.ts";
 import { logRequests } from "./support/requests.ts";
 import { createScript, openStream, pass, reply } from "./support/script.ts";
@@ -461,6 +463,31 @@ describe.each(SDK_PARTS)("with $name", ({ create, transports, knowsModern }) => 
       await connection.close();
       expect(heard.filter((what) => what === "close")).toHaveLength(1);
     });
+  });
+});
+
+describe.each(SDK_PARTS)("$name: leaves nothing that keeps a program running", ({ name }) => {
+  const program = new URL("support/connect-main.ts", import.meta.url).pathname;
+  const output = async (url: string): Promise<string> => {
+    const { code, stdout, stderr } = await within(
+      run([NODE_BIN, program, name, url]),
+      "the end of the program",
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    return stdout.trim();
+  };
+
+  test("after a connection", async () => {
+    const server = closing(await sdkSessionServer.start());
+    expect(await output(server.url)).toBe("called");
+  });
+
+  test("after a time-out", async () => {
+    expect(await output(await misbehaving(() => undefined))).toBe("timeout");
+  });
+
+  test("after a refusal", async () => {
+    expect(await output(await misbehaving(status(500)))).toBe("http");
   });
 });
 

@@ -301,6 +301,17 @@ describe("pace", () => {
     expect(script.of("GET")).toHaveLength(1);
   });
 
+  test("and is the least of the waits that follow", async () => {
+    const retry = { initialDelayMs: 1000, factor: 2, maxDelayMs: 30_000, jitter: 0 };
+    const script = await dropped("id: 1\nretry: 3000\ndata: \n\n", refuse, { retry });
+    for (const [index, ms] of [3000, 3000, 4000, 8000, 16_000].entries()) {
+      await vi.advanceTimersByTimeAsync(ms - 1);
+      expect(script.of("GET")).toHaveLength(index);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(script.of("GET")).toHaveLength(index + 1);
+    }
+  });
+
   test("without it: 1, 2, 4 s, then an error after 3", async () => {
     const retry = { attempts: 3, initialDelayMs: 1000, factor: 2, maxDelayMs: 30_000, jitter: 0 };
     const script = await dropped(PRIMING, refuse, { retry });

@@ -12,7 +12,7 @@ describe.each([workerd])("on $name", (host) => {
   const sizes = [600_000, 3, 300_000, 262_144, 2];
   const expected = sizes.map((size, index) => filling("large", index + 1, size));
   const fillings = (messages: readonly Message[]): string[] =>
-    messages.map(({ params }) => (params?.["data"] as BurstData).filling);
+    messages.map(({ params }) => (params as { data: BurstData }).data.filling);
 
   test("large messages that waited for a GET arrive as they were sent", async () => {
     const session = await openSession(server.url);

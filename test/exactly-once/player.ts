@@ -19,8 +19,7 @@ export async function play({ version, steps }: Sequence, world: World): Promise<
   try {
     const disturbances: Promise<void>[] = [];
     for (const step of steps) await run(step, client, disturbances);
-    await Promise.all(disturbances);
-    return { ...client, stored: await runOut(client, world) };
+    return { ...client, stored: await runOut(client, world, disturbances) };
   } finally {
     client.leave();
   }
@@ -79,13 +78,18 @@ async function onTrack(step: Extract<Step, { which: number }>, client: Client, t
 }
 
 /** Waits for all that is owed and all that is stored. */
-async function runOut(client: Client, world: World): Promise<Inspection> {
+async function runOut(
+  client: Client,
+  world: World,
+  disturbances: readonly Promise<void>[],
+): Promise<Inspection> {
   const { standalone, calls, session } = client;
   await within(
     Promise.all([standalone.opening, ...calls.map(({ track }) => track.opening)]),
     "the answers to all GETs",
   );
-  await Promise.all(calls.map(client.finish));
+  // At once: an eviction waits for calls, which wait for their reader.
+  await Promise.all([...disturbances, ...calls.map(client.finish)]);
   // Answered once no burst of this isolate runs any more; the bursts need a reader meanwhile.
   const settle = async (): Promise<void> => {
     const call = client.call("settle");

@@ -8,17 +8,19 @@ import { DatabaseSync } from "node:sqlite";
 import { main } from "../../examples/server/main.ts";
 import type { ServeOptions, Server } from "../../src/local/serve.ts";
 import type { Inspection } from "./back-door.ts";
-import { createTestServer } from "./test-server.ts";
+import { testModern } from "./test-modern.ts";
 import { testOptions } from "./test-options.ts";
+import { testServers } from "./test-server.ts";
 
 const bootId = crypto.randomUUID();
 const TABLES = ["session", "stream", "event", "entry"];
 
 /** The database is the host's alone, so the back door goes through the connection that the host has. */
 let database: DatabaseSync | undefined;
+const remember = (opened: DatabaseSync): void => void (database = opened);
 const { prepare } = DatabaseSync.prototype;
 DatabaseSync.prototype.prepare = function (this: DatabaseSync, ...args) {
-  database = this;
+  remember(this);
   return prepare.apply(this, args);
 };
 
@@ -54,5 +56,5 @@ await main(
         return Response.json(inspect(searchParams.get("session")));
       },
     }),
-  { ...testOptions(process.env), createServer: createTestServer },
+  { ...testOptions(process.env), createServer: testServers(process.env), ...testModern(process.env) },
 );

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import { freePort, type TestServer } from "./workerd.ts";
+import type { TestServer } from "./workerd.ts";
 
 export interface ProcessServer extends TestServer {
   /** The database file. */
@@ -55,7 +55,7 @@ export const BIN = new URL("../../node_modules/.bin", import.meta.url).pathname;
 export const PATH = `${BIN}${delimiter}${process.env["PATH"]}`;
 
 /**
- * Starts the test server by this command, on a free port and a fresh file.
+ * Starts a server by this command, on a free port and a fresh file.
  * Rejects with what it printed where it refuses to start.
  */
 export async function startProcess(
@@ -64,15 +64,15 @@ export async function startProcess(
 ): Promise<ProcessServer> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const database = join(root, "sessions.db");
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  /** The first start takes any port that is free; later ones take the same. */
+  let port = "0";
   const lines: string[] = [];
   let child: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
-    const started = spawn(command, [...args, entry, "--port", String(port), "--db", database], {
+    const started = spawn(command, [...args, entry, "--port", port, "--db", database], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...environment(vars), PORT: String(port), DATABASE: database },
+      env: { ...environment(vars), PORT: port, DATABASE: database },
     });
     child = started;
     const listening = new Promise<void>((resolve, reject) => {
@@ -84,7 +84,12 @@ export async function startProcess(
           const parts = (rest + chunk).split("\n");
           rest = parts.pop() ?? "";
           lines.push(...parts);
-          if (parts.some((line) => line.startsWith("Listening on"))) resolve();
+          for (const line of parts) {
+            const url = /^Listening on (http:\S+)/.exec(line)?.[1];
+            if (url === undefined) continue;
+            ({ port } = new URL(url));
+            resolve();
+          }
         });
       }
     });
@@ -109,7 +114,7 @@ export async function startProcess(
     throw error;
   }
   return {
-    url,
+    url: `http://127.0.0.1:${port}`,
     database,
     get pid() {
       return child?.pid ?? 0;

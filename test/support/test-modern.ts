@@ -14,7 +14,8 @@ export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
   topic?: (request: Request) => string;
 } {
   const maxListeners = Number(variables["TEST_MAX_LISTENERS"] ?? 1024);
-  const modern = (): ModernHandler<Env> => modernHandler<Env>({ createServer: createTestServer, maxListeners });
+  const modern = (): ModernHandler<Env> =>
+    modernHandler<Env>({ createServer: createTestServer, maxListeners });
   return {
     modern: variables["TEST_MODERN"] === "off" ? undefined : modern(),
     ...(variables["TEST_TOPIC"] === "on"

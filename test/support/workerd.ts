@@ -171,7 +171,17 @@ ${names
     await gone;
   };
 
-  await start();
+  const close = async (): Promise<void> => {
+    await kill();
+    rmSync(root, { recursive: true, force: true });
+  };
+
+  try {
+    await start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     url: `http://127.0.0.1:${port}`,
     get pid() {
@@ -187,10 +197,7 @@ ${names
       await kill();
       await start();
     },
-    close: async () => {
-      await kill();
-      rmSync(root, { recursive: true, force: true });
-    },
+    close,
   };
 }
 

@@ -1,13 +1,17 @@
-declare namespace Cloudflare {
-  interface Env {
-    MCP_SESSION: DurableObjectNamespace;
-    MCP_HUB: DurableObjectNamespace;
-    CALM: DurableObjectNamespace;
-    BRIEF: DurableObjectNamespace;
-    WATCHED: DurableObjectNamespace;
-    PINGING: DurableObjectNamespace;
-  }
-  interface GlobalProps {
-    mainModule: typeof import("./index.ts");
+import type * as main from "./index.ts";
+
+declare global {
+  namespace Cloudflare {
+    interface Env {
+      MCP_SESSION: DurableObjectNamespace;
+      MCP_HUB: DurableObjectNamespace;
+      CALM: DurableObjectNamespace;
+      BRIEF: DurableObjectNamespace;
+      WATCHED: DurableObjectNamespace;
+      PINGING: DurableObjectNamespace;
+    }
+    interface GlobalProps {
+      mainModule: typeof main;
+    }
   }
 }

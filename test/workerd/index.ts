@@ -25,8 +25,8 @@ const VARIANTS = {
     tombstoneTtlMs: 300_000,
     sessionTtlMs: 600_000,
   },
-  /** Edges that have been silent for 300 ms are given up, within a second. */
-  watched: { keepaliveIntervalMs: 100, superviseIntervalMs: 1000 },
+  /** Edges that have been silent for two seconds are given up, within another. */
+  watched: { keepaliveIntervalMs: 200, keepaliveMaxFailures: 10, superviseIntervalMs: 1000 },
   /** Edges show that they are alive all the time, and nothing looks. */
   pinging: { keepaliveIntervalMs: 20 },
 } as const satisfies Record<string, HoldfastOptions>;

@@ -1,0 +1,223 @@
+/** How sessions, their messages and their tombstones end: by the clock, in steps, to nothing. */
+import { evictDurableObject, listDurableObjectIds, runDurableObjectAlarm } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, test, vi } from "vitest";
+import { request, toolCall } from "../support/messages.ts";
+import { fetchWorker, inspectObject, openSession, type PoolSession, stubOf } from "./client.ts";
+import { advance, alarmIn, pass, ringNext, useClock } from "./clock.ts";
+
+useClock();
+
+/** Of the variant `brief`; sessions end a tenth late, so that use need not be written down each time. */
+const TTL_MS = 600_000 * 1.1;
+const TOMBSTONE_MS = 300_000;
+const PROVISIONAL_MS = 90_000;
+const MESSAGE_MS = 120_000;
+
+const statusOf = async (stub: DurableObjectStub): Promise<unknown> =>
+  (await inspectObject(stub)).tables["session"]?.[0]?.["status"];
+
+async function expectNothingLeft(stub: DurableObjectStub): Promise<void> {
+  expect(await inspectObject(stub)).toMatchObject({ alarm: null, tables: {} });
+}
+
+/** Any request with the session's id. */
+const ask = (session: PoolSession): Promise<Response> => session.post(request("tools/list"));
+
+describe("a session", () => {
+  test("ends its time to live after its last request", async () => {
+    const session = await openSession("brief");
+    advance(500_000);
+    expect((await ask(session)).status).toBe(200);
+    await pass(session.stub, TTL_MS - 1000);
+    expect(await statusOf(session.stub)).toBe("active");
+    await pass(session.stub, 1000);
+    expect(await statusOf(session.stub)).toBe("ended");
+  });
+
+  test("ends no earlier where its object slept since", async () => {
+    const session = await openSession("brief");
+    advance(59_999);
+    await ask(session);
+    await evictDurableObject(session.stub);
+    await pass(session.stub, 600_000);
+    expect(await statusOf(session.stub)).toBe("active");
+  });
+
+  test("never ends while a stream is open, and its time counts from when the stream closed", async () => {
+    const session = await openSession("calm");
+    const ttl = 3_600_000;
+    const stream = await session.get();
+    await pass(session.stub, 5 * ttl);
+    expect(await statusOf(session.stub)).toBe("active");
+    expect(stream.state).toBe("open");
+
+    stream.leave();
+    await vi.waitFor(async () => expect((await inspectObject(session.stub)).sockets).toBe(0));
+    await pass(session.stub, ttl);
+    expect(await statusOf(session.stub)).toBe("active");
+    await pass(session.stub, ttl * 0.1);
+    expect(await statusOf(session.stub)).toBe("ended");
+  });
+
+  test("with a stream open does not end either where its object sleeps", async () => {
+    const session = await openSession("calm");
+    const stream = await session.get();
+    for (let hours = 0; hours < 4; hours++) {
+      await evictDurableObject(session.stub);
+      await pass(session.stub, 3_600_000);
+    }
+    expect(await statusOf(session.stub)).toBe("active");
+    expect(stream.state).toBe("open");
+    stream.leave();
+  });
+
+  test("does not end while a call is in flight", async () => {
+    const session = await openSession("brief");
+    const call = await session.stream(toolCall("linger"));
+    await pass(session.stub, 3 * TTL_MS);
+    expect(await statusOf(session.stub)).toBe("active");
+    call.leave();
+  });
+
+  test("that its client deletes leaves nothing, at once", async () => {
+    const session = await openSession("brief");
+    await session.tool("counter", { by: 1 });
+    await session.tool("burst", { tag: "kept", sizes: [1], on: "standalone" });
+    const stream = await session.get();
+    expect((await session.remove()).status).toBe(204);
+    expect(await stream.over).toBe("ended");
+    await expectNothingLeft(session.stub);
+    expect((await ask(session)).status).toBe(404);
+    await expectNothingLeft(session.stub);
+  });
+});
+
+describe("a session that ended", () => {
+  test("leaves a tombstone of one row, then nothing, and answers 404 all along", async () => {
+    const session = await openSession("brief");
+    await session.tool("counter", { by: 1 });
+    await session.tool("burst", { tag: "kept", sizes: [1, 1], on: "standalone" });
+    await pass(session.stub, TTL_MS);
+    const { alarm, tables } = await inspectObject(session.stub);
+    expect(tables).toMatchObject({ stream: [], event: [], entry: [] });
+    expect(tables["session"]).toHaveLength(1);
+    expect(alarm).toBe(Date.now() + TOMBSTONE_MS);
+    expect((await ask(session)).status).toBe(404);
+    await evictDurableObject(session.stub);
+    expect((await session.remove()).status).toBe(404);
+
+    await pass(session.stub, TOMBSTONE_MS);
+    await expectNothingLeft(session.stub);
+    expect((await ask(session)).status).toBe(404);
+    await evictDurableObject(session.stub);
+    expect((await ask(session)).status).toBe(404);
+    await expectNothingLeft(session.stub);
+  });
+
+  test("is served or answered 404, never otherwise, by requests that meet it as its alarm rings", async () => {
+    const listen = (session: PoolSession): Promise<Response> =>
+      fetchWorker("/brief/mcp", { headers: { Accept: "text/event-stream", "Mcp-Session-Id": session.id } });
+    const meet = async (session: PoolSession, knock: typeof ask): Promise<number> => {
+      advance((await alarmIn(session.stub)) ?? 0);
+      const [answer] = await Promise.all([knock(session), runDurableObjectAlarm(session.stub)]);
+      await answer.body?.cancel();
+      return answer.status;
+    };
+    for (const knock of [ask, listen, (session: PoolSession) => session.remove()]) {
+      const session = await openSession("brief");
+      expect(await meet(session, knock)).toBeOneOf([200, 204, 404]);
+      const tombstone = await openSession("brief");
+      await pass(tombstone.stub, TTL_MS);
+      expect(await statusOf(tombstone.stub)).toBe("ended");
+      expect(await meet(tombstone, knock)).toBe(404);
+      await expectNothingLeft(tombstone.stub);
+    }
+  });
+
+  test("names one successor that is forgotten where nobody uses it", async () => {
+    const session = await openSession("brief");
+    await pass(session.stub, TTL_MS);
+    const before = (await listDurableObjectIds(env.BRIEF)).length;
+    const answers = await Promise.all([ask(session), ask(session), ask(session)]);
+    const named = answers.map((answer) => answer.headers.get("mcp-session-id"));
+    const [successor] = named;
+    expect(new Set(named)).toEqual(new Set([successor]));
+    expect((await listDurableObjectIds(env.BRIEF)).length).toBe(before + 1);
+
+    const stub = stubOf("brief", successor ?? "");
+    expect(await statusOf(stub)).toBe("provisional");
+    expect(await ringNext(stub)).toBe(PROVISIONAL_MS);
+    await expectNothingLeft(stub);
+    // Whoever comes back now is given another.
+    expect((await ask(session)).headers.get("mcp-session-id")).not.toBe(successor);
+  });
+
+  test("names a successor that lives as long as any session once it is used", async () => {
+    const session = await openSession("brief");
+    await pass(session.stub, TTL_MS);
+    const successor = (await ask(session)).headers.get("mcp-session-id") ?? "";
+    const stub = stubOf("brief", successor);
+    advance(PROVISIONAL_MS - 1);
+    const used = await fetchWorker("/brief/mcp", {
+      method: "POST",
+      headers: {
+        Accept: "application/json, text/event-stream",
+        "Content-Type": "application/json",
+        "Mcp-Session-Id": successor,
+      },
+      body: JSON.stringify(request("tools/list")),
+    });
+    expect(used.status).toBe(200);
+    await pass(stub, TTL_MS - 1);
+    expect(await statusOf(stub)).toBe("active");
+    await pass(stub, 1);
+    expect(await statusOf(stub)).toBe("ended");
+  });
+});
+
+describe("a message", () => {
+  test("that is too old is purged, and its place in the stream is said", async () => {
+    const session = await openSession("brief");
+    const first = await session.get();
+    await session.tool("burst", { tag: "old", sizes: [1], on: "standalone" });
+    await first.until(() => first.messages.length === 2, "the first message");
+    const { lastEventId } = first;
+    first.leave();
+    await vi.waitFor(async () => expect((await inspectObject(session.stub)).sockets).toBe(0));
+
+    await session.tool("burst", { tag: "older", sizes: [1, 1], on: "standalone" });
+    advance(MESSAGE_MS / 2);
+    await session.tool("burst", { tag: "newer", sizes: [1], on: "standalone" });
+    await pass(session.stub, MESSAGE_MS / 2 + 1000);
+    expect((await inspectObject(session.stub)).tables["event"]).toHaveLength(1);
+
+    const second = await session.get(lastEventId);
+    await second.until(() => second.messages.length === 2, "what is left");
+    expect(second.comments.filter((text) => text.startsWith("gap"))).toEqual([
+      "gap: 2 events before this one are no longer held",
+    ]);
+    expect(second.messages[1]?.data).toContain("newer");
+    second.leave();
+  });
+
+  test("that is younger is replayed", async () => {
+    const session = await openSession("brief");
+    await session.tool("burst", { tag: "young", sizes: [1], on: "standalone" });
+    await pass(session.stub, MESSAGE_MS - 1);
+    const stream = await session.get();
+    await stream.until(() => stream.messages.length === 2, "the message");
+    expect(stream.comments).toEqual([]);
+    stream.leave();
+  });
+
+  test("and its stream's row go together once a call is long answered", async () => {
+    const session = await openSession("brief");
+    const call = await session.stream(toolCall("burst", { tag: "call", sizes: [1], on: "request" }));
+    expect(await call.over).toBe("ended");
+    expect((await inspectObject(session.stub)).tables).toMatchObject({ stream: [{}], event: [{}, {}] });
+    await pass(session.stub, MESSAGE_MS + 1000);
+    expect((await inspectObject(session.stub)).tables).toMatchObject({ stream: [], event: [] });
+    expect(await alarmIn(session.stub)).toBe(TTL_MS - MESSAGE_MS - 1000);
+  });
+});
