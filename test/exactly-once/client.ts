@@ -10,10 +10,13 @@ import { within } from "../support/wait.ts";
 import type { Burst, Disturbance } from "./steps.ts";
 import { createTrack, type Track } from "./track.ts";
 
+export type Stored = Pick<Inspection, "tables">;
+
 /** A server with its back door. */
 export interface World {
   fetch(path: string, init: RequestInit): Promise<Response>;
-  inspect(session: string): Promise<Inspection>;
+  /** What the session has stored, table by table. */
+  inspect(session: string): Promise<Stored>;
   /** Resolves once the server can be reached again. */
   disturb(how: Disturbance, session: string): Promise<void>;
   /** Whether the server, by its settings, ends connections on its own. */

@@ -1,7 +1,6 @@
 /** Plays a sequence, then lets every stream run out. @module */
-import type { Inspection } from "../support/back-door.ts";
 import { within } from "../support/wait.ts";
-import { type Call, type Client, createClient, type World } from "./client.ts";
+import { type Call, type Client, createClient, type Stored, type World } from "./client.ts";
 import type { Sequence, Step } from "./steps.ts";
 import type { Track } from "./track.ts";
 
@@ -11,7 +10,7 @@ export interface Played {
   readonly standalone: Track;
   readonly calls: readonly Call[];
   readonly dropped: readonly string[];
-  readonly stored: Inspection;
+  readonly stored: Stored;
 }
 
 export async function play({ version, steps }: Sequence, world: World): Promise<Played> {
@@ -78,11 +77,7 @@ async function onTrack(step: Extract<Step, { which: number }>, client: Client, t
 }
 
 /** Waits for all that is owed and all that is stored. */
-async function runOut(
-  client: Client,
-  world: World,
-  disturbances: readonly Promise<void>[],
-): Promise<Inspection> {
+async function runOut(client: Client, world: World, disturbances: readonly Promise<void>[]): Promise<Stored> {
   const { standalone, calls, session } = client;
   await within(
     Promise.all([standalone.opening, ...calls.map(({ track }) => track.opening)]),
