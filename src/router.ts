@@ -8,11 +8,18 @@ import type { ChangeHub } from "./changes.ts";
 import { shortId } from "./events.ts";
 import type { ModernHandler, SessionHost } from "./host.ts";
 import { SESSION_ID } from "./http/headers.ts";
-import { isOriginAllowed, corsHeaders, preflightHeaders } from "./http/origin.ts";
+import { preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, resolveOptions } from "./options.ts";
-import { type Admitted, admit, type Authorize, type Site, type Topic } from "./routes/context.ts";
+import {
+  type Admitted,
+  admit,
+  admitOrigin,
+  type Authorize,
+  type Site,
+  type Topic,
+} from "./routes/context.ts";
 import * as httpSse from "./routes/http-sse.ts";
 import { health, info } from "./routes/info.ts";
 import { mounted } from "./routes/mounted.ts";
@@ -95,25 +102,30 @@ async function answer<E extends Env>(
   methods: string,
   handlers: Readonly<Record<string, Handler<E>>>,
 ): Promise<Response> {
+  let headers: Readonly<Record<string, string>> = {};
   try {
     // The raw method: Hono answers HEAD by running GET, which would open a stream that nobody reads.
     const { method } = c.req.raw;
-    if (method === "OPTIONS") return preflight(site, c, methods);
-    const admitted = await admit(c, site);
+    const cors = admitOrigin(c, site);
+    if (cors instanceof Response) return cors;
+    headers = cors;
+    if (method === "OPTIONS") return preflight(c, methods, headers);
+    const admitted = await admit(c, site, headers);
     if (admitted instanceof Response) return admitted;
     const handler = handlers[method];
     if (handler === undefined) return failed(failures.methodNotAllowed(methods), admitted.headers);
     return await handler(site, admitted);
   } catch (error) {
     site.settings.emit("request.error", { method: c.req.method, message: String(error) });
-    return failed(failures.internalError);
+    return failed(failures.internalError, headers);
   }
 }
 
-function preflight<E extends Env>(site: Site<E>, c: Context<E>, methods: string): Response {
-  const headers = preflightHeaders(methods, c.req.header("access-control-request-headers") ?? null);
-  const origin = c.req.header("origin");
-  if (origin === undefined) return empty(204, headers);
-  if (!isOriginAllowed(origin, new URL(c.req.url), site.settings)) return failed(failures.forbiddenOrigin);
-  return empty(204, { ...headers, ...corsHeaders(origin) });
+function preflight<E extends Env>(
+  c: Context<E>,
+  methods: string,
+  headers: Readonly<Record<string, string>>,
+): Response {
+  const requested = c.req.header("access-control-request-headers") ?? null;
+  return empty(204, { ...preflightHeaders(methods, requested), ...headers });
 }

@@ -89,8 +89,7 @@ export function createSession(
 
   async function isLost(reply: Response): Promise<boolean> {
     const { status, ok } = reply;
-    if (status === 404 || ok || !sessionLost) return status === 404;
-    return sessionLost({ status, body: await reply.clone().text() });
+    return status === 404 || (!ok && !!sessionLost?.({ status, body: await reply.clone().text() }));
   }
 
   /** Asks for no other session for a while. */
@@ -105,7 +104,7 @@ export function createSession(
     const lostId = id;
     const { signal } = request;
     const timeout = AbortSignal.timeout(backoff.timeoutMs);
-    const limit = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    const limit = AbortSignal.any([timeout, signal ?? timeout]);
     let reply: Response | undefined;
     let cause: unknown;
     const headers = new Headers(request.headers);
@@ -160,8 +159,9 @@ export function createSession(
 
   /** Sends a request, and once more if it was turned away for want of the session. Notifications never go twice. */
   async function exchange(request: ClientRequest, isNotice?: boolean, isSecond?: boolean): Promise<Response> {
-    // Whoever comes while a recovery is under way would only be turned away as well.
-    await recovering;
+    // Whoever comes while a recovery is under way would only be turned away as well. Between the look and
+    // the sending there must be no pause: in it, another request may begin one.
+    while (recovering) await recovering;
     const sentAs = id;
     const reply = await dispatch(request);
     if (reply.ok) {
@@ -186,7 +186,7 @@ export function createSession(
 
   /** Asks for a stream. Undefined where another try may fare better, in a new session perhaps. */
   async function get(request: ClientRequest, eventId?: string): Promise<Response | undefined> {
-    await recovering;
+    while (recovering) await recovering;
     const before = generation;
     const { signal } = request;
     let reply: Response | undefined;
@@ -230,6 +230,8 @@ export function createSession(
           () => undefined,
         );
       } else {
+        // What is no request was meant for the session that is being replaced.
+        if (recovering && !calls.size) return empty(202);
         if (generation && first && !first.method) {
           if (!untagAnswer(first, generation)) return empty(202);
           request.body = JSON.stringify(first);
@@ -253,18 +255,16 @@ export function createSession(
       if (eventId && host.answered.has(eventId)) return empty(405);
       const before = generation;
       const reply = await get(request);
-      if (reply && !isEventStream(reply)) return reply;
-      // No client tries again where its first GET fails: without a reply, this is a stream that dropped.
-      return lastingStream(
-        host,
-        request.signal,
-        reply,
-        undefined,
-        before === generation ? eventId : undefined,
-      );
+      // The event is one that the server no longer holds, or a dead session's.
+      const isStale = eventId && reply?.status === 400;
+      if (reply && !isEventStream(reply) && !isStale) return reply;
+      // No client tries again where its first GET fails. From here on it is a stream that dropped.
+      return isStale || before !== generation
+        ? lastingStream(host, request.signal)
+        : lastingStream(host, request.signal, reply, undefined, eventId);
     },
     async DELETE(request) {
-      await recovering;
+      while (recovering) await recovering;
       const before = generation;
       // The server ends the streams before it answers, and they must not bring the session back.
       generation = undefined;

@@ -125,7 +125,8 @@ export function lastingStream(
             },
             onEvent({ data, id, event }) {
               for (const message of messagesIn(data)) {
-                if (!message.method) calls?.delete(message.id as RequestId);
+                // On a GET, a response says that it resumed a call.
+                if (!message.method) (calls ??= new Map()).delete(message.id as RequestId);
                 else data = tagQuestion(data, message, generation);
               }
               if (event) frames += `event: ${event}\n`;
@@ -157,7 +158,7 @@ export function lastingStream(
         else if (calls) {
           emit({ type: "interrupted", ids: [...calls.keys()], reason: next });
           for (const [id, method] of calls) {
-            const message = `The connection dropped before the answer came (${next})`;
+            const message = `The connection was lost before the answer (${next})`;
             // What only reads may simply be sent again.
             const data = { reason: "interrupted", retryable: /\/(list|get|read|complete)$/.test(method) };
             yield `data: ${JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message, data } })}\n\n`;

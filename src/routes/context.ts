@@ -62,14 +62,24 @@ export interface Admitted<E extends Env> {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Judges origin and credentials: what may go on, or the answer that ends it. */
-export async function admit<E extends Env>(c: Context<E>, site: Site<E>): Promise<Admitted<E> | Response> {
+/** Judges the origin: the CORS headers that every answer from here on carries, or the answer that ends it. */
+export function admitOrigin<E extends Env>(
+  c: Context<E>,
+  site: Site<E>,
+): Readonly<Record<string, string>> | Response {
+  const origin = c.req.header("origin");
+  if (origin === undefined) return {};
+  if (!isOriginAllowed(origin, new URL(c.req.url), site.settings)) return failed(failures.forbiddenOrigin);
+  return corsHeaders(origin);
+}
+
+/** Judges credentials: what may go on, or the answer that ends it. */
+export async function admit<E extends Env>(
+  c: Context<E>,
+  site: Site<E>,
+  headers: Readonly<Record<string, string>>,
+): Promise<Admitted<E> | Response> {
   const request = c.req.raw;
-  const url = new URL(request.url);
-  const origin = request.headers.get("origin");
-  if (origin !== null && !isOriginAllowed(origin, url, site.settings))
-    return failed(failures.forbiddenOrigin);
-  const headers = origin === null ? {} : corsHeaders(origin);
   const judged = site.authorize === undefined ? { principal: undefined } : await site.authorize(request, c);
   if (judged === undefined) return failed(failures.unauthorized, headers);
   if (judged instanceof Response) return withHeaders(judged, headers);
@@ -81,7 +91,7 @@ export async function admit<E extends Env>(c: Context<E>, site: Site<E>): Promis
     url: request.url,
     headers: Object.fromEntries(request.headers),
   };
-  return { c, request, url, caller, headers };
+  return { c, request, url: new URL(request.url), caller, headers };
 }
 
 /** The session id of the request: absent, malformed, or well-formed. */

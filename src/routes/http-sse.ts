@@ -59,7 +59,7 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
   );
   const ref = findSession(site, admitted, id, failures.missingLegacySessionId);
   if ("status" in ref) return failed(ref, headers);
-  const body = await readMessages(request, site.settings);
+  const body = await readMessages(admitted, site.settings);
   if ("failure" in body) return failed(body.failure, headers);
   const connectionId = crypto.randomUUID();
   const answer = await postOnce(

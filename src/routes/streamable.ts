@@ -32,7 +32,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   if (accept === undefined) {
     return failed(failures.notAcceptable("application/json and text/event-stream"), headers);
   }
-  const body = await readMessages(request, site.settings);
+  const body = await readMessages(admitted, site.settings);
   if ("failure" in body) return failed(body.failure, headers);
   const { text, payload } = body;
   if (site.modern?.handler.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
@@ -101,12 +101,16 @@ export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>
 }
 
 /** Reads and parses the body of a POST. */
-export async function readMessages(
-  request: Request,
+export async function readMessages<E extends Env>(
+  { request, c }: Admitted<E>,
   settings: Settings,
 ): Promise<{ text: string; payload: Payload } | { failure: failures.Failure }> {
   if (!isJson(request.headers.get("content-type"))) return { failure: failures.unsupportedMediaType };
-  const body = await readBody(request, settings.maxBodyBytes);
+  // What middleware has read through the context, Hono still holds.
+  const read = request.bodyUsed
+    ? new Request(request.url, { method: "POST", body: await c.req.text() })
+    : request;
+  const body = await readBody(read, settings.maxBodyBytes);
   if ("failure" in body) return body;
   const parsed = parsePayload(body.text);
   return "failure" in parsed ? parsed : { text: body.text, payload: parsed.payload };

@@ -1,20 +1,12 @@
 /** How connections end: why, once, and how the client goes on. @module */
 import { describe, expect, test } from "vitest";
+import { endingsOf, reasonsOf } from "../support/endings.ts";
 import { openSession, type McpSession } from "../support/mcp.ts";
 import { type Message, numbersOf, textOf, toolCall, upTo, VERSIONS } from "../support/messages.ts";
 import { openSse } from "../support/http-sse.ts";
 import { messageOf } from "../support/sse.ts";
 import { serve, type Served, type Subject } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
-
-type Disconnect = ReturnType<Served["events"]>[number];
-
-/** What the hook `onDisconnect` was told of a session. */
-function disconnectsOf(server: Served, sessionId: string): Disconnect[] {
-  return server
-    .events()
-    .filter((event) => event.type === "test.disconnect" && event["sessionId"] === sessionId);
-}
 
 /** Waits until the hook has run for these reasons, and sees that it ran once for each. */
 async function endedBy(
@@ -23,7 +15,7 @@ async function endedBy(
   reasons: readonly string[],
 ): Promise<void> {
   const ended = await eventually(() => {
-    const found = disconnectsOf(server, session.id);
+    const found = endingsOf(server, session);
     expect(found.length).toBeGreaterThanOrEqual(reasons.length);
     return found;
   });
@@ -83,8 +75,8 @@ export function testDisconnects(subject: Subject): void {
       await session.fetch("DELETE");
       await stream.rest();
       await call.rest();
-      await eventually(() => expect(disconnectsOf(server, session.id)).toHaveLength(2));
-      const reasons = disconnectsOf(server, session.id).map(({ reason }) => String(reason));
+      await eventually(() => expect(endingsOf(server, session)).toHaveLength(2));
+      const reasons = reasonsOf(server, session);
       // The call got its last answer with it: either word is right.
       expect(reasons.filter((reason) => reason !== "done")).toContain("deleted");
     });

@@ -1,11 +1,12 @@
 /** What an idle stream carries, in four modes, and when that ends the connection. @module */
 import { describe, expect, test } from "vitest";
+import { reasonsOf } from "../support/endings.ts";
+import { openSse } from "../support/http-sse.ts";
 import { openSession, type McpSession } from "../support/mcp.ts";
 import { numbersOf, type Message, toolCall, upTo, VERSIONS } from "../support/messages.ts";
 import { type EventStream, type Item, isPriming } from "../support/sse.ts";
 import { serve, type Served, type Subject } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
-import { endingsOf } from "./standalone.ts";
 
 const QUICK = "100";
 
@@ -43,6 +44,13 @@ export function testKeepalive(subject: Subject): void {
       stream.leave();
     });
 
+    test("an HTTP+SSE stream is kept alive too (A9)", async () => {
+      const { stream } = await openSse(server.url);
+      const items = await take(stream, 3);
+      expect(items.map(({ type }) => type)).toEqual(["comment", "comment", "comment"]);
+      stream.leave();
+    });
+
     test("a call's stream is kept alive too, and ends with its answer", async () => {
       const session = await openSession(server.url);
       const stream = await session.stream(toolCall("sleep", { ms: 700 }, { id: "slow" }));
@@ -66,7 +74,7 @@ export function testKeepalive(subject: Subject): void {
       const stream = await session.get();
       await take(stream, 1);
       stream.leave();
-      await eventually(() => expect(endingsOf(server, session)).toEqual(["client"]));
+      await eventually(() => expect(reasonsOf(server, session)).toEqual(["client"]));
     });
   });
 
@@ -166,7 +174,7 @@ export function testKeepalive(subject: Subject): void {
       const pings = await stream.rest();
       expect(pings.every(isPing)).toBe(true);
       expect(new Set(pings.map(({ id }) => id)).size).toBe(3);
-      await eventually(() => expect(endingsOf(server, session)).toEqual(["failures"]));
+      await eventually(() => expect(reasonsOf(server, session)).toEqual(["failures"]));
       expect(eventsOf(server, session)).toContainEqual(
         expect.objectContaining({ type: "connection.max_failures", failures: 3 }),
       );
@@ -185,7 +193,7 @@ export function testKeepalive(subject: Subject): void {
         const pong = await session.post({ jsonrpc: "2.0", id: ping.id, result: {} });
         expect(pong.status).toBe(202);
       }
-      expect(endingsOf(server, session)).toEqual([]);
+      expect(reasonsOf(server, session)).toEqual([]);
       expect(server.events().filter(({ type }) => type === "orphan.response")).toEqual([]);
       stream.leave();
     });
@@ -199,7 +207,7 @@ export function testKeepalive(subject: Subject): void {
         const second = await stream.message(isPing);
         await session.post({ jsonrpc: "2.0", id: second.id, result: {} });
       }
-      expect(endingsOf(server, session)).toEqual([]);
+      expect(reasonsOf(server, session)).toEqual([]);
       stream.leave();
     });
 
@@ -238,7 +246,7 @@ export function testKeepalive(subject: Subject): void {
       const stream = await session.get();
       await stream.rest();
       expect(stream.seen.filter(({ type }) => type === "comment")).toHaveLength(4);
-      await eventually(() => expect(endingsOf(server, session)).toEqual(["failures"]));
+      await eventually(() => expect(reasonsOf(server, session)).toEqual(["failures"]));
       const connectionId = eventsOf(server, session)[0]?.["connectionId"];
       expect(eventsOf(server, session)).toContainEqual({
         type: "connection.spin_detected",
@@ -268,7 +276,7 @@ export function testKeepalive(subject: Subject): void {
       const session = await openSession(server.url);
       const stream = await session.get();
       expect(await take(stream, 60)).toHaveLength(60);
-      expect(endingsOf(server, session)).toEqual([]);
+      expect(reasonsOf(server, session)).toEqual([]);
       stream.leave();
     });
   });

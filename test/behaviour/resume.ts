@@ -1,11 +1,11 @@
 /** Resuming: what a client gets that was cut off, and what it does not. @module */
 import { describe, expect, test } from "vitest";
+import { reasonsOf } from "../support/endings.ts";
 import { type McpSession, openSession } from "../support/mcp.ts";
 import { numbersOf, textOf, toolCall, upTo, VERSIONS } from "../support/messages.ts";
 import { type EventStream, isPriming, messageOf } from "../support/sse.ts";
 import { serve, type Subject } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
-import { endingsOf } from "./standalone.ts";
 
 /** Reads until the client knows an event id. */
 async function untilPlaced(stream: EventStream): Promise<string> {
@@ -47,7 +47,7 @@ export function testResume(subject: Subject): void {
         const place = await untilPlaced(call);
         const had = outline(call.seen.flatMap((item) => messageOf(item) ?? []));
         // The server has handed everything to the connection; the client has read one event of it.
-        await eventually(() => expect(endingsOf(server, session)).toEqual(["done"]));
+        await eventually(() => expect(reasonsOf(server, session)).toEqual(["done"]));
         call.leave();
         expect([...had, ...outline(await (await session.get(place)).rest())]).toEqual([1, 2, 3, "slept"]);
       });
@@ -79,7 +79,7 @@ export function testResume(subject: Subject): void {
         expect(await call.rest()).toEqual([]);
         await session.post({ jsonrpc: "2.0", id: asked.id, result: { action: "decline" } });
         expect((await resumed.rest()).map(textOf)).toEqual(['{"action":"decline","answer":null}']);
-        await eventually(() => expect(endingsOf(server, session)).toEqual(["replaced", "done"]));
+        await eventually(() => expect(reasonsOf(server, session)).toEqual(["replaced", "done"]));
       });
 
       test("resumed twice from one id, a stream replays the same set", async () => {
@@ -135,7 +135,7 @@ export function testResume(subject: Subject): void {
         const other = await session.stream(toolCall("ask", { message: "still there?" }, { id: "asked" }));
         const asked = await other.message(({ method }) => method === "elicitation/create");
         other.leave();
-        await eventually(() => expect(endingsOf(server, session)).toContain("client"));
+        await eventually(() => expect(reasonsOf(server, session)).toContain("client"));
         const result = { action: "accept", content: { answer: "again" } };
         await session.post({ jsonrpc: "2.0", id: asked.id, result });
         const [answered] = await (await session.get(other.lastEventId)).rest();
@@ -159,7 +159,7 @@ export function testResume(subject: Subject): void {
         const call = await session.stream(toolCall("test_reconnection", {}, { id: "poll" }));
         expect(await call.rest()).toEqual([]);
         expect(call.seen.at(-1)).toEqual({ type: "retry", ms: 3000 });
-        expect(endingsOf(server, session)).toEqual(["closed"]);
+        expect(reasonsOf(server, session)).toEqual(["closed"]);
         const resumed = await session.get(call.lastEventId);
         expect(isPriming((await resumed.next(), await resumed.next()))).toBe(true);
         expect((await resumed.rest()).map(textOf)).toEqual(["Reconnection test completed successfully."]);

@@ -227,6 +227,21 @@ export function testSessions(subject: Subject): void {
       }
     });
 
+    test("a hook that throws: 500 that a page can see and that tells no detail (P-28)", async () => {
+      const broken = { Authorization: "Bearer broken:1", Origin: "http://localhost:3000" };
+      const answer = await post(`${server.url}/mcp`, initialize(), broken);
+      expect(answer.status).toBe(500);
+      expect(answer.headers.get("access-control-allow-origin")).toBe("http://localhost:3000");
+      expect(await answer.text()).toBe(
+        '{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"},"id":null}',
+      );
+      await eventually(() =>
+        expect(server.events()).toContainEqual(
+          expect.objectContaining({ type: "request.error", level: "error" }),
+        ),
+      );
+    });
+
     test("a session id is no credential: to another principal the session does not exist", async () => {
       const session = await openSession(server.url, { headers: ann });
       for (const answer of [

@@ -1,22 +1,15 @@
 /** The standalone stream: what belongs to no call, whether or not a GET is open. @module */
 import { describe, expect, test } from "vitest";
+import { reasonsOf } from "../support/endings.ts";
 import { type McpSession, openSession } from "../support/mcp.ts";
 import { numbersOf, request, textOf, toolCall, upTo, VERSIONS } from "../support/messages.ts";
 import { type EventStream, isPriming } from "../support/sse.ts";
-import { type Served, serve, type Subject } from "../support/subject.ts";
+import { serve, type Subject } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
 
 /** Has the server send 1 … count on the standalone stream, and waits until it has sent them all. */
 async function emitStandalone(session: McpSession, count: number): Promise<void> {
   await session.tool("emit", { count, on: "standalone" });
-}
-
-/** How the connections of a session ended, so far. */
-export function endingsOf(server: Served, session: McpSession): string[] {
-  return server
-    .events()
-    .filter(({ type, sessionId }) => type === "test.disconnect" && sessionId === session.id)
-    .map(({ reason }) => String(reason));
 }
 
 const numbersFrom = async (stream: EventStream, count: number): Promise<number[]> =>
@@ -114,7 +107,7 @@ export function testStandalone(subject: Subject): void {
       const before = [...early, ...numbersOf(await first.rest())];
       const after = await numbersFrom(second, 300 - before.length);
       expect([...before, ...after]).toEqual(upTo(300));
-      await eventually(() => expect(endingsOf(server, session)).toEqual(["replaced"]));
+      await eventually(() => expect(reasonsOf(server, session)).toEqual(["replaced"]));
       second.leave();
     });
 
@@ -203,7 +196,7 @@ export function testStandalone(subject: Subject): void {
       await emitStandalone(session, 3);
       expect(await numbersFrom(first, 3)).toEqual([1, 2, 3]);
       first.leave();
-      await eventually(() => expect(endingsOf(server, session)).toEqual(["client"]));
+      await eventually(() => expect(reasonsOf(server, session)).toEqual(["client"]));
       await emitStandalone(session, 2);
       const second = await session.get();
       expect(await numbersFrom(second, 2)).toEqual([1, 2]);

@@ -468,9 +468,9 @@ describe.each(SDK_PARTS)("with $name", ({ create, transports, knowsModern }) => 
 
 describe.each(SDK_PARTS)("$name: leaves nothing that keeps a program running", ({ name }) => {
   const program = new URL("support/connect-main.ts", import.meta.url).pathname;
-  const output = async (url: string): Promise<string> => {
+  const output = async (url: string, timeoutMs = 8000): Promise<string> => {
     const { code, stdout, stderr } = await within(
-      run([NODE_BIN, program, name, url]),
+      run([NODE_BIN, program, name, url, String(timeoutMs)]),
       "the end of the program",
     );
     expect([code, stderr]).toEqual([0, ""]);
@@ -483,7 +483,7 @@ describe.each(SDK_PARTS)("$name: leaves nothing that keeps a program running", (
   });
 
   test("after a time-out", async () => {
-    expect(await output(await misbehaving(() => undefined))).toBe("timeout");
+    expect(await output(await misbehaving(() => undefined), 100)).toBe("timeout");
   });
 
   test("after a refusal", async () => {

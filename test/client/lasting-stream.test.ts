@@ -28,7 +28,7 @@ const interrupted = (id: unknown, reason: string, retryable = false): object => 
   id,
   error: {
     code: -32603,
-    message: `The connection dropped before the answer came (${reason})`,
+    message: `The connection was lost before the answer (${reason})`,
     data: { reason: "interrupted", retryable },
   },
 });

@@ -1,7 +1,7 @@
 /** The rules of recovery, one by one, against a server that does what the test says. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { lostAs400, recoveringFetch, type RecoveringFetchOptions } from "../../src/client/index.ts";
-import { notification, request } from "../support/messages.ts";
+import { initialize, notification, request } from "../support/messages.ts";
 import { SDKS } from "./support/clients.ts";
 import { logEvents } from "./support/events.ts";
 import { openRawSession, type RawSession, readMessages, URL_OF_SCRIPT } from "./support/raw-session.ts";
@@ -85,6 +85,18 @@ describe("what counts as a lost session", () => {
     expect([answer.status, await answer.text()]).toEqual([404, "Cannot GET /mcp"]);
     expect(script.of("ping")).toHaveLength(1);
     expect(script.of("initialize")).toHaveLength(1);
+  });
+});
+
+describe("opening a session", () => {
+  test("is asked for without an id, also by a client that still has one", async () => {
+    const script = createScript(named);
+    const fetch = recoveringFetch({ fetch: script.fetch });
+    const headers = { "mcp-session-id": "of another time" };
+    const body = JSON.stringify(initialize());
+    const answer = await fetch(URL_OF_SCRIPT, { method: "POST", headers, body });
+    expect(answer.headers.get("mcp-session-id")).toBe("session-1");
+    expect(script.sent[0]?.headers.has("mcp-session-id")).toBe(false);
   });
 });
 

@@ -121,6 +121,23 @@ test("a reader of answers reads those in JSON whole, and of a stream nothing", a
   expect(await stream.rest()).toHaveLength(2);
 });
 
+test.each([
+  ["JSON", (c: Context) => c.req.json()],
+  ["text", (c: Context) => c.req.text()],
+  ["bytes", (c: Context) => c.req.arrayBuffer()],
+])("a body that middleware has read as %s is read again", async (_kind, read) => {
+  const app = mount([
+    async (c, next) => {
+      if (c.req.method === "POST") await read(c);
+      await next();
+    },
+  ]);
+  const session = await open(app);
+  const echo = toolCall("echo", { text: "é→😀" });
+  const answer = await answerOf(await ask(app, echo, session));
+  expect(answer).toMatchObject({ id: echo.id, result: { content: [{ text: "é→😀" }] } });
+});
+
 test("headers and cookies that middleware set before the router are on every answer; the router's own stay", async () => {
   const early: MiddlewareHandler = async (c: Context, next) => {
     c.header("X-Early", "1");

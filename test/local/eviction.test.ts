@@ -4,6 +4,7 @@ import { type ConnectableServer, createLocalMcp } from "../../src/local/index.ts
 import { openSession } from "../support/mcp.ts";
 import { toolCall } from "../support/messages.ts";
 import { readEvents } from "../support/sse.ts";
+import { text } from "../../worker/example/reply.ts";
 import { createTestServer } from "../support/test-server.ts";
 import { eventually } from "../support/wait.ts";
 import { ask, open, type Served, served } from "./served.ts";
@@ -12,6 +13,10 @@ const EVICT = { evictAfterMs: 40 };
 
 const evicted = ({ host }: Served, left: number = 0): Promise<void> =>
   eventually(() => expect(host.inMemory).toBe(left));
+
+/** How often a server took the place of an evicted one. */
+const rehydrations = ({ events }: Served): number =>
+  events.filter(({ type }) => type === "session.rehydrated").length;
 
 /** A session that is evicted when, and only when, the others could have been. */
 async function canary(server: Served, others: number): Promise<void> {
@@ -34,41 +39,54 @@ test("an idle session leaves memory with its server, and is taken up again by it
   const session = await openSession(server.url);
   expect(await session.tool("counter", { by: 5 })).toBe("5");
   await evicted(server);
-  expect(servers).toEqual([{ closed: true }]);
+  // One, or two where the machine was so busy that it was evicted before the call.
+  const before = servers.length;
+  expect(servers.every(({ closed }) => closed)).toBe(true);
 
   expect(await session.tool("counter")).toBe("6");
-  expect(servers).toEqual([{ closed: true }, { closed: false }]);
-  expect(server.events.filter(({ type }) => type === "session.rehydrated")).toHaveLength(1);
+  expect(servers).toHaveLength(before + 1);
+  expect(rehydrations(server)).toBe(before);
 });
 
 test("a session with an open stream stays, however quiet the stream is", async () => {
   const server = await served({ ...EVICT, keepaliveIntervalMs: 0 });
   const session = await openSession(server.url);
   const stream = await session.get();
+  await session.tool("counter");
+  const before = rehydrations(server);
   await canary(server, 1);
   await session.tool("emit", { count: 1, on: "standalone" });
   expect((await stream.message()).params).toMatchObject({ data: { n: 1 } });
+  expect(rehydrations(server)).toBe(before);
   stream.leave();
   await evicted(server);
-  expect(server.events.some(({ type }) => type === "session.rehydrated")).toBe(false);
 });
 
 test("a session with a call in progress stays, though its client is gone", async () => {
-  const server = await served({ ...EVICT });
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  const server = await served({
+    ...EVICT,
+    createServer: (context) => {
+      const mcp = createTestServer(context);
+      mcp.registerTool("wait", {}, () => released.then(() => text("waited")));
+      return mcp;
+    },
+  });
   const session = await openSession(server.url);
   const leaving = new AbortController();
   onTestFinished(() => leaving.abort());
-  const call = toolCall("sleep", { ms: 600 });
+  const call = toolCall("wait");
   const response = await session.post(call, {}, leaving.signal);
   const reader = response.body?.getReader();
   const priming = new TextDecoder().decode((await reader?.read())?.value);
   const id = /^id: (\S+)/m.exec(priming)?.[1];
   leaving.abort();
   await canary(server, 1);
+  release();
   // The answer was made by the server that began it, and waits for the client.
   await evicted(server);
   const resumed = await session.get(id);
-  expect(await resumed.message()).toMatchObject({ id: call.id, result: { content: [{ text: "slept" }] } });
+  expect(await resumed.message()).toMatchObject({ id: call.id, result: { content: [{ text: "waited" }] } });
   expect(server.events.some(({ type }) => type === "session.interrupted")).toBe(false);
 });
 
@@ -112,9 +130,10 @@ test("requests that meet an evicted session all at once are served by one new se
   });
   const session = await openSession(server.url);
   await evicted(server);
+  const before = built;
   const answers = await Promise.all(Array.from({ length: 10 }, () => session.tool("counter")));
   expect(answers.toSorted((a, b) => Number(a) - Number(b))).toEqual("12345678910".match(/10|\d/g));
-  expect(built).toBe(2);
+  expect(built).toBe(before + 1);
 });
 
 test("a deleted session leaves memory at once", async () => {

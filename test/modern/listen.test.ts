@@ -162,6 +162,16 @@ describe.each([...hosts, deno, bun])("on $name", (host) => {
       stream.leave();
     });
 
+    test("that has no stream open finds it when its client comes back", async () => {
+      const uri = freshUri();
+      const session = await openSession(server.url);
+      await session.request({ jsonrpc: "2.0", id: "s", method: "resources/subscribe", params: { uri } });
+      await call(server.url, "publish", { uri, to: 3 }, { "x-topic": "" });
+      const stream = await session.get();
+      expect((await stream.messages(3)).map(({ params }) => params?.["n"])).toEqual([1, 2, 3]);
+      stream.leave();
+    });
+
     test("tells those who listen in the modern era, from its own tools", async () => {
       const uri = freshUri();
       const stream = await listen(

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-import type { TestServer } from "./workerd.ts";
+import { freePort, type TestServer } from "./workerd.ts";
 
 export interface ProcessServer extends TestServer {
   /** The database file. */
@@ -64,15 +64,14 @@ export async function startProcess(
 ): Promise<ProcessServer> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const database = join(root, "sessions.db");
-  /** The first start takes any port that is free; later ones take the same. */
-  let port = "0";
+  let port = 0;
   const lines: string[] = [];
   let child: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
-    const started = spawn(command, [...args, entry, "--port", port, "--db", database], {
+    const started = spawn(command, [...args, entry, "--port", String(port), "--db", database], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...environment(vars), PORT: port, DATABASE: database },
+      env: { ...environment(vars), PORT: String(port), DATABASE: database },
     });
     child = started;
     const listening = new Promise<void>((resolve, reject) => {
@@ -84,12 +83,7 @@ export async function startProcess(
           const parts = (rest + chunk).split("\n");
           rest = parts.pop() ?? "";
           lines.push(...parts);
-          for (const line of parts) {
-            const url = /^Listening on (http:\S+)/.exec(line)?.[1];
-            if (url === undefined) continue;
-            ({ port } = new URL(url));
-            resolve();
-          }
+          if (parts.some((line) => line.startsWith("Listening on"))) resolve();
         });
       }
     });
@@ -107,11 +101,17 @@ export async function startProcess(
   };
   const kill = async (): Promise<void> => void (await end("SIGKILL"));
 
-  try {
-    await start();
-  } catch (error) {
-    rmSync(root, { recursive: true, force: true });
-    throw error;
+  while (child === undefined) {
+    port = await freePort();
+    try {
+      await start();
+    } catch (error) {
+      child = undefined;
+      // Another test's server took the port in between.
+      if (String(error).includes(`Port ${port} is already in use`)) continue;
+      rmSync(root, { recursive: true, force: true });
+      throw error;
+    }
   }
   return {
     url: `http://127.0.0.1:${port}`,

@@ -8,7 +8,8 @@ export interface TestOptions extends HoldfastOptions {
 }
 
 /**
- * - `TEST_AUTH=on`: `Authorization: Bearer <subject>:<anything>` is asked for; the subject is the principal.
+ * - `TEST_AUTH=on`: `Authorization: Bearer <subject>:<anything>` is asked for; the subject is the principal, but
+ *   for `broken`, over which the hook throws.
  * - `TEST_RERUN=tool,tool`: tools that may run again after a restart.
  * - `TEST_EVENTS=on`: every event goes through the hook to standard output, in order; else the default logger prints.
  */
@@ -17,6 +18,7 @@ export function testOptions(variables: Readonly<Record<string, unknown>>): TestO
     const token = /^Bearer (.+)$/.exec(request.headers.get("authorization") ?? "")?.[1];
     if (token === undefined) return undefined;
     const [principal = ""] = token.split(":");
+    if (principal === "broken") throw new Error("the user table is away");
     return { principal, authInfo: { token, clientId: principal, scopes: [] } };
   };
   const onEvent = (event: HoldfastEvent): void => console.log(JSON.stringify(event));

@@ -10,7 +10,7 @@ import { type Message, toolCall } from "../support/messages.ts";
 import type { SseConnection } from "../support/sse-client.ts";
 import type { BurstData } from "../support/test-server.ts";
 import { inspectObject, openSession, type PoolSession } from "./client.ts";
-import { countsOf } from "./index.ts";
+import { countsOf, cutShort } from "./index.ts";
 
 /** Sends a burst on the standalone stream, and waits until all of it is stored. */
 async function say(session: PoolSession, tag: string, count: number): Promise<void> {
@@ -126,6 +126,24 @@ describe("when its object's links break", () => {
     expect(stream.state).toBe("open");
     expect((await inspectObject(session.stub)).sockets).toBe(1);
     stream.leave();
+  });
+
+  test("a call whose link breaks before its first byte brings its own messages and its answer", async () => {
+    const session = await openSession("calm");
+    await say(session, "somewhere else", 2);
+    cutShort.add(session.id);
+    const sizes = [1, 1, 1];
+    const stream = await session.stream(toolCall("burst", { tag: "own", sizes, on: "request" }));
+    expect(await stream.over).toBe("ended");
+    expect(cutShort.has(session.id)).toBe(false);
+    const messages = stream.messages.filter(({ data }) => data !== "").map(({ data }) => data);
+    expect(messages.map((data) => /"tag":"([^"]*)"/.exec(data)?.[1])).toEqual([
+      "own",
+      "own",
+      "own",
+      undefined,
+    ]);
+    expect(messages.at(-1)).toContain("sent 3");
   });
 
   test("a call in flight ends with one error on the connection that its client still holds", async () => {

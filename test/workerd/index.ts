@@ -59,6 +59,9 @@ export function countsOf(id: string): Counts {
   return found;
 }
 
+/** Objects whose next streamed answer breaks after its head, before its first byte. */
+export const cutShort: Set<string> = new Set();
+
 /** Counts what goes through the object's storage. */
 function meter({ id, storage }: DurableObjectState): void {
   countsOf(id.toString());
@@ -93,7 +96,11 @@ function counted(Base: SessionClass): SessionClass {
 
     override async fetch(request: Request): Promise<Response> {
       this.#counts.fetches += 1;
-      return (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
+      const response = (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
+      if (response.status !== 206 || !cutShort.delete(this.ctx.id.toString())) return response;
+      await response.body?.cancel();
+      const cut = new ReadableStream({ start: (controller) => controller.error(new Error("cut short")) });
+      return new Response(cut, response);
     }
 
     override async alarm(): Promise<void> {
