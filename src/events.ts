@@ -63,6 +63,8 @@ interface EventFields {
   "orphan.response": { session: string };
   /** The link to the hub broke and was dialled again; listeners saw nothing but a delay. */
   "listen.redialled": { topic: string; attempts: number };
+  /** The hub could not be dialled, once more: listeners hear nothing until it can. */
+  "listen.link_failed": { topic: string; attempts: number; message: string };
   /** Changes were published that the hub no longer held when the link was dialled again: listeners missed them. */
   "listen.gap": { topic: string; missed: number };
   /** Changes could not be handed to the hub, and nobody hears of them. */
@@ -113,6 +115,7 @@ const LEVELS: { readonly [Name in keyof EventFields]: Exclude<LogLevel, "silent"
   "replay.gap": "warn",
   "orphan.response": "warn",
   "listen.redialled": "info",
+  "listen.link_failed": "warn",
   "listen.gap": "warn",
   "listen.publish_failed": "error",
   "listen.watch_failed": "warn",

@@ -84,6 +84,8 @@ export type Attached = { readonly kind: "stream"; readonly link: Link } | Refusa
  * A link that ends without an `end` control frame broke: the edge dials again.
  */
 export interface Link {
+  /** Where to dial again from, should the link break before its first chunk. */
+  readonly at?: string | undefined;
   /** The next chunk; undefined once the link is over. Rejects where it broke. */
   read(): Promise<Uint8Array | undefined>;
   /** Everything up to event `seq` has been handed to the client's connection: more may come. */

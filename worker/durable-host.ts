@@ -5,7 +5,7 @@
  */
 import type { Answer, Attached, SessionHost, SessionRef } from "../src/host.ts";
 import { bodyLink, socketLink } from "./links.ts";
-import { decodeReply, encodeAttach, encodeCall, PATHS } from "./wire.ts";
+import { decodeReply, encodeAttach, encodeCall, PATHS, placeOf } from "./wire.ts";
 
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
@@ -45,13 +45,14 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId): Ses
       const response = await call(PATHS.post, { method: "POST", body: encodeCall(request) });
       if (response.status === 202) return { kind: "accepted" };
       if (response.status === 206 && response.body !== null) {
-        return { kind: "stream", link: bodyLink(response.body) };
+        return { kind: "stream", link: bodyLink(response.body, placeOf(response)) };
       }
       return (await decodeReply(response)) ?? unexpected(response);
     },
     async attach(request): Promise<Attached> {
       const response = await call(PATHS.attach, { headers: encodeAttach(request) });
-      if (response.webSocket) return { kind: "stream", link: socketLink(response.webSocket) };
+      if (response.webSocket)
+        return { kind: "stream", link: socketLink(response.webSocket, request.lastEventId) };
       const reply = await decodeReply(response);
       return reply?.kind === "refused" ? reply : unexpected(response);
     },

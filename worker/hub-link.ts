@@ -8,7 +8,7 @@
  * @module
  */
 import type { Change } from "../src/changes.ts";
-import type { EventSink } from "../src/events.ts";
+import { type EventSink, messageOf } from "../src/events.ts";
 import { AFTER_HEADER, HUB_PATHS, type HubFrame } from "./hub-wire.ts";
 import { PING, PONG } from "./links.ts";
 
@@ -69,8 +69,8 @@ export function createListeners({ topic, hub, emit, beatMs }: ListenersOptions):
     const isAgain = cursor !== undefined;
     const headers: Record<string, string> = { Upgrade: "websocket" };
     if (cursor !== undefined) headers[AFTER_HEADER] = String(cursor);
-    const { webSocket: socket } = await hub().fetch(HUB_PATHS.listen, { headers });
-    if (!socket) return false;
+    const { webSocket: socket, status } = await hub().fetch(HUB_PATHS.listen, { headers });
+    if (!socket) throw new Error(`the hub answered ${status}`);
     if (holder !== member) {
       socket.accept();
       socket.close();
@@ -80,8 +80,12 @@ export function createListeners({ topic, hub, emit, beatMs }: ListenersOptions):
     await new Promise<void>((resolve) => {
       const beat = setInterval(() => {
         // A link whose pings are not answered is dead, whatever its state says.
-        if (Date.now() - heardAt > 2.5 * beatMs) member.hangUp();
-        else socket.send(PING);
+        if (Date.now() - heardAt > 2.5 * beatMs) return member.hangUp();
+        try {
+          socket.send(PING);
+        } catch {
+          member.hangUp();
+        }
       }, beatMs);
       member.hangUp = (): void => {
         member.hangUp = () => {};
@@ -116,7 +120,11 @@ export function createListeners({ topic, hub, emit, beatMs }: ListenersOptions):
     holder = member;
     for (let attempts = 1; members.has(member) && holder === member; attempts++) {
       heardAt = Date.now();
-      const wasUp = await hold(member, attempts).catch(() => false);
+      const wasUp = await hold(member, attempts).catch((error: unknown) => {
+        // The first attempts may meet a hub that is being reset.
+        if (attempts > 2) emit("listen.link_failed", { topic, attempts, message: messageOf(error) });
+        return false;
+      });
       if (holder === member) isUp = false;
       if (wasUp) attempts = 0;
       const ms = DIAL_AFTER_MS[Math.min(attempts, DIAL_AFTER_MS.length - 1)] ?? 0;

@@ -18,9 +18,10 @@ export const PONG = "pong";
 const SLICE = 262_144;
 
 /** The edge's end of a POST's answer. Its pace is the body's own. */
-export function bodyLink(body: ReadableStream<Uint8Array>): Link {
+export function bodyLink(body: ReadableStream<Uint8Array>, at: string | undefined): Link {
   const reader = body.getReader();
   return {
+    at,
     read: async () => (await reader.read()).value,
     ack() {},
     beat() {},
@@ -29,7 +30,7 @@ export function bodyLink(body: ReadableStream<Uint8Array>): Link {
 }
 
 /** The edge's end of a WebSocket. */
-export function socketLink(socket: WebSocket): Link {
+export function socketLink(socket: WebSocket, at: string | undefined): Link {
   const chunks: Uint8Array[] = [];
   let isOver = false;
   let wake: (() => void) | undefined;
@@ -55,6 +56,7 @@ export function socketLink(socket: WebSocket): Link {
     }
   };
   return {
+    at,
     async read() {
       if (chunks.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve));
       return chunks.shift();

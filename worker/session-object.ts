@@ -13,6 +13,7 @@ import type { SqlStore, SqlValue } from "../src/session/schema.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { createSession, type Session } from "../src/session/session.ts";
 import { createSessionStore } from "../src/session/store.ts";
+import { formatEventId } from "../src/sse/event-id.ts";
 import type { WorkerHub } from "./hub.ts";
 import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
 import { decodeAttach, decodeCall, encodeReply, type EndRequest, PATHS } from "./wire.ts";
@@ -71,7 +72,7 @@ export function sessionObject<Env>(
         case PATHS.end: {
           const { caller } = await request.json<EndRequest>();
           const ended = await this.#session.end(caller);
-          return ended.kind === "ended" ? new Response(null, { status: 204 }) : encodeReply(ended, undefined);
+          return ended.kind === "ended" ? new Response(null, { status: 204 }) : encodeReply(ended);
         }
         case PATHS.adopt:
           await this.#session.adopt(await request.json<Seed>());
@@ -91,9 +92,11 @@ export function sessionObject<Env>(
       const call = decodeCall(await request.text());
       const { connectionId } = call;
       let body: ReadableStream | undefined;
+      let at: string | undefined;
       const reply = await this.#session.post(call, (stream) => {
         const { readable, writable } = new IdentityTransformStream();
         body = readable;
+        at = formatEventId(stream, 0);
         return bodyOutlet(
           writable,
           connectionId,
@@ -101,7 +104,7 @@ export function sessionObject<Env>(
           () => this.#session.leave(stream, connectionId),
         );
       });
-      return encodeReply(reply, body);
+      return encodeReply(reply, body, at);
     }
 
     async #attach(request: Request): Promise<Response> {
@@ -116,7 +119,7 @@ export function sessionObject<Env>(
         pair[1].serializeAttachment(state);
         return this.#outlet(pair[1], state);
       });
-      if (reply.kind === "refused" || client === undefined) return encodeReply(reply, undefined);
+      if (reply.kind === "refused" || client === undefined) return encodeReply(reply);
       return new Response(null, { status: 101, webSocket: client });
     }
 

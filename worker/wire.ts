@@ -21,6 +21,7 @@ export const PATHS = {
 const ATTACH_HEADER = "holdfast-attach";
 const OPENED_HEADER = "holdfast-opened";
 const REFUSED_HEADER = "holdfast-refused";
+const PLACE_HEADER = "holdfast-place";
 
 /** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
 export function encodeCall(call: Call): string {
@@ -45,17 +46,23 @@ export function decodeAttach(request: Request): Attach {
   return JSON.parse(decodeURIComponent(request.headers.get(ATTACH_HEADER) ?? "")) as Attach;
 }
 
-export function encodeReply(reply: Reply | Refusal, stream: ReadableStream | undefined): Response {
+/** @param at where the stream begins: all that the edge can go by, should the body break before its first byte */
+export function encodeReply(reply: Reply | Refusal, stream?: ReadableStream, at: string = ""): Response {
   switch (reply.kind) {
     case "accepted":
       return new Response(null, { status: 202 });
     case "json":
       return new Response(reply.body, reply.opened ? { headers: { [OPENED_HEADER]: "1" } } : {});
     case "streaming":
-      return new Response(stream ?? null, { status: 206 });
+      return new Response(stream ?? null, { status: 206, headers: { [PLACE_HEADER]: at } });
     case "refused":
       return Response.json(reply, { status: 409, headers: { [REFUSED_HEADER]: "1" } });
   }
+}
+
+/** Where the stream of an answer begins. */
+export function placeOf(response: Response): string | undefined {
+  return response.headers.get(PLACE_HEADER) || undefined;
 }
 
 /** A refusal, a JSON answer, or undefined for anything that the caller knows by its status. */

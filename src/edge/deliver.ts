@@ -34,7 +34,7 @@ const encoder = new TextEncoder();
 /** Starts the delivery and returns the response's body. */
 export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
   let { link } = delivery;
-  let cursor: string | undefined;
+  let cursor = link.at;
   let seq = 0;
 
   const connection = createConnection({

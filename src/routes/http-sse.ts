@@ -53,7 +53,7 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
 
 /** Takes a message for a session; its answer comes on the session's stream. */
 export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
-  const { request, url, headers, caller } = admitted;
+  const { url, headers, caller } = admitted;
   const id = checkSessionId(
     url.searchParams.get("sessionId") ?? url.searchParams.get("session_id") ?? undefined,
   );

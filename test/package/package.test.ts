@@ -16,6 +16,8 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { BUN } from "../support/bun.ts";
 import { DENO } from "../support/deno.ts";
+import { post } from "../support/mcp.ts";
+import { initialize } from "../support/messages.ts";
 import { NODE } from "../support/node.ts";
 import { BIN, run } from "../support/process.ts";
 
@@ -33,6 +35,14 @@ const deno = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as {
   exports: Record<string, string>;
 };
 const entries = Object.entries(manifest.exports).filter(([name]) => name !== "./package.json");
+
+/** The servers that docs/embedding.md shows, by the file that their first line names. */
+const SNIPPETS = new Map(
+  Array.from(
+    readFileSync(join(ROOT, "docs/embedding.md"), "utf8").matchAll(/^```ts\n\/\/ (\w+\.ts)\n([^]*?)^```$/gm),
+    ([, file = "", text = ""]) => [file, text],
+  ),
+);
 
 /** Runs a program that must succeed, and returns what it printed. */
 async function succeeds(command: readonly string[], cwd: string): Promise<string> {
@@ -63,6 +73,9 @@ beforeAll(async () => {
     symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
   }
   cpSync(CONSUMER, project, { recursive: true });
+  for (const [file, text] of SNIPPETS) {
+    writeFileSync(join(project, file), text.replace("port: 8787", "port: 0"));
+  }
 });
 
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -143,29 +156,45 @@ describe("in an empty project", () => {
     ["node.ts", NODE],
     ["deno.ts", DENO],
     ["bun.ts", BUN],
-  ])("%s serves over HTTP", async (file, command) => {
-    expect(await succeeds([...command, file], project)).toContain("200");
-  });
+  ])(
+    "%s of docs/embedding.md, in fewer than 15 lines, serves until it is told to end",
+    async (file, command) => {
+      expect(SNIPPETS.get(file)?.trimEnd().split("\n").length).toBeLessThan(15);
+      rmSync(join(project, "sessions.db"), { force: true });
+      const ending = new AbortController();
+      const ended = run([...command, file], {
+        cwd: project,
+        signal: ending.signal,
+        killSignal: "SIGTERM",
+        async onLine(line) {
+          const url = /^MCP at (\S+)$/.exec(line)?.[1];
+          if (url === undefined) return;
+          const answer = await post(url, initialize());
+          expect(answer.headers.get("mcp-session-id")).toMatch(/^[0-9a-f]{64}$/);
+          ending.abort();
+        },
+      });
+      expect(await ended).toMatchObject({ code: 0, stdout: expect.stringContaining("MCP at") });
+    },
+  );
 
   test.each(["nodenext", "bundler"])(
     "all entries type-check, declarations included (%s)",
     async (resolution) => {
-      const files = ["main.ts", "node.ts", "deno.ts", "bun.ts"];
+      const files = ["main.ts", "node.ts", "bun.ts"];
+      const lib = "es2024,dom,dom.iterable,dom.asynciterable";
       const options = [
         "--noEmit",
         "--strict",
+        "--allowImportingTsExtensions",
         "--target",
         "es2024",
         "--lib",
-        "es2024,dom,dom.iterable,dom.asynciterable",
+        lib,
       ];
-      const modules = [
-        "--module",
-        resolution === "bundler" ? "esnext" : "nodenext",
-        "--moduleResolution",
-        resolution,
-      ];
-      await succeeds([join(BIN, "tsc"), ...options, ...modules, "--types", "node", ...files], project);
+      const module = resolution === "bundler" ? "esnext" : "nodenext";
+      const modules = ["--module", module, "--moduleResolution", resolution, "--types", "node"];
+      await succeeds([join(BIN, "tsc"), ...options, ...modules, ...files], project);
     },
   );
 

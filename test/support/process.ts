@@ -24,8 +24,11 @@ export interface ProcessOptions {
 export const ENTRY: string = new URL("local-server.ts", import.meta.url).pathname;
 export interface RunOptions extends ProcessOptions {
   readonly cwd?: string;
-  /** Kills it. */
+  /** Ends it, by SIGKILL unless `killSignal` says otherwise. */
   readonly signal?: AbortSignal;
+  readonly killSignal?: NodeJS.Signals;
+  /** Hears each line of its output; a rejection ends it, and is passed on. */
+  readonly onLine?: (line: string) => Promise<void>;
 }
 
 /** Nothing but what is given, and what programs need to run at all. */
@@ -36,17 +39,28 @@ function environment(vars: Readonly<Record<string, string>>): NodeJS.ProcessEnv 
 /** Runs a program to its end. */
 export async function run(
   [command = "", ...args]: readonly string[],
-  { vars = {}, cwd, signal }: RunOptions = {},
+  { vars = {}, cwd, signal, killSignal = "SIGKILL", onLine }: RunOptions = {},
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   const child = spawn(command, args, { cwd, env: environment(vars), stdio: ["ignore", "pipe", "pipe"] });
   const written = { stdout: "", stderr: "" };
-  signal?.addEventListener("abort", () => child.kill("SIGKILL"));
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (written.stdout += chunk));
+  signal?.addEventListener("abort", () => child.kill(killSignal));
+  let failure: unknown;
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+    const unfinished = written.stdout.slice(written.stdout.lastIndexOf("\n") + 1);
+    written.stdout += chunk;
+    for (const line of (unfinished + chunk).split("\n").slice(0, -1)) {
+      onLine?.(line).catch((error: unknown) => {
+        failure = error;
+        child.kill("SIGKILL");
+      });
+    }
+  });
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => (written.stderr += chunk));
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", resolve);
   });
+  if (failure !== undefined) throw failure;
   return { code, ...written };
 }
 
