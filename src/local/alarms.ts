@@ -35,7 +35,7 @@ export function createAlarms(
     if (isStopped || isRinging || at >= timerAt) return;
     clearTimeout(timer);
     timerAt = at;
-    timer = setTimeout(() => void ringDue(), Math.max(0, at - now()));
+    timer = setTimeout(() => void ringDue(), Math.min(Math.max(0, at - now()), LONGEST_TIMER_MS));
     letExit(timer);
   };
 

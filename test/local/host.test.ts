@@ -262,19 +262,16 @@ describe("close", () => {
     const first = await served({ database });
     const session = await openSession(first.url);
     const stream = await session.get();
-    await session.tool("emit", { count: 3, on: "standalone" });
+    await session.tool("burst", { tag: "before", sizes: [1, 1, 1], on: "standalone" });
     await stream.messages(3);
     await first.close();
     const second = await served({ database });
-    const next = await openSession(second.url);
-    expect(next.id).not.toBe(session.id);
-    await post(`${second.url}/mcp`, toolCall("emit", { count: 1, on: "standalone" }), session.headers);
-    const resumed = await fetch(`${second.url}/mcp`, {
-      headers: { ...session.headers, Accept: "text/event-stream" },
-    });
-    const events = readEvents(resumed);
-    expect((await events.message()).params).toMatchObject({ data: { n: 1 } });
-    events.leave();
+    const burst = toolCall("burst", { tag: "after", sizes: [1], on: "standalone" });
+    await post(`${second.url}/mcp`, burst, session.headers);
+    const headers = { ...session.headers, Accept: "text/event-stream" };
+    const resumed = readEvents(await fetch(`${second.url}/mcp`, { headers }));
+    expect((await resumed.message()).params).toMatchObject({ data: { tag: "after" } });
+    resumed.leave();
   });
 
   test("a server that is still being built keeps nobody waiting", async () => {
