@@ -1,11 +1,12 @@
 /** What random sequences found in the way of one stream, each as a case of its own. */
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { EventLog } from "../../src/session/log.ts";
 import type { Outlet } from "../../src/session/ports.ts";
 import type { StoredEvent } from "../../src/session/schema.ts";
 import { createStream, type Stream } from "../../src/session/stream.ts";
 
-/** A log in memory that counts as SQL does: in characters, of which an emoji is one and a JavaScript string's two. */
+/** A log in memory that reads as the stored one does: some events at a time, counted in SQL's characters. */
 function memoryLog(): EventLog {
   const events: StoredEvent[] = [];
   return {
@@ -17,7 +18,7 @@ function memoryLog(): EventLog {
     after(seq, size) {
       const found: StoredEvent[] = [];
       let total = 0;
-      for (const event of events.slice(seq)) {
+      for (const event of events.slice(seq, seq + 256)) {
         total += [...event.data].length;
         if (found.length > 0 && total > size) break;
         found.push({ ...event });
@@ -31,20 +32,28 @@ function memoryLog(): EventLog {
 interface FakeOutlet extends Outlet {
   /** Sequence numbers sent. */
   readonly sent: number[];
+  /** The same with the characters they took. */
+  readonly frames: { seq: number; length: number }[];
   readonly ends: string[];
 }
 
 function outlet(connectionId: string): FakeOutlet {
   const sent: number[] = [];
+  const frames: FakeOutlet["frames"] = [];
   const ends: string[] = [];
   return {
     connectionId,
     openedAt: 0,
     sent,
+    frames,
     ends,
-    send(frames) {
-      for (const [, seq = ""] of frames.matchAll(/^id: [0-9a-z]+\.([0-9a-z]+)\nevent/gm))
+    send(text) {
+      for (const frame of text.split("\n\n")) {
+        const seq = /^id: [0-9a-z]+\.([0-9a-z]+)\nevent/m.exec(frame)?.[1];
+        if (seq === undefined) continue;
         sent.push(parseInt(seq, 36));
+        frames.push({ seq: parseInt(seq, 36), length: frame.length });
+      }
     },
     end: (reason) => void ends.push(reason),
   };
@@ -55,7 +64,45 @@ const stream = (): Stream => createStream(1, memoryLog(), "", 0, false, hooks);
 const opened = { opening: "prime", retryMs: 1 } as const;
 const redialled = { opening: "none", retryMs: 1 } as const;
 
+/** What a stream may have under way to an edge, besides one message that is larger by itself. */
+const WINDOW = 262_144;
+
 describe("a stream", () => {
+  test("never has more under way than its window and one message", () => {
+    const step = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ emit: fc.oneof(fc.nat(300), fc.nat(20_000), fc.nat(400_000)) }) },
+      // Up to this part of what is under way.
+      { weight: 2, arbitrary: fc.record({ ack: fc.float({ min: 0, max: 1, noNaN: true }) }) },
+      { weight: 1, arbitrary: fc.record({ attach: fc.boolean() }) },
+    );
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 5, maxLength: 60 }), (steps) => {
+        const held = stream();
+        let reader: FakeOutlet | undefined;
+        let acked = 0;
+        let largest = 0;
+        for (const { emit, ack, attach } of steps as { emit?: number; ack?: number; attach?: boolean }[]) {
+          if (emit !== undefined) {
+            largest = Math.max(largest, emit);
+            void held.emit("x".repeat(emit), null);
+          } else if (attach === true || reader === undefined) {
+            reader = outlet(crypto.randomUUID());
+            held.attach(reader, { ...opened, after: acked });
+          } else if (ack !== undefined) {
+            const seen = reader.sent.filter((seq) => seq > acked);
+            acked = seen[Math.floor(ack * seen.length)] ?? acked;
+            held.ack(reader.connectionId, acked);
+          }
+          const underway = (reader?.frames ?? []).filter(({ seq }) => seq > acked);
+          const size = underway.reduce((total, { length }) => total + length, 0);
+          // Ids and field names of the events that are read at once are not counted beforehand.
+          expect(size).toBeLessThanOrEqual(WINDOW + largest + 256 * 64);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   test("goes on when the edge acknowledges a part of what went out at once", () => {
     const held = stream();
     for (let n = 0; n < 3; n++) void held.emit("😀".repeat(100_000), null);

@@ -13,7 +13,7 @@ const CHARACTERS = 250_000;
 /** What may be held for replay. */
 const HELD = 8 * 2 ** 20;
 /** Windows, SQLite's cache, garbage that V8 has not collected yet. What is sent is more than a hundred. */
-const MOST_GROWTH_MIB = 80;
+const MOST_GROWTH_MIB = 60;
 
 const sizes = Array.from({ length: MESSAGES }, () => CHARACTERS);
 
