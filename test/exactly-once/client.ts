@@ -181,7 +181,8 @@ export async function createClient(world: World, version: string): Promise<Clien
 
     async takeOver() {
       const { current } = standalone;
-      if (current?.state !== "open") return client.resume(standalone);
+      // One that leaves in the middle is not read to its end: what it drops is lost to whoever names no id.
+      if (current?.state !== "open" || current.isLeaving) return client.resume(standalone);
       // Without an id the server says where to go on, which it knows as long as its end of the old link lives.
       if (underway > 0 || attachedIn !== epoch || world.hasLimits) return;
       await attach(standalone, undefined);

@@ -18,6 +18,8 @@ export type SseState = "open" | "ended" | "broken" | "left";
 export interface SseConnection {
   readonly response: Response;
   readonly state: SseState;
+  /** True once the client has told how many bytes it will still take. */
+  readonly isLeaving: boolean;
   /** Everything dispatched so far, in order. */
   readonly messages: readonly SseMessage[];
   readonly comments: readonly string[];
@@ -101,6 +103,9 @@ export function connectSse(response: Response, abort: () => void): SseConnection
     over,
     get state() {
       return state;
+    },
+    get isLeaving() {
+      return budget !== Infinity;
     },
     get lastEventId() {
       return lastEventId;
