@@ -57,7 +57,7 @@ export interface DispatchOptions<Env> extends SessionOptions<Env> {
 export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const { id, store, settings, lifecycle, now, env } = options;
   const journal = createJournal(store, settings.maxSubscriptions);
-  const state = createState(store, settings.maxStateBytes);
+  const state = createState(store, settings.maxStateBytes, () => lifecycle.live !== undefined);
   let starting: Promise<Instance> | undefined;
   let instance: Instance | undefined;
   /** The call whose `initialize` is under way. */
@@ -87,8 +87,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       initialize: JSON.stringify(request.params ?? {}),
       initialized: 0,
     };
-    if (lifecycle.live !== undefined) lifecycle.update(fields);
-    else lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
+    if (lifecycle.live !== undefined) return lifecycle.update(fields);
+    lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
+    state.keep();
   };
 
   /** Starts the server: a fresh one for `initialize`, else one in the place of an earlier isolate's. */

@@ -2,28 +2,49 @@
 import type { SessionState } from "./server.ts";
 import type { SessionStore } from "./store.ts";
 
-/** @throws {RangeError} from `set`, where the whole would exceed `maxBytes` as JSON */
-export function createState(store: SessionStore, maxBytes: number): SessionState {
-  const size = (name: string, json: string | undefined): number =>
-    json === undefined ? 0 : new TextEncoder().encode(name + json).length;
+export interface KeptState extends SessionState {
+  /** The session exists from now on: stores what was set before. Called within the transaction that opens it. */
+  keep(): void;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * What the server's factory sets while the session is being opened is held in memory: a client that is
+ * refused must leave nothing stored.
+ * @param isOpen whether the session exists
+ * @throws {RangeError} from `set`, where the whole would exceed `maxBytes` as JSON
+ */
+export function createState(store: SessionStore, maxBytes: number, isOpen: () => boolean): KeptState {
+  const early = new Map<string, string>();
+
+  const entries = (): { name: string; value: string }[] =>
+    isOpen()
+      ? store.entries("state")
+      : [...early].map(([name, value]) => ({ name, value })).sort((a, b) => (a.name < b.name ? -1 : 1));
 
   return {
     get<T>(name: string): T | undefined {
-      const json = store.entry("state", name);
+      const json = isOpen() ? store.entry("state", name) : early.get(name);
       return json === undefined ? undefined : (JSON.parse(json) as T);
     },
     set(name, value) {
       const json: string | undefined = JSON.stringify(value);
       if (json === undefined) throw new TypeError(`state ${name}: the value cannot be written as JSON`);
-      let total = size(name, json);
-      for (const entry of store.entries("state")) {
-        if (entry.name !== name) total += size(entry.name, entry.value);
+      let total = encoder.encode(name + json).length;
+      for (const entry of entries()) {
+        if (entry.name !== name) total += encoder.encode(entry.name + entry.value).length;
       }
       if (total > maxBytes)
         throw new RangeError(`state ${name}: ${total} bytes exceed maxStateBytes (${maxBytes})`);
-      store.putEntry("state", name, json);
+      if (isOpen()) store.putEntry("state", name, json);
+      else early.set(name, json);
     },
-    delete: (name) => store.deleteEntry("state", name),
-    keys: () => store.entries("state").map((entry) => entry.name),
+    delete: (name) => (isOpen() ? store.deleteEntry("state", name) : early.delete(name)),
+    keys: () => entries().map(({ name }) => name),
+    keep() {
+      for (const [name, value] of early) store.putEntry("state", name, value);
+      early.clear();
+    },
   };
 }

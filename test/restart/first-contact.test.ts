@@ -42,6 +42,14 @@ describe.each(hosts)("on $name", (host) => {
     await eventually(() => expect(rehydrations(session.id)).toBe(1));
   });
 
+  test("what the factory sets while the session is being opened is kept with it", async () => {
+    const session = await openSession(server.url);
+    expect(await session.tool("built")).toBe("1");
+    await server.kill();
+    await server.restart();
+    expect(await session.tool("built")).toBe("2");
+  });
+
   test("a GET among the first requests after a restart is served too", async () => {
     const session = await openSession(server.url);
     await server.kill();

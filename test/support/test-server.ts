@@ -40,11 +40,16 @@ export function filling(tag: string, n: number, size: number): string {
   return unit.repeat(Math.ceil(size / unit.length)).slice(0, size);
 }
 
-/** The factory of the test server; with `TEST_START_MS` each server takes that long to be built. */
+/**
+ * The factory of the test server; with `TEST_START_MS` each server takes that long to be built, and the
+ * session's state says under `built` how often that was.
+ */
 export function testServers(variables: Readonly<Record<string, unknown>>): CreateServer {
   const ms = Number(variables["TEST_START_MS"] ?? 0);
   if (ms === 0) return createTestServer;
   return async (context) => {
+    const state = context.session?.state;
+    state?.set("built", (state.get<number>("built") ?? 0) + 1);
     await pause(ms);
     return createTestServer(context);
   };
@@ -107,6 +112,10 @@ export function createTestServer(context: ServerContext): McpServer {
     close?.();
     return text(close === undefined ? "cannot" : "dropped");
   });
+
+  server.registerTool("built", { description: "How often the session's server was built" }, () =>
+    text(String(context.session?.state.get("built"))),
+  );
 
   server.registerTool("settle", { description: "Waits for bursts" }, async () => {
     await Promise.all(running);
