@@ -56,7 +56,6 @@ export type Topic<E extends Env> = (request: Request, c: Context<E>) => string;
 export interface Admitted<E extends Env> {
   readonly c: Context<E>;
   readonly request: Request;
-  readonly url: URL;
   readonly caller: Caller;
   /** CORS headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
@@ -91,7 +90,7 @@ export async function admit<E extends Env>(
     url: request.url,
     headers: Object.fromEntries(request.headers),
   };
-  return { c, request, url: new URL(request.url), caller, headers };
+  return { c, request, caller, headers };
 }
 
 /** The session id of the request: absent, malformed, or well-formed. */

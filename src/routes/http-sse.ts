@@ -53,10 +53,9 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
 
 /** Takes a message for a session; its answer comes on the session's stream. */
 export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
-  const { url, headers, caller } = admitted;
-  const id = checkSessionId(
-    url.searchParams.get("sessionId") ?? url.searchParams.get("session_id") ?? undefined,
-  );
+  const { request, headers, caller } = admitted;
+  const { searchParams } = new URL(request.url);
+  const id = checkSessionId(searchParams.get("sessionId") ?? searchParams.get("session_id") ?? undefined);
   const ref = findSession(site, admitted, id, failures.missingLegacySessionId);
   if ("status" in ref) return failed(ref, headers);
   const body = await readMessages(admitted, site.settings);

@@ -3,10 +3,13 @@
  * @module
  */
 import type { Context, Env } from "hono";
+import { matchedRoutes } from "hono/route";
 import { SSE_TYPE } from "../http/headers.ts";
 
 /** The response as it leaves the router: what middleware has set goes with it, and a stream stays one. */
 export function mounted<E extends Env>(c: Context<E>, response: Response): Response {
+  // Nobody else has touched the request: most of the time, and then there is nothing to look for.
+  if (matchedRoutes(c).length === 1) return response;
   // Hono remembers headers that were set early for responses that its context makes, and ours are not.
   for (const [name, value] of c.newResponse(null).headers) {
     if (name === "set-cookie") response.headers.append(name, value);

@@ -88,8 +88,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       initialized: 0,
     };
     if (lifecycle.live !== undefined) return lifecycle.update(fields);
-    lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
-    state.keep();
+    store.transaction(() => {
+      lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
+      state.keep();
+    });
   };
 
   /** Starts the server: a fresh one for `initialize`, else one in the place of an earlier isolate's. */

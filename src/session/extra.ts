@@ -17,10 +17,16 @@ export function createExtra(
   standalone?: Stream,
 ): MessageExtra {
   let request: Request | undefined;
+  let url: URL | undefined;
   const polls = row?.kind === "streamable" && hasPriming(row.version);
   return {
-    requestInfo: { headers: caller.headers, url: new URL(caller.url) },
-    // On demand: most tools never look at it.
+    // On demand: most tools never look at them.
+    requestInfo: {
+      headers: caller.headers,
+      get url() {
+        return (url ??= new URL(caller.url));
+      },
+    },
     get request() {
       return (request ??= new Request(caller.url, { method: "POST", headers: caller.headers }));
     },

@@ -54,7 +54,7 @@ export interface InstanceOptions {
   readonly sendUnrelated: (json: string) => Promise<void>;
   /** True while a client listens on the standalone stream. */
   readonly hasListener: () => boolean;
-  /** Makes one unit of what an answer writes. */
+  /** Makes one unit of what an answer that is stored writes. */
   readonly transaction: <T>(body: () => T) => T;
   /** A request was answered, before the answer goes out. */
   readonly onAnswered: (request: JsonRpcRequest, response: JsonRpcResponse) => void;
@@ -109,10 +109,11 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       restored = tooLarge(call.original, json.length, options.maxEventBytes);
       json = JSON.stringify(restored);
     }
-    return options.transaction(() => {
+    const finish = (): Promise<void> => {
       options.onAnswered(request, restored);
       return exchange.answer(call.original, json);
-    });
+    };
+    return exchange.stores ? options.transaction(finish) : finish();
   };
 
   const send = async (message: JsonRpcMessage, related: RequestId | undefined): Promise<void> => {
