@@ -123,15 +123,39 @@ export function bodyOutlet(
   const writer = writable.getWriter();
   // The edge may leave while nothing is being written.
   writer.closed.catch(onBroken);
+  /** What came while the edge was taking what went before: it goes out at once. */
+  let waiting = "";
+  let place = 0;
+  let isWriting = false;
+  let isEnded = false;
+
+  const write = async (): Promise<void> => {
+    isWriting = true;
+    while (waiting !== "") {
+      const bytes = encoder.encode(waiting);
+      const upTo = place;
+      waiting = "";
+      await writer.write(bytes);
+      onTaken(upTo);
+    }
+    isWriting = false;
+    if (isEnded) await writer.close();
+  };
+  const put = (frames: string): void => {
+    waiting += frames;
+    if (!isWriting) write().catch(onBroken);
+  };
+
   return {
     connectionId,
     openedAt: Date.now(),
-    send(frames, place) {
-      writer.write(encoder.encode(frames)).then(() => onTaken(place), onBroken);
+    send(frames, upTo) {
+      place = upTo;
+      put(frames);
     },
     end(reason) {
-      writer.write(encoder.encode(controlFrame({ type: "end", value: reason }))).catch(() => {});
-      writer.close().catch(() => {});
+      isEnded = true;
+      put(controlFrame({ type: "end", value: reason }));
     },
   };
 }

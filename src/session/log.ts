@@ -47,7 +47,7 @@ export function openLog(
   let { bytes } = extent;
 
   const forget = (seq: number): void => {
-    store.deleteThrough(stream, seq);
+    bytes -= store.deleteThrough(stream, seq);
     trimmed = seq;
     first = seq + 1;
     onTrimmed(seq);
@@ -55,13 +55,14 @@ export function openLog(
 
   // Bounds are exceeded by up to a tenth before the log is cut back to them, so that one deletion
   // serves many appends, and a client that was away finds at least as much as the bounds promise.
-  const full = (size: number): boolean =>
-    last + 2 - first > limits.maxEvents * 1.1 || bytes + size > limits.maxStoredBytes * 1.1;
+  const isLong = (): boolean => last + 2 - first > limits.maxEvents * 1.1;
+  const isLarge = (size: number): boolean => bytes + size > limits.maxStoredBytes * 1.1;
 
   /** The event up to which the log must be cut so that it holds its bounds with `size` characters more. */
   const cutFor = (size: number): number => {
-    const sizes = store.sizes(stream);
     let cut = last + 1 - limits.maxEvents;
+    if (!isLarge(size)) return cut;
+    const sizes = store.sizes(stream);
     let kept = size;
     for (let i = sizes.length - 1; i >= 0; i--) {
       const event = sizes[i];
@@ -69,8 +70,13 @@ export function openLog(
       if (kept + event.bytes > limits.maxStoredBytes) cut = event.seq;
       else kept += event.bytes;
     }
-    bytes = kept - size;
     return cut;
+  };
+
+  const add = (data: string, answers: string | null): void => {
+    store.append(stream, last + 1, data, answers, now());
+    last += 1;
+    bytes += data.length;
   };
 
   return {
@@ -81,24 +87,22 @@ export function openLog(
       return trimmed;
     },
     append(data, answers, needed, onDropped) {
-      store.transaction(() => {
-        const cut = full(data.length) ? cutFor(data.length) : 0;
-        if (cut >= first) {
-          const dropped = cut - Math.max(first, needed) + 1;
+      const cut = isLong() || isLarge(data.length) ? cutFor(data.length) : 0;
+      if (cut < first) add(data, answers);
+      else {
+        const dropped = cut - Math.max(first, needed) + 1;
+        store.transaction(() => {
           forget(cut);
-          if (dropped > 0) onDropped(dropped);
-        }
-        last += 1;
-        bytes += data.length;
-        store.append(stream, last, data, answers, now());
-      });
+          add(data, answers);
+        });
+        if (dropped > 0) onDropped(dropped);
+      }
       return last;
     },
     after: (seq, size) => (seq >= last ? [] : store.eventsAfter(stream, seq, size)),
     trim(seq) {
       if (seq < first) return;
       store.transaction(() => forget(Math.min(seq, last)));
-      ({ bytes } = store.extent(stream));
     },
   };
 }

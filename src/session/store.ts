@@ -40,7 +40,8 @@ export interface SessionStore {
   extent(stream: number): LogExtent;
   /** The size of each event, in characters, in order. */
   sizes(stream: number): { seq: number; bytes: number }[];
-  deleteThrough(stream: number, seq: number): void;
+  /** Deletes events up to `seq`; returns their size in characters. */
+  deleteThrough(stream: number, seq: number): number;
   /** The last event of each stream that is older than `before`: what age removes. */
   agedOut(before: number): { stream: number; seq: number }[];
   /** When the oldest event was stored; undefined where there is none. */
@@ -126,9 +127,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
     },
 
     append(stream, seq, data, answers, now) {
-      let part = 0;
-      for (let start = 0; start < data.length || part === 0; part++) {
-        const end = partEnd(data, start);
+      const insertPart = (part: number, start: number, end: number): void => {
         sql.exec(
           "INSERT INTO event (key, stream, seq, part, size, answers, created, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
           key,
@@ -140,8 +139,15 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
           now,
           data.slice(start, end),
         );
-        start = end;
-      }
+      };
+      if (data.length <= PART) return insertPart(0, 0, data.length);
+      sql.transaction(() => {
+        for (let start = 0, part = 0; start < data.length; part++) {
+          const end = partEnd(data, start);
+          insertPart(part, start, end);
+          start = end;
+        }
+      });
     },
     eventsAfter(stream, seq, bytes) {
       // Two steps, so that a long log is never read whole: how far the budget reaches, then the data.
@@ -193,7 +199,13 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
         stream,
       ),
     deleteThrough(stream, seq) {
-      sql.exec("DELETE FROM event WHERE key = ? AND stream = ? AND seq <= ?", key, stream, seq);
+      const deleted = sql.exec<{ size: number }>(
+        "DELETE FROM event WHERE key = ? AND stream = ? AND seq <= ? RETURNING size",
+        key,
+        stream,
+        seq,
+      );
+      return deleted.reduce((total, { size }) => total + size, 0);
     },
     agedOut: (before) =>
       sql.exec<{ stream: number; seq: number }>(

@@ -16,6 +16,8 @@ import type { StoredEvent } from "./schema.ts";
 
 /** Characters that may be under way to an edge before it has acknowledged any. */
 const WINDOW = 262_144;
+/** A connection that has fallen behind catches up once it has this much room: few long reads of the log, not many short ones. */
+const REFILL = WINDOW / 2;
 
 /** How a connection joins. */
 export interface Joining {
@@ -135,7 +137,7 @@ export function createStream(
     if (to === undefined) return;
     if (fresh !== undefined && to.sent === fresh.seq - 1 && to.outstanding < WINDOW) pass(to, [fresh]);
     // `send` may find the link broken and take the attachment away.
-    while (attachment === to && to.sent < log.last && to.outstanding < WINDOW) {
+    while (attachment === to && to.sent < log.last && to.outstanding <= WINDOW - REFILL) {
       const events = log.after(to.sent, WINDOW - to.outstanding);
       if (events.length > 0) pass(to, events);
       else {
