@@ -7,6 +7,7 @@ import type { DisconnectReason } from "../src/events.ts";
 import type { Link } from "../src/host.ts";
 import type { Outlet } from "../src/session/ports.ts";
 import { controlFrame } from "../src/sse/control.ts";
+import { join } from "../src/sse/join.ts";
 
 const encoder = new TextEncoder();
 
@@ -31,7 +32,7 @@ export function bodyLink(body: ReadableStream<Uint8Array>, at: string | undefine
 
 /** The edge's end of a WebSocket. */
 export function socketLink(socket: WebSocket, at: string | undefined): Link {
-  const chunks: Uint8Array[] = [];
+  let chunks: Uint8Array[] = [];
   let isOver = false;
   let wake: (() => void) | undefined;
   const over = (): void => {
@@ -59,7 +60,10 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
     at,
     async read() {
       if (chunks.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve));
-      return chunks.shift();
+      // All that has come: the client is written to once for it.
+      const taken = chunks;
+      chunks = [];
+      return taken.length === 0 ? undefined : join(taken);
     },
     ack: (seq) => send(`ack ${seq}`),
     beat: () => send(PING),

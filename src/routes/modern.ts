@@ -13,6 +13,7 @@ import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { Payload } from "../jsonrpc/messages.ts";
 import { frame } from "../sse/frames.ts";
+import { join } from "../sse/join.ts";
 import type { Admitted, ModernSite, Site } from "./context.ts";
 
 const encoder = new TextEncoder();
@@ -74,7 +75,7 @@ function carry<E extends Env>(
   /** What came while the client was taking what came before goes out in one. */
   const drain = async (): Promise<void> => {
     while (queue.length > 0) {
-      const bytes = joined(queue, waiting);
+      const bytes = join(queue);
       queue = [];
       waiting = 0;
       await connection.write(bytes);
@@ -111,19 +112,6 @@ function carry<E extends Env>(
     () => connection.end("lost"),
   );
   return connection.readable;
-}
-
-/** @param length of all chunks together */
-function joined(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const [only] = chunks;
-  if (only?.length === length) return only;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.length;
-  }
-  return bytes;
 }
 
 function isStream(response: Response): response is Response & { readonly body: ReadableStream<Uint8Array> } {

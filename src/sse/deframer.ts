@@ -4,6 +4,8 @@
  * @module
  */
 
+import { join } from "./join.ts";
+
 const LF = 10;
 
 /** Feed it chunks; it returns the whole frames that are complete by then, or undefined for none yet. */
@@ -14,22 +16,14 @@ export interface Deframer {
 /** Frames end with LF LF, as `frames.ts` writes them. */
 export function createDeframer(): Deframer {
   let held: Uint8Array[] = [];
-  let heldBytes = 0;
   let endsWithLf = false;
 
   const take = (chunk: Uint8Array, end: number): Uint8Array => {
     const whole = chunk.subarray(0, end);
     if (held.length === 0) return whole;
-    const joined = new Uint8Array(heldBytes + end);
-    let at = 0;
-    for (const part of held) {
-      joined.set(part, at);
-      at += part.length;
-    }
-    joined.set(whole, at);
+    const parts = [...held, whole];
     held = [];
-    heldBytes = 0;
-    return joined;
+    return join(parts);
   };
 
   return {
@@ -40,14 +34,10 @@ export function createDeframer(): Deframer {
       if (end === 0) {
         // Concatenating on every chunk would be quadratic in the size of a large frame.
         held.push(chunk);
-        heldBytes += chunk.length;
         return undefined;
       }
       const frames = take(chunk, end);
-      if (end < chunk.length) {
-        held = [chunk.subarray(end)];
-        heldBytes = chunk.length - end;
-      }
+      if (end < chunk.length) held = [chunk.subarray(end)];
       return frames;
     },
   };

@@ -1,6 +1,7 @@
 /** The example, deployed: `npm start` serves this file. @module */
 import { env } from "cloudflare:workers";
 import { modernHandler } from "../../src/modern/index.ts";
+import { testPage } from "../../src/test-page/index.ts";
 import { createMcpWorker, optionsFromEnv } from "../cloudflare.ts";
 import { createExampleServer } from "./server.ts";
 
@@ -9,6 +10,8 @@ interface Env {
   MCP_HUB: DurableObjectNamespace;
 }
 
+const variables: Record<string, unknown> = { ...env };
+
 const mcp = createMcpWorker<Env>({
   name: "holdfast-example",
   version: "0.1.0",
@@ -16,7 +19,8 @@ const mcp = createMcpWorker<Env>({
   namespace: (bindings) => bindings.MCP_SESSION,
   modern: modernHandler<Env>({ createServer: createExampleServer }),
   hub: (bindings) => bindings.MCP_HUB,
-  ...optionsFromEnv({ ...env }),
+  testPage: variables["HOLDFAST_TEST_PAGE"] === "1" ? testPage : undefined,
+  ...optionsFromEnv(variables),
 });
 
 export const { McpSession, McpHub } = mcp;
