@@ -20,6 +20,8 @@ export interface Caller {
   readonly url: string;
   /** Request headers, names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** The POST itself, where it did not have to cross to another isolate. */
+  readonly original?: (() => Request) | undefined;
 }
 
 /** The two ways to have a session: Streamable HTTP (2025-03-26 on) and HTTP+SSE (2024-11-05). */

@@ -80,8 +80,10 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     }
   };
 
-  const keyOf = (id: string): number | undefined =>
+  const storedKeyOf = (id: string): number | undefined =>
     sql.exec<{ key: number }>("SELECT key FROM session WHERE id = ?", id)[0]?.key;
+  /** A session in memory is not looked up for each of its calls. */
+  const keyOf = (id: string): number | undefined => residents.keyOf(id) ?? storedKeyOf(id);
 
   const erase = (id: string, key: number): void => {
     sql.transaction(() => {
@@ -147,19 +149,18 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   });
 
   /** Runs `body` with the session in memory; rejects where the host closes before it is done. */
-  const use = async <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T> => {
-    if (closing !== undefined) throw new Error("The host is closed");
-    const resident = residents.load(id, key);
-    const release = resident.hold();
-    const { promise: closed, reject } = Promise.withResolvers<never>();
-    waiting.add(reject);
-    try {
-      return await Promise.race([body(resident), closed]);
-    } finally {
-      waiting.delete(reject);
-      release();
-    }
-  };
+  const use = <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (closing !== undefined) throw new Error("The host is closed");
+      const resident = residents.load(id, key);
+      const release = resident.hold();
+      const settled = (): void => {
+        waiting.delete(reject);
+        release();
+      };
+      waiting.add(reject);
+      void body(resident).finally(settled).then(resolve, reject);
+    });
 
   /** Asks the session for a reply that may be a stream; `onLeave` hears of the stream's end. */
   const replyOf = async <R extends { kind: string }>(
@@ -220,7 +221,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
           onLeave,
           async (open) => {
             const reply = await session.post(call, open);
-            if (call.opens && keyOf(id) === undefined) {
+            if (call.opens && storedKeyOf(id) === undefined) {
               // A server that refused to be initialised leaves no session, nor what its factory may have stored.
               erase(id, key);
               if (session.isLive()) throw new Error("the session could not be stored");

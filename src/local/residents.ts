@@ -17,6 +17,8 @@ export interface Residents {
   /** The session, loaded where it is not in memory. */
   load(id: string, key: number): Resident;
   has(id: string): boolean;
+  /** The key of a session that is in memory. */
+  keyOf(id: string): number | undefined;
   /** The session is no more. */
   forget(id: string): void;
   /** Drops the session now, if nothing is under way in it. */
@@ -28,6 +30,7 @@ export interface Residents {
 }
 
 interface Entry extends Resident {
+  readonly key: number;
   readonly isHeld: boolean;
   readonly usedAt: number;
 }
@@ -73,6 +76,7 @@ export function createResidents(
     let holds = 0;
     const touch = (): void => void (usedAt = now());
     const entry: Entry = {
+      key,
       session: create(id, key, touch),
       get isHeld() {
         return holds > 0;
@@ -101,6 +105,7 @@ export function createResidents(
     },
     load: (id, key) => entries.get(id) ?? add(id, key),
     has: (id) => entries.has(id),
+    keyOf: (id) => entries.get(id)?.key,
     forget: (id) => void entries.delete(id),
     evict,
     shutdown() {

@@ -83,12 +83,17 @@ export async function admit<E extends Env>(
   if (judged === undefined) return failed(failures.unauthorized, headers);
   if (judged instanceof Response) return withHeaders(judged, headers);
   const { principal, authInfo } = judged as { principal: string | undefined; authInfo?: unknown };
+  let names: Record<string, string> | undefined;
   const caller: Caller = {
     principal,
     authInfo,
     topic: site.topic === undefined ? DEFAULT_TOPIC : site.topic(request, c),
     url: request.url,
-    headers: Object.fromEntries(request.headers),
+    // On demand: within one process hardly anybody looks at them all.
+    get headers() {
+      return (names ??= Object.fromEntries(request.headers));
+    },
+    original: request.method === "POST" ? () => request : undefined,
   };
   return { c, request, caller, headers };
 }

@@ -14,6 +14,7 @@ import {
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
 import { controlFrame, isKeepaliveId } from "../sse/control.ts";
+import { createDelay } from "./delays.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createInterrupted } from "./interrupted.ts";
@@ -57,7 +58,9 @@ export interface DispatchOptions<Env> extends SessionOptions<Env> {
 export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const { id, store, settings, lifecycle, now, env } = options;
   const journal = createJournal(store, settings.maxSubscriptions);
-  const state = createState(store, settings.maxStateBytes, () => lifecycle.live !== undefined);
+  const isOpening = (): boolean => opening !== undefined && lifecycle.live === undefined;
+  const state = createState(store, settings.maxStateBytes, isOpening);
+  const quick = createDelay(settings.quickAnswerMs);
   let starting: Promise<Instance> | undefined;
   let instance: Instance | undefined;
   /** The call whose `initialize` is under way. */
@@ -167,7 +170,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     return createExchange({
       ...more,
       ids,
-      quickAnswerMs: settings.quickAnswerMs,
+      quick,
       rerun: kept !== null,
       resumes: openingOf(row) === "prime",
       sendStandalone,
@@ -232,7 +235,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           ids: [request.id],
           batch: false,
           mode: "json",
-          quickAnswerMs: 0,
+          quick,
           rerun: true,
           resumes: false,
           sendStandalone,

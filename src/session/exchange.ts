@@ -9,6 +9,7 @@
 import type { JsonAnswer } from "../host.ts";
 import { interrupted, sessionEnded } from "../jsonrpc/failures.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
+import type { Delay } from "./delays.ts";
 import type { Stream } from "./stream.ts";
 
 /** How an exchange answers its POST. */
@@ -44,7 +45,8 @@ export interface ExchangeOptions {
    * standalone stream. `relay`: HTTP+SSE, everything takes the standalone stream and the POST is only accepted.
    */
   readonly mode: "call" | "json" | "relay";
-  readonly quickAnswerMs: number;
+  /** How long the POST waits for an answer that needs no stream. */
+  readonly quick: Delay;
   /** Whether its requests may run again. */
   readonly rerun: boolean;
   /** Whether its client knows how to come back for the answers. */
@@ -76,7 +78,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
   const reply = new Promise<Reply>((resolve) => {
     settle = (value) => {
       settled = true;
-      if (timer !== undefined) clearTimeout(timer);
+      waits?.();
       resolve(value);
     };
   });
@@ -98,8 +100,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       // The stream cannot be stored (a full disk): its POST waits for the answer as long as it takes.
     }
   };
-  const timer: ReturnType<typeof setTimeout> | undefined =
-    mode === "json" || stream !== undefined ? undefined : setTimeout(late, options.quickAnswerMs);
+  const waits = mode === "json" || stream !== undefined ? undefined : options.quick(late);
   if (stream !== undefined) settle({ kind: "streaming" });
 
   const reduce = (id: RequestId, cancelled: boolean): void => {

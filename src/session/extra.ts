@@ -22,13 +22,16 @@ export function createExtra(
   return {
     // On demand: most tools never look at them.
     requestInfo: {
-      headers: caller.headers,
+      get headers() {
+        return caller.headers;
+      },
       get url() {
         return (url ??= new URL(caller.url));
       },
     },
     get request() {
-      return (request ??= new Request(caller.url, { method: "POST", headers: caller.headers }));
+      return (request ??=
+        caller.original?.() ?? new Request(caller.url, { method: "POST", headers: caller.headers }));
     },
     ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo }),
     ...(polls && exchange !== undefined ? { closeSSEStream: () => exchange.close() } : {}),

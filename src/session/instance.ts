@@ -14,7 +14,7 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from "../jsonrpc/messages.ts";
-import { tooLarge } from "../jsonrpc/failures.ts";
+import { errorBody, internalError, tooLarge } from "../jsonrpc/failures.ts";
 import { createInbound, createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ConnectableServer } from "./server.ts";
@@ -113,7 +113,13 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       options.onAnswered(request, restored);
       return exchange.answer(call.original, json);
     };
-    return exchange.stores ? options.transaction(finish) : finish();
+    if (exchange.stores) return options.transaction(finish);
+    try {
+      return finish();
+    } catch {
+      // What it changed cannot be stored (a full disk): for the client it has not happened.
+      return exchange.answer(call.original, errorBody(internalError.error, call.original));
+    }
   };
 
   const send = async (message: JsonRpcMessage, related: RequestId | undefined): Promise<void> => {

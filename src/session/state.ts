@@ -12,20 +12,20 @@ const encoder = new TextEncoder();
 /**
  * What the server's factory sets while the session is being opened is held in memory: a client that is
  * refused must leave nothing stored.
- * @param isOpen whether the session exists
+ * @param isOpening whether the session does not exist yet
  * @throws {RangeError} from `set`, where the whole would exceed `maxBytes` as JSON
  */
-export function createState(store: SessionStore, maxBytes: number, isOpen: () => boolean): KeptState {
+export function createState(store: SessionStore, maxBytes: number, isOpening: () => boolean): KeptState {
   const early = new Map<string, string>();
 
   const entries = (): { name: string; value: string }[] =>
-    isOpen()
-      ? store.entries("state")
-      : [...early].map(([name, value]) => ({ name, value })).sort((a, b) => (a.name < b.name ? -1 : 1));
+    isOpening()
+      ? [...early].map(([name, value]) => ({ name, value })).sort((a, b) => (a.name < b.name ? -1 : 1))
+      : store.entries("state");
 
   return {
     get<T>(name: string): T | undefined {
-      const json = isOpen() ? store.entry("state", name) : early.get(name);
+      const json = isOpening() ? early.get(name) : store.entry("state", name);
       return json === undefined ? undefined : (JSON.parse(json) as T);
     },
     set(name, value) {
@@ -37,10 +37,10 @@ export function createState(store: SessionStore, maxBytes: number, isOpen: () =>
       }
       if (total > maxBytes)
         throw new RangeError(`state ${name}: ${total} bytes exceed maxStateBytes (${maxBytes})`);
-      if (isOpen()) store.putEntry("state", name, json);
-      else early.set(name, json);
+      if (isOpening()) early.set(name, json);
+      else store.putEntry("state", name, json);
     },
-    delete: (name) => (isOpen() ? store.deleteEntry("state", name) : early.delete(name)),
+    delete: (name) => (isOpening() ? early.delete(name) : store.deleteEntry("state", name)),
     keys: () => entries().map(({ name }) => name),
     keep() {
       for (const [name, value] of early) store.putEntry("state", name, value);

@@ -25,7 +25,7 @@ const outline = (messages: Awaited<ReturnType<EventStream["rest"]>>): unknown[] 
 
 export function testResume(subject: Subject): void {
   describe.concurrent("resuming", () => {
-    const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: "300" });
+    const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: "300", HOLDFAST_QUICK_ANSWER_MS: "50" });
 
     describe.each(VERSIONS)("resuming a POST's stream in %s (B11, B18, B22, B23)", (version) => {
       const open = (): Promise<McpSession> =>
