@@ -3,7 +3,7 @@
  * @module
  */
 
-/** When to try again after a failure. Each field has a default; see {@link defaultBackoff}. None may be negative. */
+/** When to try again after a failure. Each field has a default; see {@link defaultBackoff}. From 0 to 2^31 - 1. */
 export interface Backoff {
   /** Tries after a failure, in a row. Default 5. */
   attempts: number;
@@ -29,14 +29,19 @@ export const defaultBackoff: Readonly<Backoff> = {
   timeoutMs: 10_000,
 };
 
+/** Timers fire at once where they are set to more. */
+export const LONGEST_MS = 0x7fff_ffff;
+
 /**
  * Fills in the defaults.
  * @throws {RangeError} naming the field that is out of bounds
  */
 export function resolveBackoff(given?: Partial<Backoff>): Backoff {
   const backoff: Backoff = { ...defaultBackoff, ...given };
-  for (const [name, value] of Object.entries(backoff)) {
-    if (!(value >= 0)) throw new RangeError(`retry.${name} must be >= 0`);
+  for (const name in backoff) {
+    const value = backoff[name as keyof Backoff];
+    if (!(value >= 0 && value <= LONGEST_MS))
+      throw new RangeError(`retry.${name} must be from 0 to ${LONGEST_MS}`);
   }
   return backoff;
 }
@@ -51,8 +56,8 @@ export function delayAfter(
   leastMs?: number,
 ): number {
   const own = Math.min(initialDelayMs * factor ** failures, maxDelayMs);
-  const wait = leastMs === undefined ? own : Math.max(leastMs, failures && own);
-  return wait * (1 + jitter * Math.random());
+  const wait = Math.max(leastMs ?? own, failures && own);
+  return Math.min(wait * (1 + jitter * Math.random()), LONGEST_MS);
 }
 
 /** Resolves after `ms` milliseconds, or as soon as the signal aborts. */

@@ -7,7 +7,7 @@ import { runCli } from "./cli.ts";
 
 interface Process {
   readonly argv: readonly string[];
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: { write(text: string): unknown; on(event: "error", handler: () => void): unknown };
   readonly stderr: { write(text: string): unknown };
   exitCode: number | undefined;
   on(signal: "SIGINT" | "SIGTERM", handler: () => void): unknown;
@@ -22,6 +22,8 @@ host.exitCode = await runCli({
   write: (text) => void host.stdout.write(text),
   writeError: (text) => void host.stderr.write(text),
   onInterrupt(handler) {
+    // Nobody reads on, as behind `| head`.
+    host.stdout.on("error", handler);
     for (const signal of ["SIGINT", "SIGTERM"] as const) host.on(signal, handler);
     return () => {
       for (const signal of ["SIGINT", "SIGTERM"] as const) host.off(signal, handler);

@@ -3,7 +3,7 @@
  * @module
  */
 import type { JsonObject } from "../jsonrpc/messages.ts";
-import { delayAfter, resolveBackoff, sleep } from "./backoff.ts";
+import { delayAfter, LONGEST_MS, resolveBackoff, sleep } from "./backoff.ts";
 import { connect, type Connection, type Era } from "./connect.ts";
 import type { ContentBlock, Report, ToolInfo } from "./cli-report.ts";
 import { type CliClient, loadSdk } from "./cli-sdk.ts";
@@ -25,7 +25,7 @@ export interface VisitOptions {
 }
 
 /** A watch goes on for as long as it takes. */
-const PATIENT = { attempts: Infinity, initialDelayMs: 500, maxDelayMs: 5000 };
+const PATIENT = { attempts: LONGEST_MS, initialDelayMs: 500, maxDelayMs: 5000 };
 
 /**
  * Does all of it, in order. Rejects with what went wrong; the connection is closed in any case.

@@ -18,7 +18,7 @@ export interface CliRuntime {
   readonly args: readonly string[];
   write(text: string): void;
   writeError(text: string): void;
-  /** Calls back on each interrupt (SIGINT, SIGTERM); returns what takes the handler off. */
+  /** Calls back on each interrupt (SIGINT, SIGTERM, nobody reads on); returns what takes the handler off. */
   onInterrupt(handler: () => void): () => void;
 }
 

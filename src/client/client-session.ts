@@ -52,7 +52,7 @@ export interface ClientSession {
 type Recovery = boolean | Response | undefined;
 
 /** What every session must answer. */
-const PING = '{"jsonrpc":"2.0","id":"holdfast","method":"ping"}';
+const PING = JSON.stringify({ jsonrpc: "2.0", id: "ping", method: "ping" });
 
 /** @param id the session id in the client's first request; null where that has none */
 export function createSession(
@@ -88,12 +88,14 @@ export function createSession(
   }
 
   async function isLost(reply: Response): Promise<boolean> {
-    const { status, ok } = reply;
-    return status === 404 || (!ok && !!sessionLost?.({ status, body: await reply.clone().text() }));
+    const { status } = reply;
+    if (status === 404 || reply.ok || !sessionLost) return status === 404;
+    return sessionLost({ status, body: await reply.clone().text() });
   }
 
-  /** Asks for no other session for a while. */
+  /** Asks for no other session for a while. All calls that were turned away together count once. */
   function distrust(cause: unknown): void {
+    if (performance.now() < retryAt) return;
     const retryInMs = delayAfter(failures++, backoff);
     retryAt = performance.now() + retryInMs;
     emit({ type: "recovery-failed", cause, retryInMs });
@@ -101,14 +103,14 @@ export function createSession(
 
   async function reopen(request: ClientRequest): Promise<Recovery> {
     const since = performance.now();
-    const lostId = id;
+    const before = [id, facts, generation] as const;
     const { signal } = request;
     const timeout = AbortSignal.timeout(backoff.timeoutMs);
     const limit = AbortSignal.any([timeout, signal ?? timeout]);
-    let reply: Response | undefined;
-    let cause: unknown;
     const headers = new Headers(request.headers);
     headers.delete(PROTOCOL_VERSION);
+    let reply!: Response;
+    let cause: unknown;
     const tell = async (message: Message): Promise<Message | undefined> => {
       reply = await dispatch({ ...request, headers, signal: limit, body: JSON.stringify(message) });
       return reply.ok ? readAnswer(reply, message.id) : undefined;
@@ -116,9 +118,8 @@ export function createSession(
     try {
       id = null;
       const result = (await tell(opening as Message))?.result;
-      if (result && reply) {
+      if (result) {
         id = reply.headers.get(SESSION_ID);
-        const previous = facts;
         facts = { sessionId: id, ...result } as unknown as SessionFacts;
         generation!++;
         await tell({ jsonrpc: "2.0", method: "notifications/initialized" });
@@ -127,34 +128,24 @@ export function createSession(
           for (const message of standing.values()) {
             if (!(await tell(message))?.result) emit({ type: "restore-failed", message });
           }
+          const previous = before[1];
           const changed = changedFacts(previous, facts);
-          emit({
-            type: "reinitialized",
-            previous,
-            current: facts,
-            changed,
-            downMs: performance.now() - since,
-          });
+          const downMs = performance.now() - since;
+          emit({ type: "reinitialized", previous, current: facts, changed, downMs });
           for (const tellMoved of host.streams) tellMoved(true);
+          // A server that keeps no sessions any more loses none.
+          if (!id) opening = undefined;
           return true;
         }
       }
     } catch (error) {
       cause = error;
     }
-    id = lostId;
+    [id, facts, generation] = before;
     if (signal?.aborted) return undefined;
-    if (!cause && /40[13]/.test(`${reply?.status}`)) return reply;
+    if (!cause && /40[13]/.test(`${reply.status}`)) return reply;
     distrust(cause ?? reply);
     return false;
-  }
-
-  /** Sees to it that the session is another than the one called `lostId`. */
-  function recover(lostId: string | null, request: ClientRequest): Promise<Recovery> | Recovery {
-    if (recovering) return recovering;
-    if (id !== lostId) return true;
-    if (generation === undefined || !opening || performance.now() < retryAt) return false;
-    return (recovering = reopen(request).finally(() => (recovering = undefined)));
   }
 
   /** Sends a request, and once more if it was turned away for want of the session. Notifications never go twice. */
@@ -162,44 +153,49 @@ export function createSession(
     // Whoever comes while a recovery is under way would only be turned away as well. Between the look and
     // the sending there must be no pause: in it, another request may begin one.
     while (recovering) await recovering;
-    const sentAs = id;
+    const sentIn = generation;
     const reply = await dispatch(request);
     if (reply.ok) {
       failures = 0;
       for (const tellAlive of host.streams) tellAlive(false);
-    } else if (sentAs && (await isLost(reply))) {
+    } else if (opening && (await isLost(reply))) {
       if (isSecond) distrust(reply);
       else {
-        const recovery = recover(sentAs, request);
-        if (isNotice && opening) return empty(202);
-        const outcome = await recovery;
-        if (outcome instanceof Response) return outcome.clone();
+        // Not by the ids: a server may give the one that it forgot once more.
+        const isMoved = generation !== sentIn;
+        const canReopen = !isMoved && generation !== undefined && performance.now() >= retryAt;
+        if (canReopen) recovering ??= reopen(request).finally(() => (recovering = undefined));
+        const outcome = isNotice ? empty(202) : await (recovering ?? isMoved);
+        if (outcome === false) return reply;
+        discard(reply.body);
+        if (typeof outcome === "object") return outcome.clone();
         // Where the recovery was aborted with the request that had begun it, this one begins another.
-        if (outcome !== false) {
-          discard(reply.body);
-          return exchange(request, isNotice, outcome);
-        }
+        return exchange(request, isNotice, outcome);
       }
     }
     return reply;
   }
 
-  /** Asks for a stream. Undefined where another try may fare better, in a new session perhaps. */
+  /** Asks for a stream of the session as it is now. Undefined where another try may fare better, in a new session perhaps. */
   async function get(request: ClientRequest, eventId?: string): Promise<Response | undefined> {
-    while (recovering) await recovering;
     const before = generation;
     const { signal } = request;
     let reply: Response | undefined;
-    try {
-      reply = await dispatch(request, eventId);
-      if (!isTransient(reply)) {
-        if (!opening || !(await isLost(reply))) return reply;
-        // Servers without a GET route say 404 as well. What every session must answer tells the two apart.
-        const ping = await exchange({ ...last, signal, body: PING });
-        if (before === generation && !(await isLost(ping))) return ping.ok ? reply : ping;
+    while (recovering) await recovering;
+    // What a stream knows of a session is good for that session alone.
+    if (before === generation) {
+      try {
+        reply = await dispatch(request, eventId);
+        if (opening && (await isLost(reply))) {
+          // Servers without a GET route say 404 as well. What every session must answer tells the two apart.
+          const ping = await exchange({ ...last, signal, body: PING });
+          if (!ping.ok) reply = ping;
+          if (await isLost(ping)) return undefined;
+        }
+        if (before === generation && !isTransient(reply)) return reply;
+      } catch {
+        signal?.throwIfAborted();
       }
-    } catch {
-      signal?.throwIfAborted();
     }
     discard(reply?.body);
     return undefined;
@@ -219,12 +215,13 @@ export function createSession(
       last = request;
       const calls = new Map<RequestId, string>();
       for (const { id: call, method } of messages) if (call !== undefined && method) calls.set(call, method);
-      const [first] = messages;
+      const [first] = messages as [Message];
+      const { method, params } = first;
       let reply: Response;
-      if (first?.method === "initialize") {
-        opening = first;
+      if (method === "initialize") {
         reply = await dispatch(request);
         id = reply.headers.get(SESSION_ID);
+        opening = first;
         readAnswer(reply.clone(), first.id).then(
           (answer) => (facts ??= answer?.result && ({ sessionId: id, ...answer.result } as never)),
           () => undefined,
@@ -232,36 +229,38 @@ export function createSession(
       } else {
         // What is no request was meant for the session that is being replaced.
         if (recovering && !calls.size) return empty(202);
-        if (generation && first && !first.method) {
+        if (generation && !method) {
           if (!untagAnswer(first, generation)) return empty(202);
           request.body = JSON.stringify(first);
         }
         reply = await exchange(request, !calls.size);
-        if (reply.ok && first) {
-          const { method, params } = first;
+        if (reply.ok) {
           // How a subscription of the stateless era ended is for its client to judge: it listens anew.
           if (method === "subscriptions/listen") return reply;
-          if (method === "logging/setLevel" || method === "resources/subscribe")
-            standing.set(params?.["uri"], first);
-          if (method === "resources/unsubscribe") standing.delete(params?.["uri"]);
+          const uri = params?.["uri"];
+          if (/\/(setLevel|subscribe)$/.test(method as string)) standing.set(uri, first);
+          if (method === "resources/unsubscribe") standing.delete(uri);
         }
       }
       return isEventStream(reply) ? lastingStream(host, request.signal, reply, calls) : reply;
     },
     async GET(request) {
       last ??= request;
-      const eventId = request.headers.get(LAST_EVENT_ID) ?? undefined;
+      let eventId = request.headers.get(LAST_EVENT_ID) ?? undefined;
       // Nothing is left of that stream. To SDK clients, 405 says so without noise.
       if (eventId && host.answered.has(eventId)) return empty(405);
       const before = generation;
-      const reply = await get(request);
+      let reply = await get(request);
       // The event is one that the server no longer holds, or a dead session's.
-      const isStale = eventId && reply?.status === 400;
-      if (reply && !isEventStream(reply) && !isStale) return reply;
+      if (eventId && reply?.status === 400) {
+        discard(reply.body);
+        eventId = reply = undefined;
+      }
       // No client tries again where its first GET fails. From here on it is a stream that dropped.
-      return isStale || before !== generation
-        ? lastingStream(host, request.signal)
-        : lastingStream(host, request.signal, reply, undefined, eventId);
+      reply ??= new Response(null, { headers: { "content-type": "text/event-stream" } });
+      return isEventStream(reply)
+        ? lastingStream(host, request.signal, reply, undefined, eventId, before)
+        : reply;
     },
     async DELETE(request) {
       while (recovering) await recovering;
@@ -269,8 +268,9 @@ export function createSession(
       // The server ends the streams before it answers, and they must not bring the session back.
       generation = undefined;
       const reply = await dispatch(request);
-      if (!reply.ok && !(await isLost(reply))) generation = before;
-      return generation === undefined ? empty(204) : reply;
+      const isGone = await isLost(reply);
+      if (!reply.ok && !isGone) generation = before;
+      return isGone ? empty(204) : reply;
     },
   };
 }

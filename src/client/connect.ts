@@ -4,7 +4,7 @@
  * 2026-07-28, versioning). What it resolves with is up; what it rejects with says why not.
  * @module
  */
-import { delayAfter, resolveBackoff, sleep } from "./backoff.ts";
+import { delayAfter, LONGEST_MS, resolveBackoff, sleep } from "./backoff.ts";
 import { ConnectError } from "./connect-error.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { gate } from "./gate.ts";
@@ -59,6 +59,8 @@ export interface Connection<Client extends SdkClient> {
 
 /** How long `close` waits for the server's answer to DELETE. */
 const TERMINATE_MS = 1000;
+/** The SDK's own limit must not come first: it knows only one of the steps. */
+const SDK_GRACE_MS = 1000;
 const MODERN_VERSION = "2026-07-28";
 
 /**
@@ -71,7 +73,8 @@ export async function connect<Client extends SdkClient>(
   options: ConnectOptions<Client>,
 ): Promise<Connection<Client>> {
   const { client, eras = ["modern", "session", "legacy"], terminate = true, timeoutMs = 10_000 } = options;
-  if (!(timeoutMs > 0)) throw new RangeError("timeoutMs must be > 0");
+  const most = LONGEST_MS - SDK_GRACE_MS;
+  if (!(timeoutMs > 0 && timeoutMs <= most)) throw new RangeError(`timeoutMs must be > 0 and <= ${most}`);
   const target = new URL(url);
   const backoff = resolveBackoff(options.retry);
   const emit = emitter(options);
@@ -105,8 +108,7 @@ export async function connect<Client extends SdkClient>(
     };
     const waiting = gate(transport);
     try {
-      // The SDK's own limit must not come first: it knows only one of the steps.
-      const limit = { timeout: timeoutMs + 1000 };
+      const limit = { timeout: timeoutMs + SDK_GRACE_MS };
       await deadline.orExpired(client.connect(transport as never, limit as never));
     } catch (error) {
       const failure = deadline.failure ?? observer.explain(target.href, error);
@@ -208,6 +210,7 @@ export async function connect<Client extends SdkClient>(
     close: () =>
       (closing ??= (async () => {
         life.abort();
+        await reconnecting?.catch(() => undefined);
         if (current !== undefined) {
           quieten(current.transport);
           await leave(current.transport);

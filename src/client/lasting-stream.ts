@@ -17,13 +17,16 @@ import type { RecoveryEvent } from "./recovery-events.ts";
 import { tagQuestion } from "./server-questions.ts";
 import { discard, isEventStream, messagesIn, readText } from "./wire.ts";
 
+/** A connection that lasted this long, in milliseconds, is none of a failing server's, though it brought nothing. */
+const STEADY_MS = 10_000;
+
 /** What a stream needs of its session. */
 export interface StreamHost {
   readonly backoff: Backoff;
   readonly emit: (event: RecoveryEvent) => void;
   /** How often the session was opened anew; undefined once the client has ended it. */
   generation(): number | undefined;
-  /** The server's answer to a GET in the session as it is now; undefined where another try may fare better. */
+  /** The server's answer to a GET in this session; undefined where another try may fare better, in a new session perhaps. */
   get(eventId: string | undefined, signal: AbortSignal): Promise<Response | undefined>;
   /** Streams to be told when the session was opened anew (true), or when a request succeeded (false). */
   readonly streams: Set<(moved: boolean) => void>;
@@ -32,31 +35,32 @@ export interface StreamHost {
 }
 
 /**
- * The response for the client in place of `first`, whose body is an event stream. Without one, as
- * when the first connection failed, the stream begins with the search for a connection.
+ * The response for the client in place of `first`, whose body is an event stream. Where it has none, the
+ * stream begins with the search for a connection.
  * @param calls methods of the requests that the stream must answer, by id; undefined for the
  *   standalone stream, which never ends by itself
  * @param eventId where the client wants to go on from
  * @param signal the client's own
+ * @param generation of the session that all of this belongs to
  */
 export function lastingStream(
   host: StreamHost,
   signal: AbortSignal | null | undefined,
-  first?: Response,
+  first: Response,
   calls?: Map<RequestId, string>,
   eventId?: string,
+  generation: number | undefined = host.generation(),
 ): Response {
   const { backoff, emit } = host;
   const stream = calls ? "call" : "standalone";
   const life = new AbortController();
-  let generation = host.generation();
   let reader: ReadableStreamDefaultReader<string> | undefined;
   /** Ends the wait under way. */
   let wake: (() => void) | undefined;
   let parked = false;
   let retryMs: number | undefined;
   /** Connections and attempts in a row that brought nothing. The first connection may be an idle one. */
-  let failures = first ? -1 : 0;
+  let failures = first.body ? -1 : 0;
 
   const stop = (): void => {
     life.abort(signal?.reason);
@@ -73,9 +77,11 @@ export function lastingStream(
   /** The next connection, or why there will be none. */
   async function reconnect(): Promise<Response | string> {
     const since = performance.now();
+    let moved = false;
     for (let attempts = 1; ; attempts++) {
       if (calls && !eventId) return "no event id";
-      if (generation === host.generation()) {
+      // Into a new session it goes at once, but only once: each GET may itself find that session lost.
+      if (moved || generation === host.generation()) {
         parked = failures >= backoff.attempts;
         if (parked && calls) return "no connection";
         if (parked) emit({ type: "parked", stream });
@@ -91,6 +97,7 @@ export function lastingStream(
       if (generation !== host.generation()) {
         generation = host.generation();
         if (calls || generation === undefined) return "no session";
+        moved = true;
         // Event ids are the dead session's own.
         eventId = undefined;
       }
@@ -108,7 +115,7 @@ export function lastingStream(
   }
 
   async function* run(): AsyncGenerator<string> {
-    let body = first?.body;
+    let body = first.body;
     try {
       for (;;) {
         if (body) {
@@ -118,29 +125,31 @@ export function lastingStream(
           const parser = createParser({
             onId(id) {
               eventId = id;
-              failures = -1;
             },
             onRetry(ms) {
               retryMs = ms;
             },
             onEvent({ data, id, event }) {
-              for (const message of messagesIn(data)) {
+              const messages = messagesIn(data);
+              for (const message of messages) {
                 // On a GET, a response says that it resumed a call.
                 if (!message.method) (calls ??= new Map()).delete(message.id as RequestId);
-                else data = tagQuestion(data, message, generation);
+                else if (!messages[1]) data = tagQuestion(data, message, generation);
               }
               if (event) frames += `event: ${event}\n`;
               if (id !== undefined) frames += `id: ${id}\n`;
               frames += `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
-              failures = -1;
             },
           });
           reader = readText(body);
           try {
             for (let next; !(next = await reader.read()).done;) {
               parser.feed(next.value);
-              if (frames) yield frames;
-              frames = "";
+              if (frames) {
+                failures = -1;
+                yield frames;
+                frames = "";
+              }
               if (calls?.size === 0) return;
             }
           } catch (error) {
@@ -150,7 +159,7 @@ export function lastingStream(
           life.signal.throwIfAborted();
           if (!calls && host.generation() === undefined) return;
           emit({ type: "dropped", stream, cause });
-          if (performance.now() - since > backoff.maxDelayMs) failures = -1;
+          if (performance.now() - since > STEADY_MS) failures = -1;
           failures++;
         }
         const next = await reconnect();
@@ -158,10 +167,13 @@ export function lastingStream(
         else if (calls) {
           emit({ type: "interrupted", ids: [...calls.keys()], reason: next });
           for (const [id, method] of calls) {
-            const message = `The connection was lost before the answer (${next})`;
-            // What only reads may simply be sent again.
-            const data = { reason: "interrupted", retryable: /\/(list|get|read|complete)$/.test(method) };
-            yield `data: ${JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message, data } })}\n\n`;
+            const error = {
+              code: -32603,
+              message: `Connection lost before the answer (${next})`,
+              // What only reads may simply be sent again.
+              data: { reason: "interrupted", retryable: /\/(list|get|read|complete)$/.test(method) },
+            };
+            yield `data: ${JSON.stringify({ jsonrpc: "2.0", id, error })}\n\n`;
           }
           return;
         }
@@ -196,5 +208,5 @@ export function lastingStream(
     // Reading ahead would take events off the connection that the client has no room for.
     { highWaterMark: 0 },
   );
-  return new Response(body, { headers: first?.headers ?? { "content-type": "text/event-stream" } });
+  return new Response(body, { headers: first.headers });
 }

@@ -27,7 +27,7 @@ import { type FetchLike, messagesIn, SESSION_ID } from "./wire.ts";
 export interface RecoveringFetchOptions extends RecoveryHooks {
   /** What sends the requests. Default: the global `fetch`, looked up at each call. */
   fetch?: FetchLike;
-  /** Pace and number of attempts, for streams and for `initialize` alike. */
+  /** Pace of attempts, to resume a stream and to open a session anew, and how many may fail in a row. */
   retry?: Partial<Backoff>;
   /**
    * Recognises the answers of servers that do not say 404 when they have lost a session. Asked about
@@ -57,12 +57,12 @@ export function recoveringFetch(options: RecoveringFetchOptions = {}): FetchLike
     const messages = messagesIn(init?.body);
     // A session is asked for without an id (2025-11-25, transports, "Session Management").
     const id = messages[0]?.method === "initialize" ? null : headers.get(SESSION_ID);
-    const concerned = method === "POST" ? messages.length : id && /^(GET|DELETE)$/.test(method);
-    if (!concerned) return fetch(input, init);
-    const request = { ...init, url: input as string | URL, headers };
     const session = (id && sessions.get(id)) || createSession(settings, id);
-    const reply = await session[method as "POST"](request, messages);
-    for (const shown of [id, reply.headers.get(SESSION_ID)]) {
+    const handle = (method === "POST" ? messages[0] : id) && session[method as keyof ClientSession];
+    if (!handle) return fetch(input, init);
+    const reply = await handle({ ...init, url: input as string | URL, headers }, messages);
+    // A refusal that names an id, such as a 404 with a successor's, names a session of its own.
+    for (const shown of [id, reply.ok && reply.headers.get(SESSION_ID)]) {
       if (!shown) continue;
       sessions.delete(shown);
       sessions.set(shown, session);

@@ -9,23 +9,21 @@
  * Batches, which only 2025-03-26 and before have and which no SDK sends, are left as they are.
  * @module
  */
-import type { Message } from "./wire.ts";
-
-const tagOf = (generation: number): string => `holdfast${generation}:`;
+import type { RequestId } from "../jsonrpc/messages.ts";
+import { type Message, parse } from "./wire.ts";
 
 /** `data`, which holds a server's request or notification, with its tag. */
 export function tagQuestion(data: string, message: Message, generation: number | undefined): string {
   // What `notifications/cancelled` names is the request that it calls off.
   const [holder, name] = message.id === undefined ? [message.params, "requestId"] : [message, "id"];
   if (!generation || holder?.[name] === undefined) return data;
-  holder[name] = tagOf(generation) + JSON.stringify(holder[name]);
+  holder[name] = JSON.stringify([generation, holder[name]]);
   return JSON.stringify(message);
 }
 
 /** Takes the tag off an answer, in place. False where the answer is for a dead session. */
 export function untagAnswer(message: Message, generation: number): boolean {
-  const [before, id] = `${message.id}`.split(tagOf(generation));
-  if (before || !id) return false;
-  message.id = JSON.parse(id);
-  return true;
+  const [of, id] = parse(message.id);
+  message.id = id as RequestId;
+  return of === generation;
 }

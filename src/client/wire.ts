@@ -29,21 +29,24 @@ export const SESSION_ID = "mcp-session-id";
 export const PROTOCOL_VERSION = "mcp-protocol-version";
 export const LAST_EVENT_ID = "last-event-id";
 
-/** The message or messages in `text`; none where it holds something else. */
-export function messagesIn(text: unknown): Message[] {
+/** The values of the array in `text`, or the one value that it holds; none where it is not JSON. */
+export function parse(text: unknown): unknown[] {
   try {
-    return [JSON.parse(text as string)].flat().filter((message: Message) => message.jsonrpc);
+    return [JSON.parse(text as string)].flat();
   } catch {
     return [];
   }
 }
 
+/** The message or messages in `text`; none where it holds something else. */
+export const messagesIn = (text: unknown): Message[] =>
+  (parse(text) as (Message | null)[]).filter((message) => message?.jsonrpc) as Message[];
+
 export const isEventStream = (reply: Response): boolean =>
   reply.ok && /^text\/event-stream/i.test(reply.headers.get("content-type") as string);
 
 /** True for an answer that may be another one a moment later. */
-export const isTransient = ({ status }: Response): boolean =>
-  status > 499 || status === 429 || status === 409;
+export const isTransient = ({ status }: Response): boolean => /5..|4[02]9/.test(`${status}`);
 
 /** Reads a body as text. Bytes of a character that is cut by a chunk wait for the rest of it. */
 export const readText = (body: ReadableStream): ReadableStreamDefaultReader<string> =>

@@ -161,6 +161,16 @@ test("a tool's own error is printed as one, and is no failure of the program's",
   await server.close();
 });
 
+test("ends when nobody reads on", async () => {
+  const server = await sdkServerProcess.start();
+  const program = holdfast("connect", server.url, ...SESSION, "--watch");
+  await program.line(/^Watching/);
+  program.readNoMore();
+  await server.kill();
+  expect(await within(program.exit, "the end of the program")).toBe(0);
+  expect(program.errors).toEqual([]);
+});
+
 describe("the stateless era", () => {
   test("is what a server of both is spoken to in, and is watched by listening", async () => {
     const server = await ownServerProcess.start();

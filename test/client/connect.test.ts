@@ -328,9 +328,9 @@ describe.each(SDK_PARTS)("with $name", ({ create, transports, knowsModern }) => 
       await expectUsable();
     });
 
-    test("a time-out that is none", async () => {
-      await expect(open(URL_OF_SCRIPT, { timeoutMs: 0 })).rejects.toThrow(
-        new RangeError("timeoutMs must be > 0"),
+    test.each([0, -1, Number.NaN, Infinity, 2 ** 31])("a time-out that is none: %d", async (timeoutMs) => {
+      await expect(open(URL_OF_SCRIPT, { timeoutMs })).rejects.toThrow(
+        new RangeError("timeoutMs must be > 0 and <= 2147482647"),
       );
     });
 
@@ -421,6 +421,23 @@ describe.each(SDK_PARTS)("with $name", ({ create, transports, knowsModern }) => 
       await connection.close();
       await expect(connection.reconnect()).rejects.toMatchObject({ reason: "aborted" });
       await server.http.start();
+    });
+
+    test("or closes, where it is closed meanwhile: nothing is left open", async () => {
+      const server = closing((await sdkSessionServer.start()) as RunningTarget & { http: HttpServer });
+      const requests = logRequests();
+      let closed: Promise<void> | undefined;
+      const connection = await open(server.url, {
+        fetch(input, init) {
+          const answer = requests.fetch(input, init);
+          if (requests.count("initialize") === 2) closed ??= connection.close();
+          return answer;
+        },
+      });
+      await expect(connection.reconnect()).rejects.toMatchObject({ reason: "aborted" });
+      await closed;
+      await eventually(async () => expect(await server.http.connections()).toBe(0));
+      expect(connection.era).toBeUndefined();
     });
 
     test("by itself, in a session, through the death of the server", async () => {

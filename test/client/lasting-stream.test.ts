@@ -28,7 +28,7 @@ const interrupted = (id: unknown, reason: string, retryable = false): object => 
   id,
   error: {
     code: -32603,
-    message: `The connection was lost before the answer (${reason})`,
+    message: `Connection lost before the answer (${reason})`,
     data: { reason: "interrupted", retryable },
   },
 });
@@ -312,6 +312,12 @@ describe("pace", () => {
     }
   });
 
+  test("one that is longer than any timer is not cut short", async () => {
+    const script = await dropped("id: 1\nretry: 99999999999\ndata: \n\n", refuse, {});
+    await vi.advanceTimersByTimeAsync(86_400_000);
+    expect(script.of("GET")).toHaveLength(0);
+  });
+
   test("without it: 1, 2, 4 s, then an error after 3", async () => {
     const retry = { attempts: 3, initialDelayMs: 1000, factor: 2, maxDelayMs: 30_000, jitter: 0 };
     const script = await dropped(PRIMING, refuse, { retry });
@@ -441,16 +447,48 @@ describe("the standalone stream", () => {
     expect(await next).toEqual(log("back"));
   });
 
-  test("connections that bring nothing count as failures: no server is asked for ever", async () => {
-    const { script, session, events } = await opened((given) => {
+  /** Connections that bring a comment, last this long by the clock, and end. */
+  const lasting = (ms: number): ReturnType<typeof opened> => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    return opened((given) => {
       if (given.method !== "GET") return pass();
-      const stream = openStream();
-      stream.end();
-      return stream.response;
+      const bytes = new TextEncoder().encode(": nothing\n\n");
+      let isRead = false;
+      const body = new ReadableStream<Uint8Array>(
+        {
+          pull(controller) {
+            if (!isRead) controller.enqueue(bytes);
+            else {
+              vi.advanceTimersByTime(ms);
+              controller.close();
+            }
+            isRead = true;
+          },
+        },
+        { highWaterMark: 0 },
+      );
+      return new Response(body, { headers: { "content-type": "text/event-stream" } });
     });
-    void readMessages(await session.get()).rest();
-    await events.nth("parked");
-    expect(script.of("GET")).toHaveLength(1 + QUICK.attempts);
+  };
+
+  test.each([0, 5, 9999])(
+    "connections that bring nothing in %i ms count as failures: no server is asked for ever",
+    async (ms) => {
+      const { script, session, events } = await lasting(ms);
+      void readMessages(await session.get()).rest();
+      await events.nth("parked");
+      expect(script.of("GET")).toHaveLength(1 + QUICK.attempts);
+    },
+  );
+
+  test("connections that were idle for long do not: whatever cuts them, the stream stays", async () => {
+    const { script, session, events } = await lasting(10_001);
+    const leaving = new AbortController();
+    const rest = readMessages(await session.get({}, leaving.signal)).rest();
+    await script.nth("GET", 5 * QUICK.attempts);
+    leaving.abort(new Error("enough"));
+    await expect(rest).rejects.toThrow("enough");
+    expect(events.of("parked")).toEqual([]);
   });
 
   test("what the server no longer holds is said, and the stream goes on without it", async () => {
@@ -506,6 +544,88 @@ describe("the standalone stream", () => {
     streams[1]?.send(log(2));
     expect(await next).toEqual(log(2));
     expect(script.of("GET")[1]?.headers.get("last-event-id")).toBeNull();
+  });
+
+  /** A session that is lost, and whose opening anew is held until `proceed`. */
+  async function recovering(answer: Answer): Promise<{
+    readonly given: Awaited<ReturnType<typeof opened>>;
+    lose(): Promise<{ readonly call: Promise<Response> }>;
+    proceed(): void;
+  }> {
+    let proceed = (): void => undefined;
+    const held = new Promise<void>((resolve) => (proceed = resolve));
+    const given = await opened(async (asked) => {
+      if (asked.message?.method !== "initialize") return answer(asked);
+      if (asked.n > 1) await held;
+      return pass();
+    });
+    const { script, session } = given;
+    return {
+      given,
+      proceed,
+      async lose() {
+        script.sessions.clear();
+        const call = session.call("tools/list");
+        await script.nth("initialize", 2);
+        return { call };
+      },
+    };
+  }
+
+  test("asked for while the session is being opened anew, is asked for once, without the dead one's event id", async () => {
+    const streams: ScriptStream[] = [];
+    const { given, lose, proceed } = await recovering(streaming(streams));
+    const { script, session } = given;
+    await lose();
+    const opening = session.get({ "last-event-id": "dead-1" });
+    proceed();
+    const messages = readMessages(await opening);
+    const next = messages.next();
+    await script.nth("GET", 1);
+    streams[0]?.send(log(1));
+    expect(await next).toEqual(log(1));
+    expect(script.of("GET").map(({ headers }) => headers.get("last-event-id"))).toEqual([null]);
+    expect(script.of("GET")[0]?.headers.get("mcp-session-id")).toBe("session-2");
+  });
+
+  test("dropped while the session is being opened anew, goes on in the new one, whose questions it brings", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const streams: ScriptStream[] = [];
+    const { given, lose, proceed } = await recovering(streaming(streams));
+    const { script, session, events } = given;
+    const messages = readMessages(await session.get());
+    streams[0]?.send(log(1), "dead-1");
+    await messages.next();
+    const next = messages.next();
+    const { call } = await lose();
+    streams[0]?.fail();
+    await events.nth("dropped");
+    // Its first attempt is due before there is a session to make it in.
+    await vi.advanceTimersByTimeAsync(QUICK.initialDelayMs);
+    proceed();
+    await call;
+    await script.nth("GET", 2);
+    streams[1]?.send({ jsonrpc: "2.0", id: 7, method: "roots/list" });
+    const { id } = await next;
+    await session.post({ jsonrpc: "2.0", id: id as string, result: { roots: [] } });
+    expect(script.sent.at(-1)?.message).toEqual({ jsonrpc: "2.0", id: 7, result: { roots: [] } });
+    expect(script.of("GET").map(({ headers }) => headers.get("last-event-id"))).toEqual([null, null]);
+  });
+
+  test("whose every GET meets a 404 in sessions that work otherwise: they are not opened in a row", async () => {
+    const { script, session, events } = await opened((given) => {
+      const { method, message, headers } = given;
+      // A stranger's instance answers GET, and the ping that follows it.
+      const isAstray = method === "GET" ? given.n > 1 : message?.method === "ping" && given.n % 2 === 1;
+      if (isAstray) return new Response(headers.get("mcp-session-id"), { status: 404 });
+      if (method !== "GET") return pass();
+      const stream = openStream();
+      stream.end();
+      return stream.response;
+    });
+    void readMessages(await session.get()).rest();
+    await events.nth("parked");
+    expect(script.of("initialize").length).toBeLessThanOrEqual(1 + QUICK.attempts);
   });
 
   test("an event id of the dead session, sent by the client itself, is not passed on", async () => {

@@ -57,6 +57,64 @@ describe("what counts as a lost session", () => {
     expect(script.sent).toHaveLength(3);
   });
 
+  test("a server that keeps no sessions loses none: its 404 passes", async () => {
+    const script = createScript(({ message }) =>
+      message?.method === "initialize"
+        ? reply(message, { protocolVersion: "2025-11-25", capabilities: {} })
+        : new Response("no such method", { status: 404 }),
+    );
+    const asked: unknown[] = [];
+    const fetch = recoveringFetch({ fetch: script.fetch, sessionLost: (given) => asked.push(given) > 0 });
+    const send = (message: object): Promise<Response> =>
+      fetch(URL_OF_SCRIPT, { method: "POST", body: JSON.stringify(message) });
+    await send(initialize());
+    for (const message of [request("tools/list"), notification("notifications/x")]) {
+      const answer = await send(message);
+      expect([answer.status, await answer.text()]).toEqual([404, "no such method"]);
+    }
+    expect(script.sent).toHaveLength(3);
+    expect(asked).toEqual([]);
+  });
+
+  test("nor does one that keeps none any more", async () => {
+    const { script, session } = await opened({ retry: { initialDelayMs: 0 } }, (given) => {
+      const { message } = given;
+      if (message?.method !== "initialize")
+        return message?.method === "tools/list" ? new Response(null, { status: 404 }) : pass();
+      return given.n === 1 ? pass() : reply(message, { protocolVersion: "2025-11-25", capabilities: {} });
+    });
+    script.sessions.clear();
+    expect((await session.call("tools/list")).status).toBe(404);
+    expect((await session.call("tools/list")).status).toBe(404);
+    expect(script.of("initialize")).toHaveLength(2);
+    expect(script.of("tools/list").map(({ headers }) => headers.get("mcp-session-id"))).toEqual([
+      "session-1",
+      null,
+      null,
+    ]);
+  });
+
+  test("a refusal that names another session is no answer of this one's", async () => {
+    const script = createScript(named);
+    script.sessions.add("successor");
+    const fetch = recoveringFetch({
+      fetch: async (input, init) => {
+        const answer = await script.fetch(input, init);
+        return answer.status === 404
+          ? new Response(null, { status: 404, headers: { "mcp-session-id": "successor" } })
+          : answer;
+      },
+    });
+    const call = (id: string): Promise<Response> =>
+      fetch(URL_OF_SCRIPT, {
+        method: "POST",
+        headers: { "mcp-session-id": id },
+        body: JSON.stringify(request("tools/list")),
+      });
+    expect((await call("from-elsewhere")).status).toBe(404);
+    expect(await sessionOf(await call("successor"))).toBe("successor");
+  });
+
   test("400 only where the caller says so", async () => {
     const stale: Script["answer"] = (given) =>
       given.headers.get("mcp-session-id") === "session-1" && given.message?.id !== undefined
@@ -223,6 +281,76 @@ describe("opening a session anew", () => {
     expect(await sessionOf(await session.call("tools/list"))).toBe("streamed");
   });
 
+  test("is not done again for a 404 that comes when it is done", async () => {
+    const script = createScript(named);
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const fetch = recoveringFetch({
+      async fetch(input, init) {
+        const answer = await script.fetch(input, init);
+        if (answer.status === 404 && String(init?.body).includes("prompts/list")) await held;
+        return answer;
+      },
+    });
+    const session = await openRawSession(fetch);
+    script.sessions.clear();
+    const late = session.call("prompts/list");
+    expect(await sessionOf(await session.call("tools/list"))).toBe("session-2");
+    release();
+    expect(await sessionOf(await late)).toBe("session-2");
+    expect(script.of("initialize")).toHaveLength(2);
+    expect(script.of("prompts/list")).toHaveLength(2);
+  });
+
+  test("is done once for all, also where the server gives the id that it forgot once more", async () => {
+    let known = true;
+    const script = createScript((given) => {
+      if (given.message?.method !== "initialize") {
+        if (!known) return new Response(null, { status: 404 });
+        return given.message?.id === undefined ? pass() : named(given);
+      }
+      known = true;
+      script.sessions.add("always-the-same");
+      const facts = { protocolVersion: "2025-11-25", capabilities: {} };
+      return reply(given.message, facts, { "mcp-session-id": "always-the-same" });
+    });
+    const session = await openRawSession(recoveringFetch({ fetch: script.fetch }));
+    known = false;
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, async () => sessionOf(await session.call("tools/list"))),
+    );
+    expect(new Set(answers)).toEqual(new Set(["always-the-same"]));
+    expect(script.of("initialize")).toHaveLength(2);
+  });
+
+  test("one that fails half-way leaves all as it was", async () => {
+    let refusing = true;
+    const { script, session, events } = await opened({}, (given) =>
+      refusing && given.message?.method === "notifications/initialized" && given.n === 2
+        ? new Response(null, { status: 503 })
+        : named(given),
+    );
+    script.sessions.clear();
+    script.result = { instructions: "new" };
+    expect((await session.call("tools/list")).status).toBe(404);
+    const { retryInMs } = await events.nth("recovery-failed");
+    refusing = false;
+    await vi.waitFor(async () => expect((await session.call("tools/list")).status).toBe(200));
+    expect(retryInMs).toBe(1);
+    expect(events.of("reinitialized")).toMatchObject([
+      {
+        previous: { sessionId: "session-1" },
+        current: { sessionId: "session-3" },
+        changed: ["instructions"],
+      },
+    ]);
+    expect(script.of("initialize").map(({ headers }) => headers.get("mcp-session-id"))).toEqual([
+      null,
+      null,
+      null,
+    ]);
+  });
+
   test("sessions of one fetch are told apart", async () => {
     const script = createScript(named);
     const fetch = recoveringFetch({ fetch: script.fetch });
@@ -258,6 +386,17 @@ describe("when it cannot be had", () => {
     expect(script.of("initialize")).toHaveLength(2);
     expect(events.of("recovery-failed")).toHaveLength(1);
     await client.close();
+  });
+
+  test("calls that are turned away together count as one failure", async () => {
+    const { script, session, events } = await opened(
+      { retry: { initialDelayMs: 60_000, maxDelayMs: 600_000 } },
+      ({ message }) => (message?.method === "tools/list" ? new Response(null, { status: 404 }) : pass()),
+    );
+    expect(await calls(session, 10)).toEqual(Array.from({ length: 10 }, () => 404));
+    expect(script.of("tools/list")).toHaveLength(20);
+    expect(script.of("initialize")).toHaveLength(2);
+    expect(events.of("recovery-failed").map(({ retryInMs }) => retryInMs)).toEqual([60_000]);
   });
 
   test("the 404 is shown, and initialize is not asked for again until the wait is over", async () => {
@@ -429,6 +568,21 @@ describe("what was meant for the dead session", () => {
     await session.post({ jsonrpc: "2.0", id: id as string, result: { roots: [] } });
     expect(script.sent.at(-1)?.message).toEqual({ jsonrpc: "2.0", id: 0, result: { roots: [] } });
   });
+
+  test("a batch of questions arrives as it was sent", async () => {
+    let stream: ScriptStream | undefined;
+    const { script, session } = await opened({}, (given) => {
+      if (given.method !== "GET") return named(given);
+      stream = openStream(given.signal);
+      return stream.response;
+    });
+    script.sessions.clear();
+    await session.call("tools/list");
+    const messages = readMessages(await session.get());
+    const batch = [0, 1].map((id) => ({ jsonrpc: "2.0", id, method: "roots/list" }));
+    stream?.send(batch);
+    expect(await messages.next()).toEqual(batch);
+  });
 });
 
 describe("leaving", () => {
@@ -469,6 +623,8 @@ test.each([
   ["retry.maxDelayMs", { retry: { maxDelayMs: -5 } }],
   ["retry.timeoutMs", { retry: { timeoutMs: -5 } }],
   ["retry.jitter", { retry: { jitter: -0.1 } }],
+  ["retry.timeoutMs", { retry: { timeoutMs: Infinity } }],
+  ["retry.initialDelayMs", { retry: { initialDelayMs: 2 ** 31 } }],
 ])("%s is checked when the fetch is made", (name, options) => {
-  expect(() => recoveringFetch(options)).toThrow(new RangeError(`${name} must be >= 0`));
+  expect(() => recoveringFetch(options)).toThrow(new RangeError(`${name} must be from 0 to 2147483647`));
 });

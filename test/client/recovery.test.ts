@@ -5,14 +5,14 @@ import { numbersOf, upTo } from "../support/messages.ts";
 import { eventually } from "../support/wait.ts";
 import { SDKS, type TestClient } from "./support/clients.ts";
 import { type EventLog, logEvents } from "./support/events.ts";
-import { ownServer } from "./support/own-server.ts";
+import { ownServer, ownWorker } from "./support/own-server.ts";
 import { logRequests, type RequestLog } from "./support/requests.ts";
 import { sdkSessionServer } from "./support/sdk-session-server.ts";
 import { specServer } from "./support/spec-server.ts";
 import type { RunningTarget, Target } from "./support/target.ts";
 
 /** Add a server here, and all of this holds for it. */
-const TARGETS: readonly Target[] = [sdkSessionServer, specServer, ownServer];
+const TARGETS: readonly Target[] = [sdkSessionServer, specServer, ownServer, ownWorker];
 
 const WATCHED = "test://watched-resource";
 const retry = { initialDelayMs: 20, maxDelayMs: 200, attempts: 50 };
@@ -84,6 +84,21 @@ describe.each(TARGETS)("against $name", (target) => {
       await client.call("emit", { count: 3, on: "standalone" });
       await eventually(() => expect(numbersOf(client.notifications)).toEqual(upTo(3)));
       expect(events.of("restore-failed")).toEqual([]);
+    });
+
+    test("a 404 that persists is one error for each call, and no loop", async () => {
+      // Sessions open, and yet the server is asked for calls under an id that is none of its own.
+      requests.misdirected = "tools/call";
+      const outcomes = await Promise.allSettled(upTo(10).map(() => client.call("echo", { text: "x" })));
+      expect(new Set(outcomes.map(({ status }) => status))).toEqual(new Set(["rejected"]));
+      expect(requests.count("initialize")).toBe(2);
+      expect(requests.count("tools/call")).toBe(20);
+      expect(events.of("reinitialized")).toHaveLength(1);
+      // What is asked a moment later meets the same.
+      await expect(client.call("echo", { text: "x" })).rejects.toThrow(/404|Error POSTing|not found/i);
+      expect(requests.count("initialize")).toBeLessThanOrEqual(3);
+      requests.misdirected = undefined;
+      expect(await callAll()).toEqual(allAnswers);
     });
 
     test("leaving a session that is gone is no error", async () => {

@@ -11,6 +11,8 @@ export interface Program {
   /** The first line from `from` on that matches; waits until there is one. */
   line(pattern: RegExp, from?: number): Promise<string>;
   kill(signal: NodeJS.Signals): void;
+  /** Closes its standard output, as the end of a pipe does that has read enough. */
+  readNoMore(): void;
   /** The exit code; null where a signal ended it. */
   readonly exit: Promise<number | null>;
 }
@@ -43,6 +45,7 @@ export function runProgram(command: readonly string[], env: Readonly<Record<stri
     errors,
     exit,
     kill: (signal) => child.kill(signal),
+    readNoMore: () => void child.stdout.destroy(),
     async line(pattern, from = 0) {
       let done = (): void => undefined;
       const found = new Promise<string>((resolve, reject) => {

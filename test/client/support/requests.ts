@@ -14,14 +14,17 @@ export interface SentRequest {
 export interface RequestLog {
   readonly fetch: FetchLike;
   readonly sent: SentRequest[];
+  /** Requests of this JSON-RPC method arrive under a session id that the server has not given. */
+  misdirected: string | undefined;
   /** Number of POSTs of a JSON-RPC method, or of requests of an HTTP method. */
   count(method: string): number;
 }
 
 export function logRequests(fetch: FetchLike = unpooledFetch): RequestLog {
   const sent: SentRequest[] = [];
-  return {
+  const log: RequestLog = {
     sent,
+    misdirected: undefined,
     count: (method) =>
       sent.filter((request) => [request.method, request.message?.method].includes(method)).length,
     async fetch(input, init = {}) {
@@ -29,9 +32,15 @@ export function logRequests(fetch: FetchLike = unpooledFetch): RequestLog {
       const message = typeof body === "string" ? (JSON.parse(body) as Message) : undefined;
       const entry: SentRequest = { method, headers: new Headers(headers), message, status: 0 };
       sent.push(entry);
-      const reply = await fetch(input, init);
+      const seen = new Headers(headers);
+      const id = seen.get("mcp-session-id");
+      if (id !== null && message?.method !== undefined && message.method === log.misdirected) {
+        seen.set("mcp-session-id", id.replaceAll(/[0-9a-f]/g, "0"));
+      }
+      const reply = await fetch(input, { ...init, headers: seen });
       entry.status = reply.status;
       return reply;
     },
   };
+  return log;
 }
