@@ -1,6 +1,6 @@
 /**
  * `npm start`: the example under `wrangler dev`. Arguments are wrangler's own (`--port`,
- * `--persist-to`, …); HOLDFAST_* variables of the environment reach the Worker.
+ * `--persist-to`, …); HOLDFAST_* variables of the environment reach the Worker. The test page is on.
  * @module
  */
 import { spawn } from "node:child_process";
@@ -13,7 +13,7 @@ try {
   process.exit(1);
 }
 
-const settings = Object.entries(process.env)
+const settings = Object.entries({ HOLDFAST_TEST_PAGE: "1", ...process.env })
   .filter(([name]) => name.startsWith("HOLDFAST_"))
   .flatMap(([name, value]) => ["--var", `${name}:${value}`]);
 

@@ -99,6 +99,8 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   onEvent?: (event: HoldfastEvent) => void;
   /** Runs once for each client connection that carried a stream, after it ended. */
   onDisconnect?: (disconnect: Disconnect) => void | Promise<void>;
+  /** Answers `GET /test`: `testPage` of `holdfast/test-page`, for development. Without it there is no such path. */
+  testPage?: () => Response;
 }
 
 /** All settings, checked and complete. */
@@ -109,6 +111,7 @@ export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly rerun: (request: JsonRpcRequest) => boolean;
   readonly emit: EventSink;
   readonly onDisconnect: ((disconnect: Disconnect) => void | Promise<void>) | undefined;
+  readonly testPage: (() => Response) | undefined;
 }
 
 /** Methods that only read: running one again changes nothing but the answer's date. */
@@ -155,6 +158,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
     rerun: (request: JsonRpcRequest) => READS.has(request.method) || userRerun?.(request) === true,
     emit: eventSink(onEvent, choices.logLevel),
     onDisconnect: checkFunction("onDisconnect", options.onDisconnect),
+    testPage: checkFunction("testPage", options.testPage),
   });
 }
 

@@ -91,8 +91,12 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
   route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
   route("/info", "GET", { GET: info });
-  const { basePath } = settings;
+  const { basePath, testPage } = settings;
   app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
+  if (testPage !== undefined) {
+    const page = (c: Context<E>): Response => mounted(c, testPage());
+    app.get(`${basePath}/test`, page).get(`${basePath}/test/`, page);
+  }
   return app;
 }
 

@@ -1,5 +1,6 @@
 /** What the test server adds to the example on every host, by variable. @module */
 import type { Authorization, HoldfastEvent, HoldfastOptions } from "../../src/index.ts";
+import { testPage } from "../../src/test-page/index.ts";
 
 export interface TestOptions extends HoldfastOptions {
   name: string;
@@ -12,6 +13,7 @@ export interface TestOptions extends HoldfastOptions {
  *   for `broken`, over which the hook throws.
  * - `TEST_RERUN=tool,tool`: tools that may run again after a restart.
  * - `TEST_EVENTS=on`: every event goes through the hook to standard output, in order; else the default logger prints.
+ * - `HOLDFAST_TEST_PAGE=1`: the test page is served, as by the example.
  */
 export function testOptions(variables: Readonly<Record<string, unknown>>): TestOptions {
   const authorize = (request: Request): Authorization | undefined => {
@@ -31,6 +33,7 @@ export function testOptions(variables: Readonly<Record<string, unknown>>): TestO
         .split(",")
         .includes(String(request.params?.["name"])),
     ...(variables["TEST_EVENTS"] === "on" ? { onEvent } : {}),
+    testPage: variables["HOLDFAST_TEST_PAGE"] === "1" ? testPage : undefined,
     onDisconnect: (disconnect) => console.log(JSON.stringify({ type: "test.disconnect", ...disconnect })),
   };
 }

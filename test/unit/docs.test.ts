@@ -12,6 +12,15 @@ describe("docs/options.md", () => {
     }
   });
 
+  it("lists every option that is neither a number nor a choice", () => {
+    const text = read("docs/options.md");
+    const source = read("src/options.ts");
+    const start = source.indexOf("export interface HoldfastOptions");
+    const names = [...source.slice(start, source.indexOf("\n}", start)).matchAll(/^ {2}(\w+)\?:/gm)];
+    expect(names.length).toBeGreaterThan(5);
+    for (const [, name = ""] of names) expect(text).toMatch(new RegExp(`^\\| \`${name}\` +\\|`, "m"));
+  });
+
   it("names the variables as they are read", () => {
     const text = read("docs/options.md");
     for (const name of ["allowedOrigins", "basePath", "publicUrl"])

@@ -30,6 +30,7 @@ describe("options", () => {
     ["onEvent", "log"],
     ["onDisconnect", 1],
     ["rerun", true],
+    ["testPage", true],
   ])("refuse %s = %j by name", (name, value) => {
     expect(() => resolveOptions({ [name]: value })).toThrow(name);
   });
