@@ -1,0 +1,113 @@
+/** Who is measured, and how each is started. @module */
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { NODE } from "../../test/support/node.ts";
+import { startProcess } from "../../test/support/process.ts";
+import { bundleWithNode } from "./bundle.ts";
+import { startWorkerd, type TestServer } from "../../test/support/workerd.ts";
+
+export interface Running extends TestServer {
+  readonly pid: number;
+  /** On workerd: where its objects are stored; its configuration lies beside. */
+  readonly storage?: string;
+}
+
+export interface Subject {
+  readonly name: string;
+  readonly host: "workerd" | "Node";
+  /** The latest protocol version that it serves, where that is not ours. */
+  readonly version?: string;
+  start(vars?: Readonly<Record<string, string>>): Promise<Running>;
+}
+
+/** Servers whose end is this process' duty, however it ends. */
+const running = new Set<Running>();
+process.once("exit", () => {
+  for (const { pid } of running) if (pid > 0) process.kill(pid, "SIGKILL");
+});
+
+/** Notes a server until it is closed. */
+async function ours(starting: Promise<Running>): Promise<Running> {
+  const server = await starting;
+  running.add(server);
+  const { close } = server;
+  return Object.defineProperty(server, "close", {
+    value: async () => {
+      await close();
+      running.delete(server);
+    },
+  });
+}
+
+const file = (path: string): string => new URL(`../${path}`, import.meta.url).pathname;
+
+function onWorkerd(name: string, entry: string, own: Readonly<Record<string, string>> = {}): Subject {
+  return {
+    name,
+    host: "workerd",
+    start: (vars) => ours(startWorkerd({ entry: file(entry), vars: { ...own, ...vars } })),
+  };
+}
+
+function onNode(
+  name: string,
+  entry: string,
+  own: Readonly<Record<string, string>> = {},
+  version?: string,
+): Subject {
+  return {
+    name,
+    host: "Node",
+    ...(version === undefined ? {} : { version }),
+    start: (vars) => ours(startProcess(NODE, { entry: file(entry), vars: { ...own, ...vars } })),
+  };
+}
+
+const BARE = { BENCH_SERVER: "bare" };
+
+export const floor: Subject = onWorkerd("floor: bare Worker → object", "worker/floor.ts");
+export const floorLogged: Subject = onWorkerd("floor with a row an event", "worker/floor.ts", {
+  BENCH_LOG: "on",
+});
+export const holdfast: Subject = onWorkerd("holdfast", "worker/holdfast.ts");
+export const holdfastBare: Subject = onWorkerd("holdfast, server without work", "worker/holdfast.ts", BARE);
+export const mcpAgent: Subject = {
+  name: "McpAgent (agents 0.32.0)",
+  host: "workerd",
+  start: async (vars = {}) =>
+    ours(
+      startWorkerd({
+        entry: await bundleWithNode(file("peers/mcp-agent.ts")),
+        vars,
+        flags: ["enable_request_signal", "nodejs_compat"],
+      }),
+    ),
+};
+
+export const nodeFloor: Subject = onNode("floor: bare Hono", "node/floor.ts");
+export const holdfastNode: Subject = onNode("holdfast/node, in memory", "node/holdfast.ts");
+export const holdfastNodeFile: Subject = onNode("holdfast/node, file", "node/holdfast.ts", {
+  BENCH_DATABASE: "file",
+});
+export const holdfastNodeBare: Subject = onNode(
+  "holdfast/node, server without work",
+  "node/holdfast.ts",
+  BARE,
+);
+export const sdkSession: Subject = onNode("SDK 1.32.2 session transport", "peers/sdk-session.ts");
+export const sdkSessionJson: Subject = onNode("SDK 1.32.2, JSON answers", "peers/sdk-session.ts", {
+  BENCH_JSON: "on",
+});
+export const honoMcp: Subject = onNode("@hono/mcp 0.3.2", "peers/hono-mcp.ts");
+export const mcpLite: Subject = onNode("mcp-lite 0.10.0", "peers/mcp-lite.ts", {}, "2025-06-18");
+export const sdkListen: Subject = onNode("SDK 2.4.0, bus of one process", "node/sdk-listen.ts");
+
+/** Starts workerd again with a collector of garbage that can be called. */
+export async function exposeGc({ storage = "", kill, restart }: Running): Promise<void> {
+  const config = join(dirname(storage), "config.capnp");
+  await kill();
+  const text = readFileSync(config, "utf8");
+  writeFileSync(config, text.replace("services = [", 'v8Flags = ["--expose-gc"],\n  services = ['));
+  await restart();
+}

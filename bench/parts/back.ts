@@ -1,0 +1,203 @@
+/**
+ * Coming back: from the reconnect to the first event that had waited, with the object awake, after its end
+ * and after the end of the whole process; and what a call costs that has to wake the server first.
+ * @module
+ */
+import { type McpSession, openSession } from "../../test/support/mcp.ts";
+import { toolCall } from "../../test/support/messages.ts";
+import type { Part } from "../lib/part.ts";
+import { checkComplete, lastIdIn, readMessages } from "../lib/sse.ts";
+import { brief, median, spread } from "../lib/stats.ts";
+import { floor, holdfast, mcpAgent, type Running, type Subject } from "../lib/subjects.ts";
+
+type After = "nothing" | "eviction" | "SIGKILL";
+
+interface BackRow {
+  subject: string;
+  after: After;
+  waiting: number;
+  firstMs: number;
+  lastMs: number;
+  spread: number;
+}
+
+interface WakeRow {
+  subject: string;
+  tools: number;
+  awakeMs: number;
+  wakingMs: number;
+  wakeMs: number;
+}
+
+const PATIENCE_MS = 20_000;
+
+async function end({ url, restart }: Running, { id }: McpSession, after: After): Promise<void> {
+  if (after === "eviction") await (await fetch(`${url}/__bench/abort?session=${id}`)).arrayBuffer();
+  if (after === "SIGKILL") await restart();
+}
+
+/** Reads until the stream has carried a message, and leaves with its id. */
+async function firstId(response: Response): Promise<string> {
+  const reader = response.body?.getReader();
+  let text = "";
+  for (let id = lastIdIn(text); ; id = lastIdIn(text)) {
+    if (id !== undefined && text.includes("data: {") && text.endsWith("\n\n")) {
+      await reader?.cancel();
+      return id;
+    }
+    const { value, done = true } = (await reader?.read()) ?? {};
+    if (done) throw new Error(`the stream ended before its first id: ${text}`);
+    text += Buffer.from(value ?? []).toString();
+  }
+}
+
+/** A session whose stream was open once, with so many messages sent since. */
+async function leaveWaiting(
+  url: string,
+  waiting: number,
+): Promise<{ session: McpSession; lastEventId: string }> {
+  const session = await openSession(url);
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const listening = await fetch(`${url}/mcp`, {
+    headers: { Accept: "text/event-stream", ...session.headers },
+    signal,
+  });
+  // An event that was seen: McpAgent knows no stream without one.
+  const seeing = firstId(listening);
+  await (await session.post(toolCall("emit", { count: 1, on: "standalone" }))).text();
+  const lastEventId = await seeing;
+  if (waiting > 0) await (await session.post(toolCall("emit", { count: waiting, on: "standalone" }))).text();
+  return { session, lastEventId };
+}
+
+async function resume(
+  server: Running,
+  waiting: number,
+  after: After,
+): Promise<{ firstMs: number; lastMs: number }> {
+  const { session, lastEventId } = await leaveWaiting(server.url, waiting);
+  await end(server, session, after);
+  const from = performance.now();
+  const response = await fetch(`${server.url}/mcp`, {
+    headers: { Accept: "text/event-stream", ...session.headers, "Last-Event-ID": lastEventId },
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  // With nothing waiting: to the first byte of the stream that stands again.
+  if (waiting === 0) {
+    const reader = response.body?.getReader();
+    await reader?.read();
+    const firstMs = performance.now() - from;
+    await reader?.cancel();
+    return { firstMs, lastMs: firstMs };
+  }
+  const read = await readMessages(response, waiting);
+  checkComplete(`${waiting} waiting, after ${after}`, read.text, waiting);
+  return { firstMs: read.firstAt - from, lastMs: read.lastAt - from };
+}
+
+/** A call with the server awake, and one that has to wake it: the difference is the waking. */
+async function wake(server: Running, rounds: number): Promise<{ awakeMs: number; wakingMs: number }> {
+  const session = await openSession(server.url);
+  const timed = async (): Promise<number> => {
+    const from = performance.now();
+    const answer = await session.post(toolCall("echo", { text: "hello" }));
+    if (!(await answer.text()).includes("hello")) throw new Error(`echo was answered ${answer.status}`);
+    return performance.now() - from;
+  };
+  for (let n = 0; n < 20; n++) await timed();
+  const awake: number[] = [];
+  const waking: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await timed();
+    awake.push(await timed());
+    await end(server, session, "eviction");
+    waking.push(await timed());
+  }
+  return { awakeMs: median(awake), wakingMs: median(waking) };
+}
+
+export const back: Part = {
+  name: "back",
+  what: "from the reconnect to the first and the last event that waited; from an evicted object to its first answer",
+  async run({ quick, say }) {
+    const rows: BackRow[] = [];
+    const wakes: WakeRow[] = [];
+    const counts = quick ? [0, 100] : [0, 100, 1000];
+    const servers = new Map<Subject, Running>();
+    try {
+      for (const subject of [holdfast, mcpAgent]) servers.set(subject, await subject.start());
+      for (const server of servers.values())
+        for (let n = 0; n < 10; n++) await resume(server, 10, n % 2 === 0 ? "nothing" : "eviction");
+      for (const after of ["nothing", "eviction", "SIGKILL"] as const) {
+        for (const waiting of counts) {
+          for (const [subject, server] of servers) {
+            // McpAgent's stream says nothing until there is something to say.
+            if (subject === mcpAgent && waiting === 0) continue;
+            say(`${subject.name}: ${waiting} waiting, after ${after}`);
+            const taken: { firstMs: number; lastMs: number }[] = [];
+            try {
+              for (let round = quick ? 3 : after === "SIGKILL" ? 5 : 9; round > 0; round--)
+                taken.push(await resume(server, waiting, after));
+            } catch (error) {
+              if (subject !== mcpAgent) throw error;
+              say(`${subject.name}: ${String(error)}`);
+              taken.push({ firstMs: Number.NaN, lastMs: Number.NaN });
+            }
+            const firsts = taken.map(({ firstMs }) => firstMs);
+            rows.push({
+              subject: subject.name,
+              after,
+              waiting,
+              firstMs: median(firsts),
+              lastMs: median(taken.map(({ lastMs }) => lastMs)),
+              spread: spread(firsts),
+            });
+          }
+        }
+      }
+      for (const server of servers.values()) await server.close();
+      servers.clear();
+      const subjects: [Subject, number, Record<string, string>][] = [
+        [floor, 0, {}],
+        ...[1, 10, 100].map((tools): [Subject, number, Record<string, string>] => [
+          holdfast,
+          tools,
+          { BENCH_SERVER: `${tools}` },
+        ]),
+        [holdfast, 0, { BENCH_SERVER: "bare" }],
+        [mcpAgent, 2, {}],
+      ];
+      for (const [subject, tools, vars] of subjects) {
+        say(`${subject.name}: waking a server of ${tools} tools`);
+        const server = await subject.start(vars);
+        servers.set(subject, server);
+        const { awakeMs, wakingMs } = await wake(server, quick ? 5 : 15);
+        wakes.push({ subject: subject.name, tools, awakeMs, wakingMs, wakeMs: wakingMs - awakeMs });
+        await server.close();
+        servers.clear();
+      }
+    } finally {
+      for (const server of servers.values()) await server.close();
+    }
+    return { rows: [...rows, ...wakes], verdicts: [] };
+  },
+  show: (rows) =>
+    (rows as (BackRow | WakeRow)[]).map((row) =>
+      "after" in row
+        ? {
+            subject: row.subject,
+            after: row.after,
+            waiting: row.waiting,
+            "first ms": brief(row.firstMs),
+            "last ms": brief(row.lastMs),
+            "± %": brief((row.spread * 100) / 2),
+          }
+        : {
+            subject: row.subject,
+            tools: row.tools,
+            "call, awake ms": brief(row.awakeMs),
+            "call, waking ms": brief(row.wakingMs),
+            "waking ms": brief(row.wakeMs),
+          },
+    ),
+};

@@ -1,0 +1,177 @@
+/** Fan-out of `subscriptions/listen`: from the publication to the last delivery. @module */
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { headersFor, modernRequest } from "../../test/support/modern.ts";
+import type { Part, Verdict } from "../lib/part.ts";
+import { brief, median, spread } from "../lib/stats.ts";
+import { holdfast, holdfastNode, sdkListen } from "../lib/subjects.ts";
+
+interface ListenRow {
+  subject: string;
+  listeners: number;
+  firstMs: number;
+  lastMs: number;
+  eachUs: number;
+  spread: number;
+}
+
+interface Heard {
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+interface Listeners {
+  /** Opens so many more that there are `count`. */
+  grow(count: number): Promise<void>;
+  /** Publishes; resolves once each listener has heard, to when the first and the last did. */
+  hear(publish: () => Promise<unknown>): Promise<Heard>;
+  close(): void;
+}
+
+const GIVE_UP_MS = 60_000;
+const ACKNOWLEDGED = "subscriptions/acknowledged";
+const CHANGED = "tools/list_changed";
+
+/** Sockets alone, so that ten thousand of them cost the listener's side as little as can be. */
+function createListeners(url: string): Listeners {
+  const { hostname, port, host } = new URL(url);
+  const message = modernRequest(
+    "subscriptions/listen",
+    { notifications: { toolsListChanged: true } },
+    "listen:0",
+  );
+  const body = JSON.stringify(message);
+  const headers = Object.entries({
+    Host: host,
+    "Content-Type": "application/json",
+    Accept: "application/json, text/event-stream",
+    "Content-Length": String(Buffer.byteLength(body)),
+    ...headersFor(message),
+  });
+  const request = `POST /mcp HTTP/1.1\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`;
+  const sockets: Socket[] = [];
+  let onChange: () => void = () => {};
+  const open = (): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = connect(Number(port), hostname);
+      sockets.push(socket);
+      let before = "";
+      let isOpen = false;
+      socket.once("error", reject);
+      socket.write(request);
+      socket.setEncoding("latin1").on("data", (chunk: string) => {
+        const text = before + chunk;
+        if (!isOpen && text.includes(ACKNOWLEDGED)) {
+          isOpen = true;
+          before = "";
+          resolve();
+        } else if (isOpen && text.includes(CHANGED)) {
+          before = "";
+          onChange();
+        } else before = text;
+      });
+      socket.once("close", () => reject(new Error(`a listener was turned away: ${before.slice(0, 300)}`)));
+    });
+  return {
+    async grow(count) {
+      while (sockets.length < count)
+        await Promise.all(Array.from({ length: Math.min(50, count - sockets.length) }, open));
+    },
+    close() {
+      for (const socket of sockets)
+        socket
+          .removeAllListeners("close")
+          .on("error", () => {})
+          .destroy();
+    },
+    hear: (publish) =>
+      new Promise((resolve, reject) => {
+        const { length: count } = sockets;
+        let heard = 0;
+        let firstMs = 0;
+        const from = performance.now();
+        const givingUp = setTimeout(() => reject(new Error(`${heard} of ${count} heard`)), GIVE_UP_MS);
+        onChange = () => {
+          heard += 1;
+          if (heard === 1) firstMs = performance.now() - from;
+          if (heard < count) return;
+          clearTimeout(givingUp);
+          resolve({ firstMs, lastMs: performance.now() - from });
+        };
+        publish().catch(reject);
+      }),
+  };
+}
+
+export const listen: Part = {
+  name: "listen",
+  what: "`subscriptions/listen`: from the publication to the first and the last delivery, milliseconds",
+  async run({ quick, say }) {
+    const counts = quick ? [1, 100, 1000] : [1, 100, 1000, Math.min(10_000, mostSockets())];
+    const most = Math.max(...counts);
+    const rows: ListenRow[] = [];
+    const subjects = [holdfast, holdfastNode, sdkListen];
+    // One after another: three times as many sockets at once is more than many machines allow.
+    for (const subject of subjects) {
+      const server = await subject.start({ BENCH_LISTENERS: String(most) });
+      const listeners = createListeners(server.url);
+      const publish = async (): Promise<ArrayBuffer> =>
+        (await fetch(`${server.url}/__bench/publish`, { method: "POST" })).arrayBuffer();
+      try {
+        for (const count of counts) {
+          const from = performance.now();
+          await listeners.grow(count);
+          say(
+            `${subject.name}: ${count} listeners, the last of them within ${brief(performance.now() - from)} ms`,
+          );
+          for (let n = 0; n < 3; n++) await listeners.hear(publish);
+          const taken: Heard[] = [];
+          for (let n = quick ? 3 : 7; n > 0; n--) taken.push(await listeners.hear(publish));
+          const lasts = taken.map(({ lastMs }) => lastMs);
+          rows.push({
+            subject: subject === holdfast ? "holdfast, workerd, through the hub" : subject.name,
+            listeners: count,
+            firstMs: median(taken.map(({ firstMs }) => firstMs)),
+            lastMs: median(lasts),
+            eachUs: (median(lasts) / count) * 1000,
+            spread: spread(lasts),
+          });
+        }
+      } finally {
+        listeners.close();
+        await server.close();
+      }
+    }
+    return { rows, verdicts: growth(rows) };
+  },
+  show: (rows) =>
+    (rows as ListenRow[]).map((row) => ({
+      subject: row.subject,
+      listeners: row.listeners,
+      "first ms": brief(row.firstMs),
+      "last ms": brief(row.lastMs),
+      "µs a listener": brief(row.eachUs),
+      "± %": brief((row.spread * 100) / 2),
+    })),
+};
+
+/** What this machine allows: workerd holds two files open for each listener. */
+function mostSockets(): number {
+  const limits = readFileSync("/proc/self/limits", "utf8");
+  return Math.floor((Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? 1024) - 1000) / 2 / 100) * 100;
+}
+
+/** Ten times the listeners may take ten times as long, not more; half is left for what the machine does. */
+function growth(rows: readonly ListenRow[]): Verdict[] {
+  const own = rows.filter((row) => row.subject.includes("workerd"));
+  const [before, last] = own.slice(-2);
+  if (before === undefined || last === undefined) return [];
+  const ratio = last.eachUs / before.eachUs;
+  return [
+    {
+      target: `no dearer a listener at ${last.listeners} than at ${before.listeners}`,
+      figure: `${brief(ratio)} × the time`,
+      met: ratio < 1.5,
+    },
+  ];
+}

@@ -1,0 +1,27 @@
+/** `mcp-lite` with its in-memory sessions, as its README sets it up. @module */
+import process from "node:process";
+import { serve } from "@hono/node-server";
+import { Hono } from "hono";
+import { InMemorySessionAdapter, McpServer, StreamableHttpTransport } from "mcp-lite";
+import * as z from "zod";
+
+const mcp = new McpServer({
+  name: "bench",
+  version: "1.0.0",
+  schemaAdapter: (schema) => z.toJSONSchema(schema as z.ZodType),
+});
+mcp.tool("echo", {
+  description: "Echoes",
+  inputSchema: z.object({ text: z.string() }),
+  handler: ({ text }) => ({ content: [{ type: "text", text }] }),
+});
+const transport = new StreamableHttpTransport({
+  sessionAdapter: new InMemorySessionAdapter({ maxEventBufferSize: 1024 }),
+});
+const handle = transport.bind(mcp);
+
+const app = new Hono();
+app.all("/mcp", (c) => handle(c.req.raw));
+serve({ fetch: app.fetch, port: Number(process.env["PORT"]), hostname: "127.0.0.1" }, ({ port }) =>
+  console.log(`Listening on http://127.0.0.1:${port}`),
+);
