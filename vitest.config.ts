@@ -14,8 +14,7 @@ export default defineConfig({
           name: "node",
           provide: { seed },
           include: ["test/**/*.test.ts"],
-          // The client's half is not released yet: `npm run test:client`.
-          exclude: ["test/workerd/**", "test/client/**"],
+          exclude: ["test/workerd/**"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

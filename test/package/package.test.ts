@@ -27,12 +27,13 @@ const CONSUMER = new URL("consumer", import.meta.url).pathname;
 type Exports = Record<string, string | { types: string; default: string }>;
 const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as Record<string, unknown> & {
   exports: Exports;
-  devDependencies: Record<string, string>;
+  dependencies: Record<string, string>;
 };
 const deno = JSON.parse(readFileSync(join(ROOT, "deno.json"), "utf8")) as {
   version: string;
   license: string;
   exports: Record<string, string>;
+  imports: Record<string, string>;
 };
 const entries = Object.entries(manifest.exports).filter(([name]) => name !== "./package.json");
 
@@ -43,6 +44,9 @@ const SNIPPETS = new Map(
     ([, file = "", text = ""]) => [file, text],
   ),
 );
+
+/** What comes with the package: an SSE parser for its clients, an argument parser for its command line. */
+const DEPENDENCIES = ["commander", "eventsource-parser"];
 
 /** Runs a program that must succeed, and returns what it printed. */
 async function succeeds(command: readonly string[], cwd: string): Promise<string> {
@@ -67,8 +71,13 @@ beforeAll(async () => {
   mkdirSync(project);
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
   const flags = ["--offline", "--legacy-peer-deps", "--no-audit", "--no-fund", "--ignore-scripts"];
-  await succeeds(["npm", "install", ...flags, tarball], project);
-  // Its other dependencies come from this checkout, so that no registry is needed.
+  // No registry is needed: its dependencies come from this checkout, those of its own packed anew.
+  for (const name of DEPENDENCIES) {
+    const from = join(ROOT, "node_modules", name);
+    await succeeds(["npm", "pack", from, "--pack-destination", root, "--ignore-scripts"], root);
+  }
+  const tarballs = readdirSync(root).filter((name) => name.endsWith(".tgz"));
+  await succeeds(["npm", "install", ...flags, ...tarballs.map((name) => join(root, name))], project);
   for (const name of ["hono", "@hono", "@modelcontextprotocol", "zod", "@types", "undici-types"]) {
     symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
   }
@@ -102,16 +111,16 @@ describe("the tarball", () => {
       expect(files).toContain(file);
     for (const file of files) {
       expect(file).toMatch(/^(dist|src|worker)\/|^[^/]+$/);
-      expect(file).not.toMatch(/example|test|tsconfig|tsbuildinfo/);
+      expect(file).not.toMatch(/(^|\/)(examples?|tests?)\/|\.test\.|tsconfig|tsbuildinfo/);
     }
     const sources = files.filter((file) => /^(src|worker)\//.test(file));
     for (const source of sources) expect(files).toContain(join("dist", source.replace(/\.ts$/, ".js")));
   });
 
-  test("says that it has no side effects, and depends on nothing but its peers", () => {
+  test("says that it has no side effects, and depends on two parsers and its peers", () => {
     expect(manifest["sideEffects"]).toBe(false);
     expect(manifest["type"]).toBe("module");
-    expect(manifest["dependencies"]).toBeUndefined();
+    expect(Object.keys(manifest.dependencies)).toEqual(DEPENDENCIES);
   });
 });
 
@@ -129,6 +138,9 @@ describe("deno.json", () => {
       version: manifest["version"],
       license: manifest["license"],
     });
+    for (const [name, range] of Object.entries(manifest.dependencies)) {
+      expect(deno.imports[name]).toBe(`npm:${name}@${range}`);
+    }
   });
 
   test("its entries pass `deno check`", async () => {
@@ -177,6 +189,29 @@ describe("in an empty project", () => {
       expect(await ended).toMatchObject({ code: 0, stdout: expect.stringContaining("MCP at") });
     },
   );
+
+  test.each([
+    ["npx", ["npx", "--no-install", "holdfast"]],
+    ["Deno", [...DENO, "node_modules/holdfast/dist/src/client/bin.js"]],
+    ["Bun", [...BUN, "node_modules/holdfast/dist/src/client/bin.js"]],
+  ])("`holdfast connect` calls a tool of a server, run by %s", async (_name, command) => {
+    rmSync(join(project, "sessions.db"), { force: true });
+    const ending = new AbortController();
+    const ended = run([...NODE, "node.ts"], {
+      cwd: project,
+      signal: ending.signal,
+      killSignal: "SIGTERM",
+      async onLine(line) {
+        const url = /^MCP at (\S+)$/.exec(line)?.[1];
+        if (url === undefined) return;
+        const printed = await succeeds([...command, "connect", url, "--tool", "hello"], project);
+        expect(printed).toMatch(/^ {2}protocol +20\d\d-\d\d-\d\d \(\w+\)$/m);
+        expect(printed).toMatch(/^Result of hello after .+:\nHello there$/m);
+        ending.abort();
+      },
+    });
+    expect(await ended).toMatchObject({ code: 0, stdout: expect.stringContaining("MCP at") });
+  });
 
   test.each(["nodenext", "bundler"])(
     "all entries type-check, declarations included (%s)",
@@ -234,11 +269,12 @@ describe("in an empty project", () => {
     expect(code).toContain("Mcp-Session-Id");
   });
 
-  test("what is not used is not bundled: no SDK without the entry that needs it, no router for a constant", async () => {
+  test("what is not used is not bundled: no SDK and no test page without their entries, no router for a constant", async () => {
     const worker = await bundle(
       'import { createMcpWorker } from "holdfast/cloudflare"; console.log(createMcpWorker)',
     );
     expect(worker.code).not.toContain("ProtocolError");
+    expect(worker.code).not.toContain("Get Tools List");
     const constant = await bundle(
       'import { SESSION_VERSIONS } from "holdfast"; console.log(SESSION_VERSIONS)',
     );

@@ -1,6 +1,7 @@
 /** A server as its author writes it, with the package from its tarball; runs on Node, Deno and Bun. */
 import { McpServer } from "@modelcontextprotocol/server";
 import { type CreateServer, createMcpRouter, SESSION_VERSIONS } from "holdfast";
+import { recoveringFetch } from "holdfast/client";
 import { createLocalMcp, DatabaseError, localHost } from "holdfast/local";
 
 const createServer: CreateServer<{ name: string }> = ({ env, session }) => {
@@ -19,7 +20,8 @@ const mcp = createLocalMcp({
   database: "sessions.db",
   logLevel: "warn",
 });
-const answer = await mcp.router.request("/mcp", {
+const fetch = recoveringFetch({ fetch: async (input, init) => mcp.router.request(String(input), init) });
+const answer = await fetch("http://localhost/mcp", {
   method: "POST",
   headers: { "Content-Type": "application/json", Accept: "application/json, text/event-stream" },
   body: JSON.stringify({
