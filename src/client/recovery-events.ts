@@ -74,7 +74,7 @@ export function emitter(hooks: RecoveryHooks): (event: RecoveryEvent) => void {
       if (event.type === "reinitialized") hooks.onReinitialized?.(event);
       hooks.onEvent?.(event);
     } catch (error) {
-      // oxlint-disable-next-line no-console
+      // oxlint-disable-next-line no-console -- there is nobody else to tell
       console.error(error);
     }
   };

@@ -141,7 +141,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
 
   const residents = createResidents(now, evictAfterMs, create);
   const alarms = createAlarms(sql, now, async (id, key) => {
-    const wasResident = residents.has(id);
+    const wasResident = residents.keyOf(id) !== undefined;
     const resident = residents.load(id, key);
     const release = resident.hold();
     await resident.session.alarm().finally(release);

@@ -16,7 +16,6 @@ export interface Residents {
   readonly size: number;
   /** The session, loaded where it is not in memory. */
   load(id: string, key: number): Resident;
-  has(id: string): boolean;
   /** The key of a session that is in memory. */
   keyOf(id: string): number | undefined;
   /** The session is no more. */
@@ -104,7 +103,6 @@ export function createResidents(
       return entries.size;
     },
     load: (id, key) => entries.get(id) ?? add(id, key),
-    has: (id) => entries.has(id),
     keyOf: (id) => entries.get(id)?.key,
     forget: (id) => void entries.delete(id),
     evict,

@@ -540,7 +540,8 @@ describe("what was meant for the dead session", () => {
     },
   );
 
-  test("a question that the new session calls off is named as the client knows it", async () => {
+  /** A client in its second session, that listens there. */
+  const moved = async () => {
     let stream: ScriptStream | undefined;
     const { script, session } = await opened({}, (given) => {
       if (given.method !== "GET") return named(given);
@@ -550,6 +551,11 @@ describe("what was meant for the dead session", () => {
     script.sessions.clear();
     await session.call("tools/list");
     const messages = readMessages(await session.get());
+    return { script, session, messages, stream };
+  };
+
+  test("a question that the new session calls off is named as the client knows it", async () => {
+    const { script, session, messages, stream } = await moved();
     stream?.send({ jsonrpc: "2.0", id: 0, method: "roots/list" });
     stream?.send({
       jsonrpc: "2.0",
@@ -570,15 +576,7 @@ describe("what was meant for the dead session", () => {
   });
 
   test("a batch of questions arrives as it was sent", async () => {
-    let stream: ScriptStream | undefined;
-    const { script, session } = await opened({}, (given) => {
-      if (given.method !== "GET") return named(given);
-      stream = openStream(given.signal);
-      return stream.response;
-    });
-    script.sessions.clear();
-    await session.call("tools/list");
-    const messages = readMessages(await session.get());
+    const { messages, stream } = await moved();
     const batch = [0, 1].map((id) => ({ jsonrpc: "2.0", id, method: "roots/list" }));
     stream?.send(batch);
     expect(await messages.next()).toEqual(batch);
