@@ -155,6 +155,27 @@ describe("deno.json", () => {
 });
 
 describe("in an empty project", () => {
+  /** Runs a server of the project on a new file, tries it, and sees it end as it is told to. */
+  const whileServing = async (
+    command: readonly string[],
+    attempt: (url: string) => Promise<void>,
+  ): Promise<void> => {
+    rmSync(join(project, "sessions.db"), { force: true });
+    const ending = new AbortController();
+    const ended = run([...command], {
+      cwd: project,
+      signal: ending.signal,
+      killSignal: "SIGTERM",
+      async onLine(line) {
+        const url = /^MCP at (\S+)$/.exec(line)?.[1];
+        if (url === undefined) return;
+        await attempt(url);
+        ending.abort();
+      },
+    });
+    expect(await ended).toMatchObject({ code: 0, stdout: expect.stringContaining("MCP at") });
+  };
+
   test.each([
     ["Node", NODE],
     ["Deno", DENO],
@@ -172,21 +193,10 @@ describe("in an empty project", () => {
     "%s of docs/embedding.md, in fewer than 15 lines, serves until it is told to end",
     async (file, command) => {
       expect(SNIPPETS.get(file)?.trimEnd().split("\n").length).toBeLessThan(15);
-      rmSync(join(project, "sessions.db"), { force: true });
-      const ending = new AbortController();
-      const ended = run([...command, file], {
-        cwd: project,
-        signal: ending.signal,
-        killSignal: "SIGTERM",
-        async onLine(line) {
-          const url = /^MCP at (\S+)$/.exec(line)?.[1];
-          if (url === undefined) return;
-          const answer = await post(url, initialize());
-          expect(answer.headers.get("mcp-session-id")).toMatch(/^[0-9a-f]{64}$/);
-          ending.abort();
-        },
+      await whileServing([...command, file], async (url) => {
+        const answer = await post(url, initialize());
+        expect(answer.headers.get("mcp-session-id")).toMatch(/^[0-9a-f]{64}$/);
       });
-      expect(await ended).toMatchObject({ code: 0, stdout: expect.stringContaining("MCP at") });
     },
   );
 
@@ -195,22 +205,11 @@ describe("in an empty project", () => {
     ["Deno", [...DENO, "node_modules/holdfast/dist/src/client/bin.js"]],
     ["Bun", [...BUN, "node_modules/holdfast/dist/src/client/bin.js"]],
   ])("`holdfast connect` calls a tool of a server, run by %s", async (_name, command) => {
-    rmSync(join(project, "sessions.db"), { force: true });
-    const ending = new AbortController();
-    const ended = run([...NODE, "node.ts"], {
-      cwd: project,
-      signal: ending.signal,
-      killSignal: "SIGTERM",
-      async onLine(line) {
-        const url = /^MCP at (\S+)$/.exec(line)?.[1];
-        if (url === undefined) return;
-        const printed = await succeeds([...command, "connect", url, "--tool", "hello"], project);
-        expect(printed).toMatch(/^ {2}protocol +20\d\d-\d\d-\d\d \(\w+\)$/m);
-        expect(printed).toMatch(/^Result of hello after .+:\nHello there$/m);
-        ending.abort();
-      },
+    await whileServing([...NODE, "node.ts"], async (url) => {
+      const printed = await succeeds([...command, "connect", url, "--tool", "hello"], project);
+      expect(printed).toMatch(/^ {2}protocol +20\d\d-\d\d-\d\d \(\w+\)$/m);
+      expect(printed).toMatch(/^Result of hello after .+:\nHello there$/m);
     });
-    expect(await ended).toMatchObject({ code: 0, stdout: expect.stringContaining("MCP at") });
   });
 
   test.each(["nodenext", "bundler"])(
