@@ -139,23 +139,28 @@ export type HoldfastEvent = {
   } & Readonly<EventFields[Name]>;
 }[keyof EventFields];
 
-/** Reports an event; never throws. */
-export type EventSink = <Name extends keyof EventFields>(type: Name, fields: EventFields[Name]) => void;
+/** Reports an event; never throws. Fields that cost something to gather are a function, called if anybody listens. */
+export type EventSink = <Name extends keyof EventFields>(
+  type: Name,
+  fields: EventFields[Name] | (() => EventFields[Name]),
+) => void;
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
 /** The sink for a user's hook, or, without one, a logger of one JSON line an event from `least` up. */
 export function eventSink(hook: ((event: HoldfastEvent) => void) | undefined, least: LogLevel): EventSink {
-  const write = (event: HoldfastEvent): void => {
-    if (RANK[event.level] < RANK[least]) return;
-    console[event.level](JSON.stringify(event));
-  };
+  const isHeard = (level: LogLevel): boolean => RANK[level] >= RANK[least];
+  const write = (event: HoldfastEvent): void => console[event.level](JSON.stringify(event));
   return (type, fields) => {
-    const event = { type, level: LEVELS[type], ...fields } as unknown as HoldfastEvent;
+    const level = LEVELS[type];
+    if (hook === undefined && !isHeard(level)) return;
+    const given = typeof fields === "function" ? fields() : fields;
+    const event = { type, level, ...given } as unknown as HoldfastEvent;
     if (hook === undefined) return write(event);
     try {
       hook(event);
     } catch (error) {
+      if (!isHeard("warn")) return;
       write({ type: "hook.error", level: "warn", hook: "onEvent", message: messageOf(error) });
     }
   };

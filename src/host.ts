@@ -9,7 +9,13 @@ import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
 
-/** Who calls, as the router established it. Travels with every call; only `principal` is ever stored. */
+/**
+ * Who calls, as the router established it. Travels with every call; only `principal` is ever stored.
+ *
+ * What is made on demand is a function here, and no object that is made for each call is given a getter, or
+ * a function by assignment: V8 puts those among what lives long, and all that they reach stays until the
+ * next full collection. It took a quarter of a call, and pauses of 8 ms.
+ */
 export interface Caller {
   /** The subject that `authorize` returned; undefined where no hook is set. */
   readonly principal: string | undefined;
@@ -19,7 +25,7 @@ export interface Caller {
   readonly topic?: string | undefined;
   readonly url: string;
   /** Request headers, names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: () => Readonly<Record<string, string>>;
   /** The POST itself, where it did not have to cross to another isolate. */
   readonly original?: (() => Request) | undefined;
 }

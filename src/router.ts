@@ -70,13 +70,15 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   const route = (path: string, methods: string, handlers: Readonly<Record<string, Handler<E>>>): void => {
     const handle = async (c: Context<E>): Promise<Response> => {
       const response = mounted(c, await answer(site, c, methods, handlers));
-      const session = c.req.header(SESSION_ID);
-      settings.emit("request", {
-        method: c.req.method,
-        session: session === undefined ? undefined : shortId(session),
-        status: response.status,
-        contentType: c.req.header("content-type"),
-        accept: c.req.header("accept"),
+      settings.emit("request", () => {
+        const session = c.req.header(SESSION_ID);
+        return {
+          method: c.req.method,
+          session: session === undefined ? undefined : shortId(session),
+          status: response.status,
+          contentType: c.req.header("content-type"),
+          accept: c.req.header("accept"),
+        };
       });
       return response;
     };

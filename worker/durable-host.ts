@@ -5,7 +5,7 @@
  */
 import type { Answer, Attached, SessionHost, SessionRef } from "../src/host.ts";
 import { bodyLink, socketLink } from "./links.ts";
-import { decodeReply, encodeAttach, encodeCall, PATHS, placeOf } from "./wire.ts";
+import { decodeReply, encodeAttach, encodeCall, encodeEnd, PATHS, placeOf } from "./wire.ts";
 
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
@@ -57,7 +57,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId): Ses
       return reply?.kind === "refused" ? reply : unexpected(response);
     },
     async end(caller) {
-      const response = await call(PATHS.end, { method: "POST", body: JSON.stringify({ caller }) });
+      const response = await call(PATHS.end, { method: "POST", body: encodeEnd(caller) });
       if (response.status === 204) return { kind: "ended" };
       const reply = await decodeReply(response);
       return reply?.kind === "refused" ? reply : unexpected(response);

@@ -16,7 +16,7 @@ import { createSessionStore } from "../src/session/store.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
 import type { WorkerHub } from "./hub.ts";
 import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
-import { decodeAttach, decodeCall, encodeReply, type EndRequest, PATHS } from "./wire.ts";
+import { decodeAttach, decodeCall, decodeEnd, encodeReply, PATHS } from "./wire.ts";
 
 export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
@@ -70,8 +70,7 @@ export function sessionObject<Env>(
         case PATHS.attach:
           return this.#attach(request);
         case PATHS.end: {
-          const { caller } = await request.json<EndRequest>();
-          const ended = await this.#session.end(caller);
+          const ended = await this.#session.end(await decodeEnd(request));
           return ended.kind === "ended" ? new Response(null, { status: 204 }) : encodeReply(ended);
         }
         case PATHS.adopt:

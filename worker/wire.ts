@@ -23,10 +23,20 @@ const OPENED_HEADER = "holdfast-opened";
 const REFUSED_HEADER = "holdfast-refused";
 const PLACE_HEADER = "holdfast-place";
 
+/** The caller crosses with its headers, without its request. */
+function pack<T extends { readonly caller: Caller }>({ caller, ...rest }: T): string {
+  return JSON.stringify({ ...rest, caller: { ...caller, headers: caller.headers() } });
+}
+
+function unpack<T extends { readonly caller: Caller }>(json: string): T {
+  const { caller, ...rest } = JSON.parse(json);
+  const { headers } = caller;
+  return { ...rest, caller: { ...caller, headers: () => headers } };
+}
+
 /** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
-export function encodeCall(call: Call): string {
-  const { opens, transport, caller, accept, connectionId } = call;
-  return `${JSON.stringify({ opens, transport, caller, accept, connectionId })}\n${call.text}`;
+export function encodeCall({ opens, transport, caller, accept, connectionId, text }: Call): string {
+  return `${pack({ opens, transport, caller, accept, connectionId })}\n${text}`;
 }
 
 export function decodeCall(body: string): Call {
@@ -34,16 +44,15 @@ export function decodeCall(body: string): Call {
   const text = body.slice(split + 1);
   const parsed = parsePayload(text);
   if ("failure" in parsed) throw new TypeError("the edge has checked the payload");
-  const envelope = JSON.parse(body.slice(0, split)) as Omit<Call, "text" | "payload">;
-  return { ...envelope, text, payload: parsed.payload };
+  return { ...unpack<Call>(body.slice(0, split)), text, payload: parsed.payload };
 }
 
 export function encodeAttach(attach: Attach): Record<string, string> {
-  return { Upgrade: "websocket", [ATTACH_HEADER]: encodeURIComponent(JSON.stringify(attach)) };
+  return { Upgrade: "websocket", [ATTACH_HEADER]: encodeURIComponent(pack(attach)) };
 }
 
 export function decodeAttach(request: Request): Attach {
-  return JSON.parse(decodeURIComponent(request.headers.get(ATTACH_HEADER) ?? "")) as Attach;
+  return unpack(decodeURIComponent(request.headers.get(ATTACH_HEADER) ?? ""));
 }
 
 /** @param at where the stream begins: all that the edge can go by, should the body break before its first byte */
@@ -72,6 +81,10 @@ export async function decodeReply(response: Response): Promise<Refusal | JsonAns
   return { kind: "json", body: await response.text(), opened: response.headers.has(OPENED_HEADER) };
 }
 
-export interface EndRequest {
-  readonly caller: Caller;
+export function encodeEnd(caller: Caller): string {
+  return pack({ caller });
+}
+
+export async function decodeEnd(request: Request): Promise<Caller> {
+  return unpack(await request.text()).caller;
 }

@@ -89,10 +89,7 @@ export async function admit<E extends Env>(
     authInfo,
     topic: site.topic === undefined ? DEFAULT_TOPIC : site.topic(request, c),
     url: request.url,
-    // On demand: within one process hardly anybody looks at them all.
-    get headers() {
-      return (names ??= Object.fromEntries(request.headers));
-    },
+    headers: () => (names ??= Object.fromEntries(request.headers)),
     original: request.method === "POST" ? () => request : undefined,
   };
   return { c, request, caller, headers };

@@ -143,10 +143,11 @@ export async function establish<E extends Env>(
 ): Promise<Attached> {
   const { connectionId, caller } = request;
   const { emit } = site.settings;
+  const headers = caller.headers();
   emit("connection.establishing", {
     connectionId,
-    clientIp: caller.headers["cf-connecting-ip"] ?? caller.headers["x-forwarded-for"],
-    userAgent: caller.headers["user-agent"],
+    clientIp: headers["cf-connecting-ip"] ?? headers["x-forwarded-for"],
+    userAgent: headers["user-agent"],
   });
   try {
     const attached = await ref.attach(request).catch(() => ref.attach(request));

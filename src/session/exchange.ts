@@ -21,7 +21,7 @@ export interface Exchange {
   /** Whether messages that belong to it can reach the client on its own stream. */
   readonly streams: boolean;
   /** Whether an answer is stored before it leaves; one that goes out at once as JSON is not. */
-  readonly stores: boolean;
+  stores(): boolean;
   /** An answer from the server, under the client's id. */
   answer(id: RequestId, json: string): Promise<void>;
   /** Another message that belongs to one of its requests. */
@@ -119,9 +119,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
   const exchange: Exchange = {
     reply,
     streams: mode === "call",
-    get stores() {
-      return mode === "relay" || stream !== undefined;
-    },
+    stores: () => mode === "relay" || stream !== undefined,
     answer(id, json) {
       let paced = Promise.resolve();
       if (mode === "relay") paced = sendStandalone(json, JSON.stringify(id));

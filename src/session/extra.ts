@@ -16,27 +16,60 @@ export function createExtra(
   exchange?: Exchange,
   standalone?: Stream,
 ): MessageExtra {
-  let request: Request | undefined;
-  let url: URL | undefined;
   const polls = row?.kind === "streamable" && hasPriming(row.version);
-  return {
-    // On demand: most tools never look at them.
-    requestInfo: {
-      get headers() {
-        return caller.headers;
-      },
-      get url() {
-        return (url ??= new URL(caller.url));
-      },
-    },
-    get request() {
-      return (request ??=
-        caller.original?.() ?? new Request(caller.url, { method: "POST", headers: caller.headers }));
-    },
-    ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo }),
-    ...(polls && exchange !== undefined ? { closeSSEStream: () => exchange.close() } : {}),
-    ...(polls && standalone !== undefined
-      ? { closeStandaloneSSEStream: () => standalone.end("closed") }
-      : {}),
-  };
+  return new Extra(
+    caller,
+    polls && exchange !== undefined ? () => exchange.close() : undefined,
+    polls && standalone !== undefined ? () => standalone.end("closed") : undefined,
+  );
+}
+
+// Classes, for getters that belong to no single call (see `Caller`): most tools look at none of them.
+
+class Extra implements MessageExtra {
+  readonly requestInfo: RequestInfo;
+  readonly authInfo: unknown;
+  readonly closeSSEStream: (() => void) | undefined;
+  readonly closeStandaloneSSEStream: (() => void) | undefined;
+  readonly #caller: Caller;
+  #request: Request | undefined;
+
+  constructor(
+    caller: Caller,
+    closeSSEStream: (() => void) | undefined,
+    closeStandaloneSSEStream: (() => void) | undefined,
+  ) {
+    this.requestInfo = new RequestInfo(caller);
+    this.authInfo = caller.authInfo;
+    this.closeSSEStream = closeSSEStream;
+    this.closeStandaloneSSEStream = closeStandaloneSSEStream;
+    this.#caller = caller;
+  }
+
+  get request(): Request {
+    const { original, url, headers } = this.#caller;
+    return (this.#request ??= original?.() ?? new Request(url, { method: "POST", headers: headers() }));
+  }
+}
+
+class RequestInfo {
+  readonly #caller: Caller;
+  #url: URL | undefined;
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.#caller.headers();
+  }
+
+  get url(): URL {
+    return (this.#url ??= new URL(this.#caller.url));
+  }
+
+  /** For tools that print it. */
+  toJSON(): object {
+    return { headers: this.headers, url: this.url };
+  }
 }

@@ -113,7 +113,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       options.onAnswered(request, restored);
       return exchange.answer(call.original, json);
     };
-    if (exchange.stores) return options.transaction(finish);
+    if (exchange.stores()) return options.transaction(finish);
     try {
       return finish();
     } catch {

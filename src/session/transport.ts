@@ -15,8 +15,8 @@ export interface MessageExtra {
   readonly request?: Request;
   readonly authInfo?: unknown;
   /** Ends the connection of this request's stream; the client polls for the rest (2025-11-25, SEP-1699). */
-  readonly closeSSEStream?: () => void;
-  readonly closeStandaloneSSEStream?: () => void;
+  readonly closeSSEStream?: (() => void) | undefined;
+  readonly closeStandaloneSSEStream?: (() => void) | undefined;
 }
 
 /** A message as the SDKs type it, each in its own way: all that is common to them is said here. */

@@ -1,7 +1,7 @@
 /**
  * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
  * numbered messages of given sizes, `settle` answers once no burst of this isolate runs any more,
- * `publish` tells of numbered changes, `hang` says when it is cancelled, `drop` ends the standalone stream's
+ * `publish` tells of numbered changes, `request` shows the HTTP request, `hang` says when it is cancelled, `drop` ends the standalone stream's
  * connection.
  * @module
  */
@@ -10,6 +10,7 @@ import * as z from "zod";
 import type { CreateServer, ServerContext } from "../../src/session/server.ts";
 import { pause, text } from "../../worker/example/reply.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
+import { createV1Server } from "./v1-server.ts";
 
 const Burst = z.object({
   tag: z.string(),
@@ -41,10 +42,11 @@ export function filling(tag: string, n: number, size: number): string {
 }
 
 /**
- * The factory of the test server; with `TEST_START_MS` each server takes that long to be built, and the
+ * The factory of the test server, or with `TEST_SDK` of v1's; with `TEST_START_MS` each server takes that long to be built, and the
  * session's state says under `built` how often that was.
  */
 export function testServers(variables: Readonly<Record<string, unknown>>): CreateServer {
+  if (variables["TEST_SDK"] === "v1") return createV1Server;
   const ms = Number(variables["TEST_START_MS"] ?? 0);
   if (ms === 0) return createTestServer;
   return async (context) => {
@@ -111,6 +113,11 @@ export function createTestServer(context: ServerContext): McpServer {
     const { closeStandaloneSSE: close } = ctx.http ?? {};
     close?.();
     return text(close === undefined ? "cannot" : "dropped");
+  });
+
+  server.registerTool("request", { description: "The request as the tool sees it" }, (ctx) => {
+    const { method, url, headers } = ctx.http?.req ?? {};
+    return text(JSON.stringify({ method, url, header: headers?.get("x-tag") }));
   });
 
   server.registerTool("built", { description: "How often the session's server was built" }, () =>

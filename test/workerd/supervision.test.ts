@@ -16,7 +16,7 @@ async function dial(session: PoolSession): Promise<Edge> {
   const headers = encodeAttach({
     opens: false,
     transport: "streamable",
-    caller: { principal: undefined, authInfo: undefined, url: "https://holdfast.test", headers: {} },
+    caller: { principal: undefined, authInfo: undefined, url: "https://holdfast.test", headers: () => ({}) },
     connectionId: crypto.randomUUID(),
     lastEventId: undefined,
     redial: false,
