@@ -101,6 +101,12 @@ export const sdkSessionJson: Subject = onNode("SDK 1.32.2, JSON answers", "peers
 });
 export const honoMcp: Subject = onNode("@hono/mcp 0.3.2", "peers/hono-mcp.ts");
 export const mcpLite: Subject = onNode("mcp-lite 0.10.0", "peers/mcp-lite.ts", {}, "2025-06-18");
+export const holdfastNodeLite: Subject = onNode(
+  "holdfast/node, mcp-lite's server",
+  "node/holdfast-mcp-lite.ts",
+  {},
+  "2025-06-18",
+);
 export const sdkListen: Subject = onNode("SDK 2.4.0, bus of one process", "node/sdk-listen.ts");
 
 /** Starts workerd again with a collector of garbage that can be called. */

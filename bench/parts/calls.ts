@@ -9,7 +9,7 @@ import * as subjects from "../lib/subjects.ts";
 import type { Running, Subject } from "../lib/subjects.ts";
 
 const { floor, holdfast, holdfastBare, mcpAgent } = subjects;
-const { nodeFloor, holdfastNode, holdfastNodeFile, holdfastNodeBare } = subjects;
+const { nodeFloor, holdfastNode, holdfastNodeFile, holdfastNodeBare, holdfastNodeLite } = subjects;
 const { sdkSession, sdkSessionJson, honoMcp, mcpLite } = subjects;
 
 const CONNECTIONS = [1, 16];
@@ -73,6 +73,7 @@ export const calls: Part = {
         holdfastNodeBare,
         holdfastNode,
         holdfastNodeFile,
+        holdfastNodeLite,
         sdkSessionJson,
         sdkSession,
         honoMcp,
@@ -209,11 +210,11 @@ function verdicts(rows: readonly CallsRow[]): Verdict[] {
       },
     );
     const lite = at16(mcpLite, count);
-    const ownServer = at16(holdfastNodeBare, count);
-    if (lite !== undefined && ownServer !== undefined) {
-      const lead = pairwise(ownServer.rounds, lite.rounds, "callsPerSecond");
+    const sameServer = at16(holdfastNodeLite, count);
+    if (lite !== undefined && sameServer !== undefined) {
+      const lead = pairwise(sameServer.rounds, lite.rounds, "callsPerSecond");
       found.push({
-        target: `on Node, server without work, ahead of ${mcpLite.name}, which brings its own server (${where})`,
+        target: `on Node ahead of ${mcpLite.name}, around mcp-lite's own server (${where})`,
         figure: `${brief(lead)} ×`,
         met: lead > 1,
       });
@@ -223,7 +224,7 @@ function verdicts(rows: readonly CallsRow[]): Verdict[] {
       if (row === undefined) continue;
       const lead = pairwise(onNode.rounds, row.rounds, "callsPerSecond");
       found.push({
-        target: `on Node ahead of ${peer.name} (${where})`,
+        target: `on Node, around SDK 2.4.0's server, ahead of ${peer.name} (${where})`,
         figure: `${brief(lead)} ×`,
         met: lead > 1,
       });

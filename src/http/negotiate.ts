@@ -11,16 +11,21 @@ export function accepts(header: string | null, type: string): boolean {
   });
 }
 
+/** What was said of the header that came last: clients of one make all send the same. */
+let known: { header: string | null; answers: "any" | "json" | "sse" | undefined } | undefined;
+
 /**
  * How a POST can be answered: as suits the answer, as JSON only, or as an event stream only.
  * Undefined where the client reads neither. The specification has clients accept both; one alone is
  * served all the same.
  */
 export function acceptedAnswers(header: string | null): "any" | "json" | "sse" | undefined {
-  const json = accepts(header, JSON_TYPE);
-  const sse = accepts(header, SSE_TYPE);
-  if (json && sse) return "any";
-  return json ? "json" : sse ? "sse" : undefined;
+  if (known?.header !== header) {
+    const json = accepts(header, JSON_TYPE);
+    const sse = accepts(header, SSE_TYPE);
+    known = { header, answers: json && sse ? "any" : json ? "json" : sse ? "sse" : undefined };
+  }
+  return known.answers;
 }
 
 /** True for `application/json`, whatever its parameters. */

@@ -165,23 +165,24 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
   ): Exchange => {
     const ids = requests.map((request) => request.id);
-    const kept = requests.every(settings.rerun) ? JSON.stringify(requests) : null;
+    const rerun = requests.every(settings.rerun);
+    const kept = (): string | null => (rerun ? JSON.stringify(requests) : null);
     let { owed } = more;
     return createExchange({
       ...more,
       ids,
       quick,
-      rerun: kept !== null,
+      rerun,
       resumes: openingOf(row) === "prime",
       sendStandalone,
       openStream() {
-        const stream = options.streams(row).open(ids, kept);
+        const stream = options.streams(row).open(ids, kept());
         more.outlet?.(stream.id);
         options.by(now() + Math.min(settings.messageTtlMs, settings.maxStreamMs));
         return stream;
       },
       owe() {
-        owed = options.streams(row).owe(ids, kept);
+        owed = options.streams(row).owe(ids, kept());
       },
       onSettled({ id: settled, cancelled, last, stream }) {
         const held = streams();

@@ -33,7 +33,7 @@ export function createServer({ session }: ServerContext): ConnectableServer {
 type Context = NonNullable<Parameters<McpServer["_dispatch"]>[1]>;
 
 /** Gives an mcp-lite server the `connect` that it lacks. */
-function connectable(server: McpServer): ConnectableServer {
+export function connectable(server: McpServer): ConnectableServer {
   return {
     async connect(transport) {
       /** What the client said in `initialize`. */
