@@ -93,39 +93,23 @@ interface EventFields {
   };
 }
 
-/** Each event's level. */
-const LEVELS: { readonly [Name in keyof EventFields]: Exclude<LogLevel, "silent"> } = {
-  "connection.establishing": "info",
-  "connection.setup": "info",
-  "connection.established": "info",
-  "keepalive.start": "info",
+/** The level of each event that is not `info`. */
+const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent"> } = {
   "ping.sent": "debug",
   "ping.failed": "warn",
-  "connection.max_failures": "info",
-  "connection.force_close": "info",
-  "connection.closed_detected": "info",
-  "connection.timeout": "info",
   "connection.spin_detected": "error",
-  "connection.redialled": "info",
-  "connection.closed": "info",
   "cleanup.timeout": "warn",
   "hook.error": "warn",
   "send.error": "warn",
   "queue.overflow": "warn",
   "replay.gap": "warn",
   "orphan.response": "warn",
-  "listen.redialled": "info",
   "listen.link_failed": "warn",
   "listen.gap": "warn",
   "listen.publish_failed": "error",
   "listen.watch_failed": "warn",
-  "session.created": "info",
-  "session.rehydrated": "info",
   "session.interrupted": "warn",
   "session.start_failed": "error",
-  "session.rotated": "info",
-  "session.expired": "info",
-  "session.terminated": "info",
   "storage.memory": "warn",
   "request.error": "error",
   request: "debug",
@@ -152,7 +136,7 @@ export function eventSink(hook: ((event: HoldfastEvent) => void) | undefined, le
   const isHeard = (level: LogLevel): boolean => RANK[level] >= RANK[least];
   const write = (event: HoldfastEvent): void => console[event.level](JSON.stringify(event));
   return (type, fields) => {
-    const level = LEVELS[type];
+    const level = LEVELS[type] ?? "info";
     if (hook === undefined && !isHeard(level)) return;
     const given = typeof fields === "function" ? fields() : fields;
     const event = { type, level, ...given } as unknown as HoldfastEvent;

@@ -8,6 +8,7 @@ import type { ChangeBus } from "./changes.ts";
 import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
+import type { Settings } from "./options.ts";
 
 /**
  * Who calls, as the router established it. Travels with every call; only `principal` is ever stored.
@@ -132,8 +133,8 @@ export interface ModernCall<Env = unknown> {
   /** Where changes are published and heard; undefined where there is no hub. */
   readonly bus: ChangeBus | undefined;
   readonly topic: string;
-  /** How often a stream that stands open shows that it is alive. */
-  readonly beatMs: number;
+  /** The router's. */
+  readonly settings: Settings;
   /** Hears of what goes wrong outside the protocol. */
   readonly onError: (error: unknown) => void;
 }
@@ -144,6 +145,7 @@ export interface ModernHandler<Env = unknown> {
   readonly versions: readonly string[];
   /** True where the request is of this era. */
   claims(request: Request, payload: Payload): boolean;
+  /** Answers; a stream is carried as every stream of the router's is, at the reader's pace and with keepalives. */
   handle(call: ModernCall<Env>): Promise<Response>;
   /** Ends all that is open: calls are cancelled, listeners get their result. */
   close(): Promise<void>;

@@ -61,7 +61,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     host,
     settings,
     authorize,
-    modern: modern && { handler: modern, settings: { ...settings, keepaliveMode: "comment" } },
+    modern,
     hub,
     topic,
   };

@@ -8,6 +8,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Change } from "../src/changes.ts";
 import type { Settings } from "../src/options.ts";
+import { createInterest } from "../src/session/interest.ts";
 import type { Seed, Successors } from "../src/session/ports.ts";
 import type { SqlStore, SqlValue } from "../src/session/schema.ts";
 import type { CreateServer } from "../src/session/server.ts";
@@ -37,6 +38,7 @@ export function sessionObject<Env>(
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
+      const { hub } = options;
       this.#session = createSession<Env>({
         id: ctx.id.toString(),
         store: createSessionStore(sqlStore(ctx.storage), KEY),
@@ -49,7 +51,7 @@ export function sessionObject<Env>(
           clear: () => ctx.storage.deleteAlarm(),
         },
         successors: successorsIn(options.namespace(env)),
-        changes: options.hub?.forSession(ctx.id.toString()),
+        interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
         erase: async () => {
           await ctx.storage.deleteAlarm();
           await ctx.storage.deleteAll();

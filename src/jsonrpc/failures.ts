@@ -11,7 +11,7 @@ export interface Failure {
   readonly status: number;
   readonly error: JsonRpcErrorObject;
   /** Further response headers, such as `Allow` or `Retry-After`. */
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
 const CODE = {
@@ -25,24 +25,18 @@ const CODE = {
   unsupportedProtocolVersion: -32022,
 } as const;
 
-const RETRY_SOON = { headers: { "Retry-After": "1" } };
+const RETRY_SOON = { "Retry-After": "1" };
 
-function failure(
-  status: number,
-  code: number,
-  message: string,
-  more: { data?: unknown; headers?: Record<string, string> } = {},
-): Failure {
+type Headers = Readonly<Record<string, string>>;
+
+function failure(status: number, code: number, message: string, headers?: Headers, data?: unknown): Failure {
   const error: JsonRpcErrorObject = { code, message };
-  if (more.data !== undefined) error.data = more.data;
-  return more.headers === undefined ? { status, error } : { status, error, headers: more.headers };
+  if (data !== undefined) error.data = data;
+  return { status, error, headers };
 }
 
-const refused = (
-  status: number,
-  message: string,
-  more?: { data?: unknown; headers?: Record<string, string> },
-): Failure => failure(status, CODE.refused, message, more);
+const refused = (status: number, message: string, headers?: Headers): Failure =>
+  failure(status, CODE.refused, message, headers);
 
 export const parseError: Failure = failure(400, CODE.parseError, "Parse error: the body is not JSON");
 
@@ -77,7 +71,8 @@ export const unsupportedProtocolVersion = (requested: string, supported: readonl
     400,
     CODE.unsupportedProtocolVersion,
     `Bad Request: Unsupported protocol version: ${requested} (supported versions: ${supported.join(", ")})`,
-    { data: { supported, requested } },
+    undefined,
+    { supported, requested },
   );
 
 export const unknownEventId: Failure = refused(
@@ -92,7 +87,7 @@ export const unknownEventId: Failure = refused(
 export const nothingLeft: Failure = refused(204, "No Content: this stream is complete");
 
 export const unauthorized: Failure = refused(401, "Unauthorized", {
-  headers: { "WWW-Authenticate": "Bearer" },
+  "WWW-Authenticate": "Bearer",
 });
 
 export const forbiddenOrigin: Failure = refused(403, "Forbidden: this Origin is not allowed");
@@ -101,7 +96,7 @@ export const forbiddenOrigin: Failure = refused(403, "Forbidden: this Origin is 
 export const sessionNotFound: Failure = failure(404, CODE.sessionNotFound, "Session not found");
 
 export const methodNotAllowed = (allow: string): Failure =>
-  refused(405, "Method Not Allowed", { headers: { Allow: allow } });
+  refused(405, "Method Not Allowed", { Allow: allow });
 
 export const notAcceptable = (types: string): Failure =>
   refused(406, `Not Acceptable: the client must accept ${types}`);
@@ -136,36 +131,32 @@ export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null
   return JSON.stringify({ jsonrpc: "2.0", error, id });
 }
 
+function errorResponse(id: RequestId, code: number, message: string, data?: object): JsonRpcResponse {
+  return { jsonrpc: "2.0", id, error: failure(200, code, message, undefined, data).error };
+}
+
 /**
  * What a call gets whose isolate died before it answered: one clear error instead of silence.
  * `retryable` is true where running the request again can do no harm.
  */
 export function interrupted(id: RequestId, retryable: boolean): JsonRpcResponse {
   const message = "The request was interrupted by a restart of the server";
-  return {
-    jsonrpc: "2.0",
-    id,
-    error: { code: CODE.internalError, message, data: { reason: "interrupted", retryable } },
-  };
+  return errorResponse(id, CODE.internalError, message, { reason: "interrupted", retryable });
 }
 
 /** The answer in place of a result that is larger than the transport carries. */
 export function tooLarge(id: RequestId, bytes: number, limit: number): JsonRpcResponse {
   const message = `The result has ${bytes} bytes; at most ${limit} can be sent (maxEventBytes)`;
-  return { jsonrpc: "2.0", id, error: { code: CODE.internalError, message, data: { reason: "too-large" } } };
+  return errorResponse(id, CODE.internalError, message, { reason: "too-large" });
 }
 
 /** The answer to a request that would make the session keep more than it may. */
 export function limitReached(id: RequestId, what: string, limit: number): JsonRpcResponse {
-  return {
-    jsonrpc: "2.0",
-    id,
-    error: { code: CODE.invalidRequest, message: `This session holds at most ${limit} ${what}` },
-  };
+  return errorResponse(id, CODE.invalidRequest, `This session holds at most ${limit} ${what}`);
 }
 
 /** The answer to a request that was in flight when its session was deleted. */
 export function sessionEnded(id: RequestId): JsonRpcResponse {
   const message = "The session was ended while the request was in flight";
-  return { jsonrpc: "2.0", id, error: { code: CODE.refused, message, data: { reason: "session-ended" } } };
+  return errorResponse(id, CODE.refused, message, { reason: "session-ended" });
 }

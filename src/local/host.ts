@@ -6,6 +6,7 @@ import type { ChangeHub } from "../changes.ts";
 import type { Answer, Link, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
+import { createInterest } from "../session/interest.ts";
 import type { OpenOutlet, Successors } from "../session/ports.ts";
 import type { SqlStore } from "../session/schema.ts";
 import type { CreateServer } from "../session/server.ts";
@@ -130,7 +131,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         clear: () => attempt(id, alarm.clear),
       },
       successors,
-      changes: hub.changes,
+      interest: (session) => createInterest(hub.changes, session),
       async erase() {
         isErased = true;
         erase(id, key);

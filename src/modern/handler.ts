@@ -5,11 +5,12 @@
  * @module
  */
 import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@modelcontextprotocol/server";
-import { type ChangeHub, createMemoryHub, createNotifier } from "../changes.ts";
+import { type ChangeBus, type ChangeHub, createMemoryHub, createNotifier } from "../changes.ts";
 import type { ModernCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION } from "../http/headers.ts";
 import { isInitialize, isObject, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server.ts";
+import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 
 export interface ModernOptions<Env = unknown> {
@@ -57,6 +58,17 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     { legacy: "reject", bus: SILENT, maxSubscriptions: maxListeners, keepAliveMs: 0 },
   );
 
+  const answer = async (call: ModernCall<Env>, bus: ChangeBus): Promise<Response> => {
+    const { request, payload, caller, settings } = call;
+    // Before the SDK counts them.
+    if (isListen(payload)) listens.sweep();
+    const response = await handler.fetch(request, {
+      ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
+      parsedBody: bodyOf(payload),
+    });
+    return isListen(payload) ? listens.serve(response, bus, settings.keepaliveIntervalMs) : response;
+  };
+
   return {
     versions: [VERSION],
 
@@ -71,15 +83,8 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     async handle(given) {
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
-      const { request, payload, caller } = call;
-      calls.set(request, call);
-      // Before the SDK counts them.
-      if (isListen(payload)) listens.sweep();
-      const response = await handler.fetch(request, {
-        ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
-        parsedBody: bodyOf(payload),
-      });
-      return isListen(payload) ? listens.serve(response, bus, call.beatMs) : response;
+      calls.set(call.request, call);
+      return carry(call, answer(call, bus));
     },
 
     close: () => handler.close(),

@@ -18,6 +18,8 @@ import type { JsonRpcNotification, RequestId } from "../jsonrpc/messages.ts";
 
 /** Bytes that may wait for a reader who is gone without a word. The edge ends slow readers long before. */
 const MAX_WAITING = 33_554_432;
+/** A stream shows that it is alive at least this often. */
+const BEAT_MS = 15_000;
 /** Signs of life that a stream may miss, and what a busy isolate may be late by besides. */
 const MISSED = 3;
 const LATE_MS = 2000;
@@ -36,9 +38,9 @@ interface Filter {
 export interface Listens {
   /**
    * Puts the changes of the bus into the SDK's answer to a request to listen.
-   * @param beatMs how often the stream shows that it is alive
+   * @param keepaliveMs the stream shows that it is alive as often as its client is shown, or more often
    */
-  serve(response: Response, bus: ChangeBus, beatMs: number): Promise<Response>;
+  serve(response: Response, bus: ChangeBus, keepaliveMs: number): Promise<Response>;
   /** Clears away the streams whose requests were ended without a word. */
   sweep(): void;
 }
@@ -61,8 +63,9 @@ export function createListens(): Listens {
 
   return {
     sweep,
-    serve: (response, bus, beatMs) =>
+    serve: (response, bus, keepaliveMs) =>
       serveListen(response, bus, (end) => {
+        const beatMs = Math.min(BEAT_MS, keepaliveMs || BEAT_MS);
         const lifeMs = MISSED * beatMs + LATE_MS;
         const stream: Open = { aliveUntil: Date.now() + lifeMs, end };
         open.add(stream);

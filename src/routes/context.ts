@@ -38,15 +38,9 @@ export interface Site<E extends Env> {
   readonly settings: Settings;
   readonly authorize: Authorize<E> | undefined;
   /** The stateless era; without it 2026-07-28 is refused. */
-  readonly modern: ModernSite<E> | undefined;
+  readonly modern: ModernHandler<E["Bindings"]> | undefined;
   readonly hub: ChangeHub | undefined;
   readonly topic: Topic<E> | undefined;
-}
-
-export interface ModernSite<E extends Env> {
-  readonly handler: ModernHandler<E["Bindings"]>;
-  /** Its streams carry no requests and no events of other types, so their keepalives are comments. */
-  readonly settings: Settings;
 }
 
 /** The hub's topic that a request belongs to, such as its tenant. */
@@ -131,7 +125,7 @@ export function unsupportedVersion<E extends Env>(
 
 /** Every revision that is served, oldest first. */
 export function versionsOf<E extends Env>(site: Site<E>): readonly string[] {
-  return [...SESSION_VERSIONS, ...(site.modern?.handler.versions ?? [])];
+  return [...SESSION_VERSIONS, ...(site.modern?.versions ?? [])];
 }
 
 /** Last-Event-ID, where it is there and not empty. */
@@ -139,8 +133,11 @@ export function lastEventIdOf(request: Request): string | undefined {
   return request.headers.get(LAST_EVENT_ID) || undefined;
 }
 
-function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+/** Copied where there is something to add: what somebody else has made may not be changed. */
+export function withHeaders(response: Response, headers: Readonly<Record<string, string>>): Response {
+  const added = Object.entries(headers);
+  if (added.length === 0) return response;
   const copy = new Response(response.body, response);
-  for (const [name, value] of Object.entries(headers)) copy.headers.set(name, value);
+  for (const [name, value] of added) copy.headers.set(name, value);
   return copy;
 }

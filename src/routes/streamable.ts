@@ -35,7 +35,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const body = await readMessages(admitted, site.settings);
   if ("failure" in body) return failed(body.failure, headers);
   const { text, payload } = body;
-  if (site.modern?.handler.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
+  if (site.modern?.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
   const id = sessionIdOf(request);
   const only = accept === "sse" ? "sse" : undefined;
   const call: Call = {

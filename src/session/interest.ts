@@ -11,19 +11,20 @@ import {
   DEFAULT_TOPIC,
   LISTS_NAME,
   nameOf,
+  notificationOf,
   type Notifier,
   resourceName,
 } from "../changes.ts";
 import { type EventSink, messageOf, shortId } from "../events.ts";
 import type { Caller } from "../host.ts";
 import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
-import { SUBSCRIBE } from "./journal.ts";
+import { isSubscribed, SUBSCRIBE } from "./journal.ts";
 import type { SessionChanges } from "./ports.ts";
 import type { SessionStore } from "./store.ts";
 
 export interface Interest {
   /** For the session's server. */
-  readonly notify: Notifier | undefined;
+  readonly notify: Notifier;
   /** A request came in; a session's requests are all of one topic. */
   by(caller: Caller): void;
   /**
@@ -33,28 +34,36 @@ export interface Interest {
   subscribing(messages: readonly JsonRpcMessage[]): Promise<void> | undefined;
   /** The client has opened the stream that unrelated messages take. */
   listening(): void;
+  /** Parts what the hub sent: the notifications for the client, as JSON, and the names that the hub can forget. */
+  sift(changes: readonly Change[]): { wanted: string[]; unwanted: string[] };
   /** The session has ended. */
   end(): void;
+}
+
+/** The session whose interest it is. */
+export interface Interested {
+  readonly id: string;
+  readonly store: SessionStore;
+  readonly emit: EventSink;
+  isLive(): boolean;
 }
 
 /** What the session's entry for a topic says: its hub holds our name for resources, or for the lists too. */
 const RESOURCES = "resources";
 export const LISTS = "lists";
 
+/** A host gives it to its sessions where it has a hub; without one a session carries none of this. */
 export function createInterest(
-  sessionId: string,
-  store: SessionStore,
-  changes: SessionChanges | undefined,
-  isLive: () => boolean,
-  emit: EventSink,
+  changes: SessionChanges,
+  { id: sessionId, store, emit, isLive }: Interested,
 ): Interest {
   let topic = DEFAULT_TOPIC;
 
-  const watch = async (hub: SessionChanges, names: readonly string[]): Promise<boolean> => {
+  const watch = async (names: readonly string[]): Promise<boolean> => {
     try {
       // Noted first: what the hub holds must be taken back one day, by whichever isolate ends the session.
       if (store.entry("watch", topic) === undefined) store.putEntry("watch", topic, RESOURCES);
-      await hub.watch(topic, names);
+      await changes.watch(topic, names);
       return true;
     } catch (error) {
       emit("listen.watch_failed", { topic, session: shortId(sessionId), message: messageOf(error) });
@@ -62,9 +71,6 @@ export function createInterest(
     }
   };
 
-  if (changes === undefined) {
-    return { notify: undefined, by() {}, subscribing: () => undefined, listening() {}, end() {} };
-  }
   return {
     notify: createNotifier((change) => changes.publish(topic, change)),
     by(caller) {
@@ -76,31 +82,27 @@ export function createInterest(
         const uri = message.params?.["uri"];
         return typeof uri === "string" ? [resourceName(uri)] : [];
       });
-      return names.length === 0 ? undefined : watch(changes, names).then(() => {});
+      return names.length === 0 ? undefined : watch(names).then(() => {});
     },
     listening() {
       const at = topic;
       if (store.entry("watch", at) === LISTS) return;
-      void watch(changes, [LISTS_NAME]).then((known) => {
+      void watch([LISTS_NAME]).then((known) => {
         if (known && isLive()) store.putEntry("watch", at, LISTS);
       });
+    },
+    sift(told) {
+      const wanted: string[] = [];
+      const unwanted: string[] = [];
+      for (const change of told) {
+        const isWanted = change.kind !== "resource_updated" || isSubscribed(store, change.uri);
+        if (isWanted) wanted.push(JSON.stringify(notificationOf(change)));
+        else unwanted.push(nameOf(change));
+      }
+      return { wanted, unwanted };
     },
     end() {
       for (const { name } of store.entries("watch")) changes.forget(name);
     },
   };
-}
-
-/** Parts the changes that the hub sent: what the client is told, and the names that the hub can forget. */
-export function sift(
-  changes: readonly Change[],
-  isSubscribed: (uri: string) => boolean,
-): { wanted: Change[]; unwanted: string[] } {
-  const wanted: Change[] = [];
-  const unwanted: string[] = [];
-  for (const change of changes) {
-    if (change.kind !== "resource_updated" || isSubscribed(change.uri)) wanted.push(change);
-    else unwanted.push(nameOf(change));
-  }
-  return { wanted, unwanted };
 }

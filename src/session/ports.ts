@@ -6,6 +6,7 @@
 import type { Change } from "../changes.ts";
 import type { DisconnectReason } from "../events.ts";
 import type { Settings } from "../options.ts";
+import type { Interest, Interested } from "./interest.ts";
 import type { CreateServer } from "./server.ts";
 import type { SessionStore } from "./store.ts";
 
@@ -17,8 +18,8 @@ export interface SessionOptions<Env> {
   readonly env: Env;
   readonly alarm: Alarm;
   readonly successors: Successors;
-  /** The way to the hub; undefined where there is none. */
-  readonly changes?: SessionChanges | undefined;
+  /** The session's side of the hub; undefined where there is none. */
+  readonly interest?: ((session: Interested) => Interest) | undefined;
   /** Removes all that the session has stored. */
   readonly erase: () => Promise<void>;
   /** Milliseconds since 1970. */

@@ -7,7 +7,7 @@
  * through a log (`log.ts`) to a connection (`stream.ts`).
  * @module
  */
-import { type Change, notificationOf } from "../changes.ts";
+import type { Change } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -17,8 +17,6 @@ import { parseEventId } from "../sse/event-id.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
-import { createInterest, sift } from "./interest.ts";
-import { isSubscribed } from "./journal.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
@@ -60,13 +58,8 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   const { id, store, settings, now } = options;
   const deadlines = createDeadlines(options.alarm, now);
   const lifecycle = createLifecycle(options);
-  const interest = createInterest(
-    id,
-    store,
-    options.changes,
-    () => lifecycle.live !== undefined,
-    settings.emit,
-  );
+  const { emit } = settings;
+  const interest = options.interest?.({ id, store, emit, isLive: () => lifecycle.live !== undefined });
   let streams: Streams | undefined;
 
   const streamsOf = (row: SessionRow): Streams =>
@@ -76,7 +69,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     ...options,
     lifecycle,
     streams: streamsOf,
-    notify: interest.notify,
+    notify: interest?.notify,
     by: (at) => void deadlines.by(at),
   });
 
@@ -122,7 +115,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
   /** Ends the session and everything that belongs to it. */
   const stop = async (forget: boolean): Promise<void> => {
-    interest.end();
+    interest?.end();
     dispatch.close();
     for (const stream of streams?.attached() ?? []) stream.end("deleted");
     streams = undefined;
@@ -166,7 +159,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       lifecycle.touch();
       // A successor waits under a deadline of its own; from its first use on it lives as long as any session.
       if (row.status === "provisional") void deadlines.by(lifecycle.deadline(false) ?? now());
-      interest.by(request.caller);
+      interest?.by(request.caller);
     }
     return lifecycle.live === undefined ? undefined : row;
   };
@@ -206,7 +199,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const { caller, payload } = call;
       const initialize = isInitialize(payload) && call.transport === "streamable";
       if (call.opens) {
-        interest.by(caller);
+        interest?.by(caller);
         const reply = await dispatch.open(call);
         if (lifecycle.live !== undefined) {
           settings.emit("session.created", { session: shortId(id), kind: "streamable" });
@@ -219,7 +212,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
       if (initialize) return wasProvisional ? dispatch.open(call) : refused(failures.alreadyInitialized);
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
-      const subscribing = interest.subscribing(payload.messages);
+      const subscribing = interest?.subscribing(payload.messages);
       if (subscribing !== undefined) {
         await subscribing;
         if (lifecycle.live === undefined) return lifecycle.gone(caller.principal, true);
@@ -243,7 +236,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
       await deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs));
       dispatch.rerun(stream.id, request.caller);
-      if (stream === streamsOf(row).standalone) interest.listening();
+      if (stream === streamsOf(row).standalone) interest?.listening();
       return { kind: "streaming" };
     },
 
@@ -258,12 +251,12 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
     async notify(changes) {
       const row = lifecycle.live;
-      if (row === undefined) return undefined;
-      const { wanted, unwanted } = sift(changes, (uri) => isSubscribed(store, uri));
+      if (row === undefined || interest === undefined) return undefined;
+      const { wanted, unwanted } = interest.sift(changes);
       // Before `initialized` a server says nothing (lifecycle); HTTP+SSE clients may never say it.
       if (row.kind === "streamable" && row.initialized === 0) return unwanted;
       const { standalone } = streamsOf(row);
-      for (const change of wanted) void standalone.emit(JSON.stringify(notificationOf(change)), null);
+      for (const json of wanted) void standalone.emit(json, null);
       if (wanted.length > 0) await deadlines.by(now() + settings.messageTtlMs);
       return unwanted;
     },

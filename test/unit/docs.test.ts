@@ -32,11 +32,18 @@ describe("docs/events.md", () => {
   it("lists every event with its level", () => {
     const text = read("docs/events.md");
     const source = read("src/events.ts");
-    const levels = source.slice(source.indexOf("const LEVELS"), source.indexOf("/** One structured event"));
-    const events = [...levels.matchAll(/^ {2}"?([a-z_.]+)"?: "(\w+)",$/gm)];
+    const [fields = "", levels = ""] =
+      source.split("interface EventFields {")[1]?.split("const LEVELS") ?? [];
+    const level = new Map(
+      [...levels.matchAll(/^ {2}"?([a-z_.]+)"?: "(\w+)",$/gm)].map(([, ...pair]) => pair as [string, string]),
+    );
+    const events = [...fields.matchAll(/^ {2}"?([a-z_.]+)"?: \{/gm)].map(([, name = ""]) => name);
     expect(events.length).toBeGreaterThan(25);
-    for (const [, name = "", level = ""] of events) {
-      expect(text).toMatch(new RegExp(`\\| \`${name.replaceAll(".", "\\.")}\` +\\| ${level} +\\|`));
+    expect([...level.keys()].filter((name) => !events.includes(name))).toEqual([]);
+    for (const name of events) {
+      expect(text).toMatch(
+        new RegExp(`\\| \`${name.replaceAll(".", "\\.")}\` +\\| ${level.get(name) ?? "info"} +\\|`),
+      );
     }
   });
 });
