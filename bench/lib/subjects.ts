@@ -70,6 +70,7 @@ export const floor: Subject = onWorkerd("floor: bare Worker → object", "worker
 export const floorLogged: Subject = onWorkerd("floor with a row an event", "worker/floor.ts", {
   BENCH_LOG: "on",
 });
+export const floorListen: Subject = onWorkerd("floor: streams of one isolate", "worker/floor-listen.ts");
 export const holdfast: Subject = onWorkerd("holdfast", "worker/holdfast.ts");
 export const holdfastBare: Subject = onWorkerd("holdfast, server without work", "worker/holdfast.ts", BARE);
 export const mcpAgent: Subject = {
