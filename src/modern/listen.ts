@@ -5,7 +5,9 @@
  *
  * A change is encoded once for all streams of the same subscription id, and clients number theirs
  * alike. Listeners are called from the request that holds the link to the hub, which on Workers must
- * not touch another request's connection: so each stream has a queue, emptied by its own reader.
+ * not touch another request's connection: so each stream has a queue, emptied by its own reader. It is
+ * read as a body is: a loop in the stream's request that did nothing but wait for the queue was taken by
+ * workerd for a request that hangs, and cut off, once there were some hundreds of them.
  *
  * Workers that do not set the flag `enable_request_signal` end a request whose client has left without
  * a word to its code. So each stream shows that it is alive, and one that does not is cleared away.
