@@ -17,6 +17,7 @@ import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
 import { createLink } from "./link.ts";
 import { createResidents, type Resident } from "./residents.ts";
+import { createTurns } from "./turns.ts";
 
 export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
   /** Builds the MCP server of one session. */
@@ -60,7 +61,9 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   if (!Number.isInteger(evictAfterMs) || evictAfterMs < 10 || evictAfterMs > 86_400_000) {
     throw new RangeError(`evictAfterMs must be a whole number from 10 to 86400000, not ${evictAfterMs}`);
   }
-  const sql = openDatabase(database);
+  const sql = createTurns(openDatabase(database), (error) =>
+    settings.emit("request.error", { method: "store", message: messageOf(error) }),
+  );
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
   const now = (): number => Date.now();
   let closing: Promise<void> | undefined;
@@ -111,11 +114,18 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     const alarm = alarms.of(key);
     let isErased = false;
     // What a server does on its own uses the session too; once it is erased, nothing is written for it again.
+    const used = (): void => {
+      if (isErased) throw new Error("The session has ended");
+      touch();
+    };
     const own: SqlStore = {
       exec(statement, ...bindings) {
-        if (isErased) throw new Error("The session has ended");
-        touch();
+        used();
         return sql.exec(statement, ...bindings);
+      },
+      defer(statement, ...bindings) {
+        used();
+        sql.defer(statement, ...bindings);
       },
       transaction: (body) => sql.transaction(body),
     };
@@ -175,6 +185,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     const open: OpenOutlet = (stream) => {
       const release = hold();
       const ends = createLink(connectionId, now(), {
+        settled: sql.settled,
         onAck(seq) {
           if (!isClosed) session.ack(stream, connectionId, seq);
         },

@@ -7,8 +7,11 @@
 import type { Link } from "../host.ts";
 import type { Outlet } from "../session/ports.ts";
 import { controlFrame } from "../sse/control.ts";
+import { commentFrame } from "../sse/frames.ts";
 
 export interface LinkHooks {
+  /** Runs `action` once what was written until now is stored, or could not be: no frame leaves before. */
+  settled(action: (isStored: boolean) => void): void;
   /** The edge has handed the client everything up to `seq`. */
   onAck(seq: number): void;
   /** The edge is done with the link: heard once. `seq` is the last event that the client was handed. */
@@ -16,12 +19,16 @@ export interface LinkHooks {
 }
 
 const encoder = new TextEncoder();
+const LOST = commentFrame("gap: events before this place could not be stored");
 
 export function createLink(
   connectionId: string,
   openedAt: number,
-  { onAck, onClose }: LinkHooks,
+  { settled, onAck, onClose }: LinkHooks,
 ): { readonly link: Link; readonly outlet: Outlet } {
+  /** Frames of events that are not stored yet, and the place that the connection has after them. */
+  let pending = "";
+  let pendingPlace = 0;
   let queue = "";
   /** Nothing more will be put into the queue. */
   let isEnded = false;
@@ -29,10 +36,20 @@ export function createLink(
   let isClosed = false;
   let wake: (() => void) | undefined;
 
-  const put = (frames: string): void => {
-    if (isEnded || isClosed) return;
-    queue += frames;
+  const release = (isStored: boolean): void => {
+    queue += isStored ? pending : LOST;
+    pending = "";
     wake?.();
+    // What never leaves is never acknowledged, and would be taken for under way for ever.
+    if (!isStored) onAck(pendingPlace);
+  };
+
+  const put = (frames: string, place: number): void => {
+    if (isEnded || isClosed) return;
+    const isFirst = pending === "";
+    pending += frames;
+    pendingPlace = place;
+    if (isFirst) settled(release);
   };
 
   const outlet: Outlet = {
@@ -40,14 +57,15 @@ export function createLink(
     openedAt,
     send: put,
     end(reason) {
-      put(controlFrame({ type: "end", value: reason }));
+      put(controlFrame({ type: "end", value: reason }), pendingPlace);
       isEnded = true;
     },
   };
 
   const link: Link = {
     async read() {
-      if (queue === "" && !isEnded && !isClosed) await new Promise<void>((resolve) => (wake = resolve));
+      if (queue === "" && !isClosed && (!isEnded || pending !== ""))
+        await new Promise<void>((resolve) => (wake = resolve));
       if (queue === "" || isClosed) return undefined;
       const frames = queue;
       queue = "";

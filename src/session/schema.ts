@@ -23,6 +23,11 @@ export type SqlValue = string | number | null;
 /** The whole of what a host must offer: synchronous SQL. Fulfilled by `ctx.storage.sql` and by SQLite. */
 export interface SqlStore {
   exec<Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]): Row[];
+  /**
+   * A write that may happen together with others of the same turn of the event loop; the host lets nothing
+   * out that tells of it before it has. Without it, `exec`.
+   */
+  defer?(sql: string, ...bindings: SqlValue[]): void;
   /** Runs `body` so that either all of its writes happen or none. */
   transaction<T>(body: () => T): T;
 }

@@ -72,6 +72,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       key,
       ...bindings,
     );
+  const defer = sql.defer ?? sql.exec;
   const insert = (table: string, row: Record<string, SqlValue>): void => {
     const names = Object.keys(row);
     const marks = names.map(() => "?").join(", ");
@@ -127,8 +128,8 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
     },
 
     append(stream, seq, data, answers, now) {
-      const insertPart = (part: number, start: number, end: number): void => {
-        sql.exec(
+      const insertPart = (part: number, start: number, end: number): void =>
+        defer(
           "INSERT INTO event (key, stream, seq, part, size, answers, created, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
           key,
           stream,
@@ -139,7 +140,6 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
           now,
           data.slice(start, end),
         );
-      };
       if (data.length <= PART) return insertPart(0, 0, data.length);
       sql.transaction(() => {
         for (let start = 0, part = 0; start < data.length; part++) {

@@ -1,7 +1,7 @@
 /** A database that cannot grow: what must be stored fails, call by call; the process and the rest go on. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { answerOf, openSession } from "../support/mcp.ts";
-import { initialize, toolCall } from "../support/messages.ts";
+import { initialize, numbersOf, toolCall } from "../support/messages.ts";
 import { NODE } from "../support/node.ts";
 import { type ProcessServer, startProcess } from "../support/process.ts";
 import { eventually, within } from "../support/wait.ts";
@@ -19,6 +19,7 @@ afterAll(() => server.close());
 test("a full disk ends neither the process, nor a stream, nor a call that needs no storage", async () => {
   const [session, other] = [await openSession(server.url), await openSession(server.url)];
   const stream = await other.get();
+  const heard = (await session.get()).rest();
   await session.tool("emit", { count: 10_000, on: "standalone" });
   const counted = (): Promise<Record<string, unknown> | undefined> =>
     session.post(toolCall("counter")).then(async (response) => (await answerOf(response)).result);
@@ -38,5 +39,9 @@ test("a full disk ends neither the process, nor a stream, nor a call that needs 
 
   const ended = server.end("SIGTERM");
   expect(await stream.rest()).toEqual([]);
+  // What could be stored came, in order; the stream outlived what could not.
+  const numbers = numbersOf(await heard);
+  expect(numbers.length).toBeGreaterThan(100);
+  expect(numbers).toEqual([...new Set(numbers)].toSorted((a, b) => a - b));
   expect(await within(ended, "its end", 5000)).toBe(0);
 });
