@@ -25,7 +25,14 @@ export function createTurns(sqlite: Sqlite, onError: (error: unknown) => void): 
     isOpen = false;
     const actions = waiting;
     waiting = [];
-    for (const action of actions) action(isStored);
+    for (const action of actions) {
+      try {
+        action(isStored);
+      } catch (error) {
+        // Whose turn it is has nothing to do with it.
+        onError(error);
+      }
+    }
   };
 
   const fail = (error: unknown): void => {
