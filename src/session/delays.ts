@@ -7,37 +7,39 @@
 /** Runs `action`, which must not throw, after the delay; the returned function calls it off. */
 export type Delay = (action: () => void) => () => void;
 
-interface Waiting {
-  readonly at: number;
-  /** Undefined once it is called off. */
-  action: (() => void) | undefined;
-}
-
 export function createDelay(ms: number): Delay {
-  /** In the order in which they are due. */
-  let queue: Waiting[] = [];
+  // Side by side, in the order in which they are due, and not an object for each: what waits for long on
+  // the way of every call makes V8 allocate its kind, and what that reaches, among what lives long.
+  const dues: number[] = [];
+  const actions: ((() => void) | undefined)[] = [];
+  /** How many there were before the first that is held. */
+  let passed = 0;
   let isArmed = false;
 
   const arm = (): void => {
-    const [next] = queue;
+    const [next] = dues;
     isArmed = next !== undefined;
-    if (next !== undefined) setTimeout(ring, Math.max(0, next.at - performance.now()));
+    if (next !== undefined) setTimeout(ring, Math.max(0, next - performance.now()));
   };
 
   const ring = (): void => {
     // Timers count whole milliseconds and may ring a part of one early.
     const now = performance.now() + 1;
-    const rest = queue.findIndex(({ at, action }) => action !== undefined && at > now);
-    const due = rest < 0 ? queue : queue.slice(0, rest);
-    queue = rest < 0 ? [] : queue.slice(rest);
+    const rest = dues.findIndex((due, index) => actions[index] !== undefined && due > now);
+    const count = rest < 0 ? dues.length : rest;
+    const due = actions.splice(0, count);
+    dues.splice(0, count);
+    passed += count;
     arm();
-    for (const { action } of due) action?.();
+    for (const action of due) action?.();
   };
 
   return (action) => {
-    const waiting: Waiting = { at: performance.now() + ms, action };
-    queue.push(waiting);
+    const number = passed + actions.push(action) - 1;
+    dues.push(performance.now() + ms);
     if (!isArmed) arm();
-    return () => (waiting.action = undefined);
+    return () => {
+      if (number >= passed) actions[number - passed] = undefined;
+    };
   };
 }
