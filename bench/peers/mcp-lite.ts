@@ -2,23 +2,13 @@
 import process from "node:process";
 import { serve } from "@hono/node-server";
 import { Hono } from "hono";
-import { InMemorySessionAdapter, McpServer, StreamableHttpTransport } from "mcp-lite";
-import * as z from "zod";
+import { InMemorySessionAdapter, StreamableHttpTransport } from "mcp-lite";
+import { liteServer } from "../lib/lite-server.ts";
 
-const mcp = new McpServer({
-  name: "bench",
-  version: "1.0.0",
-  schemaAdapter: (schema) => z.toJSONSchema(schema as z.ZodType),
-});
-mcp.tool("echo", {
-  description: "Echoes",
-  inputSchema: z.object({ text: z.string() }),
-  handler: ({ text }) => ({ content: [{ type: "text", text }] }),
-});
 const transport = new StreamableHttpTransport({
   sessionAdapter: new InMemorySessionAdapter({ maxEventBufferSize: 1024 }),
 });
-const handle = transport.bind(mcp);
+const handle = transport.bind(liteServer());
 
 const app = new Hono();
 app.all("/mcp", (c) => handle(c.req.raw));

@@ -58,8 +58,8 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   const { id, store, settings, now } = options;
   const deadlines = createDeadlines(options.alarm, now);
   const lifecycle = createLifecycle(options);
-  const { emit } = settings;
-  const interest = options.interest?.({ id, store, emit, isLive: () => lifecycle.live !== undefined });
+  const isLive = (): boolean => lifecycle.live !== undefined;
+  const interest = options.interest?.({ id, store, emit: settings.emit, isLive });
   let streams: Streams | undefined;
 
   const streamsOf = (row: SessionRow): Streams =>
@@ -188,7 +188,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   };
 
   return {
-    isLive: () => lifecycle.live !== undefined,
+    isLive,
 
     async adopt(seed) {
       lifecycle.open("streamable", { ...seed, status: "provisional", initialized: 1 });
