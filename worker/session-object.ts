@@ -8,6 +8,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Change } from "../src/changes.ts";
 import type { Settings } from "../src/options.ts";
+import { createDelay } from "../src/session/delays.ts";
 import { createInterest } from "../src/session/interest.ts";
 import type { Seed, Successors } from "../src/session/ports.ts";
 import type { SqlStore, SqlValue } from "../src/session/schema.ts";
@@ -52,6 +53,7 @@ export function sessionObject<Env>(
         },
         successors: successorsIn(options.namespace(env)),
         interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
+        quick: createDelay(options.settings.quickAnswerMs),
         erase: async () => {
           await ctx.storage.deleteAlarm();
           await ctx.storage.deleteAll();

@@ -2,6 +2,9 @@
 import { McpServer } from "mcp-lite";
 import * as z from "zod";
 
+// One for all sessions, as in `servers.ts`: zod compiles a schema at its first use.
+const Text = z.object({ text: z.string() });
+
 export function liteServer(): McpServer {
   const server = new McpServer({
     name: "bench",
@@ -10,7 +13,7 @@ export function liteServer(): McpServer {
   });
   server.tool("echo", {
     description: "Echoes",
-    inputSchema: z.object({ text: z.string() }),
+    inputSchema: Text,
     handler: ({ text }) => ({ content: [{ type: "text", text }] }),
   });
   return server;

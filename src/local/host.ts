@@ -6,6 +6,7 @@ import type { ChangeHub } from "../changes.ts";
 import type { Answer, Link, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
+import { createDelay } from "../session/delays.ts";
 import { createInterest } from "../session/interest.ts";
 import type { OpenOutlet, Successors } from "../session/ports.ts";
 import type { SqlStore } from "../session/schema.ts";
@@ -66,6 +67,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   );
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
   const now = (): number => Date.now();
+  const quick = createDelay(settings.quickAnswerMs);
   let closing: Promise<void> | undefined;
   let isClosed = false;
   /** Ends the wait of each request that is being answered. */
@@ -142,6 +144,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       },
       successors,
       interest: (session) => createInterest(hub.changes, session),
+      quick,
       async erase() {
         isErased = true;
         erase(id, key);
@@ -154,7 +157,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const alarms = createAlarms(sql, now, async (id, key) => {
     const wasResident = residents.keyOf(id) !== undefined;
     const resident = residents.load(id, key);
-    const release = resident.hold();
+    const release = residents.hold(resident);
     await resident.session.alarm().finally(release);
     if (!wasResident) residents.evict(id);
   });
@@ -164,7 +167,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     new Promise((resolve, reject) => {
       if (closing !== undefined) throw new Error("The host is closed");
       const resident = residents.load(id, key);
-      const release = resident.hold();
+      const release = residents.hold(resident);
       const settled = (): void => {
         waiting.delete(reject);
         release();
@@ -176,18 +179,18 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   /** Asks the session for a reply that may be a stream; `onLeave` hears of the stream's end. */
   const replyOf = async <R extends { kind: string }>(
     id: string,
-    { session, hold }: Resident,
+    resident: Resident,
     connectionId: string,
     onLeave: (stream: number, seq: number) => void,
     ask: (open: OpenOutlet) => Promise<R | { kind: "streaming" }>,
   ): Promise<R | { kind: "stream"; link: Link }> => {
     let link: Link | undefined;
     const open: OpenOutlet = (stream) => {
-      const release = hold();
+      const release = residents.hold(resident);
       const ends = createLink(connectionId, now(), {
         settled: sql.settled,
         onAck(seq) {
-          if (!isClosed) session.ack(stream, connectionId, seq);
+          if (!isClosed) resident.session.ack(stream, connectionId, seq);
         },
         onClose(seq) {
           if (!isClosed) attempt(id, () => onLeave(stream, seq));

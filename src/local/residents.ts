@@ -7,15 +7,23 @@ import type { Session } from "../session/session.ts";
 import { letExit } from "./alarms.ts";
 
 export interface Resident {
+  readonly key: number;
   readonly session: Session;
-  /** Keeps the session in memory until the returned function is called, once. */
-  hold(): () => void;
+  readonly usage: Usage;
+}
+
+interface Usage {
+  lastAt: number;
+  /** How many keep the session in memory. */
+  holds: number;
 }
 
 export interface Residents {
   readonly size: number;
   /** The session, loaded where it is not in memory. */
   load(id: string, key: number): Resident;
+  /** Keeps the session in memory until the returned function is called, once. */
+  hold(resident: Resident): () => void;
   /** The key of a session that is in memory. */
   keyOf(id: string): number | undefined;
   /** The session is no more. */
@@ -28,12 +36,6 @@ export interface Residents {
   settled(ms: number): Promise<void>;
 }
 
-interface Entry extends Resident {
-  readonly key: number;
-  readonly isHeld: boolean;
-  readonly usedAt: number;
-}
-
 /** How often in `evictAfterMs` is looked for sessions to evict. */
 const LOOKS = 4;
 
@@ -43,11 +45,11 @@ export function createResidents(
   evictAfterMs: number,
   create: (id: string, key: number, touch: () => void) => Session,
 ): Residents {
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, Resident>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   let onReleased: (() => void) | undefined;
 
-  const isAnyHeld = (): boolean => [...entries.values()].some((entry) => entry.isHeld);
+  const isAnyHeld = (): boolean => [...entries.values()].some(({ usage }) => usage.holds > 0);
 
   /** Only while there are sessions in memory. */
   const watch = (): void => {
@@ -59,40 +61,21 @@ export function createResidents(
   const sweep = (): void => {
     timer = undefined;
     const before = now() - evictAfterMs;
-    for (const [id, entry] of entries) if (entry.usedAt <= before) evict(id);
+    for (const [id, { usage }] of entries) if (usage.lastAt <= before) evict(id);
     watch();
   };
 
   const evict = (id: string): void => {
     const entry = entries.get(id);
-    if (entry === undefined || entry.isHeld || !entry.session.isIdle()) return;
+    if (entry === undefined || entry.usage.holds > 0 || !entry.session.isIdle()) return;
     entries.delete(id);
     entry.session.shutdown();
   };
 
-  const add = (id: string, key: number): Entry => {
-    let usedAt = now();
-    let holds = 0;
-    const touch = (): void => void (usedAt = now());
-    const entry: Entry = {
-      key,
-      session: create(id, key, touch),
-      get isHeld() {
-        return holds > 0;
-      },
-      get usedAt() {
-        return usedAt;
-      },
-      hold() {
-        touch();
-        holds += 1;
-        return () => {
-          touch();
-          holds -= 1;
-          onReleased?.();
-        };
-      },
-    };
+  const add = (id: string, key: number): Resident => {
+    const usage: Usage = { lastAt: now(), holds: 0 };
+    const touch = (): void => void (usage.lastAt = now());
+    const entry: Resident = { key, session: create(id, key, touch), usage };
     entries.set(id, entry);
     watch();
     return entry;
@@ -103,6 +86,15 @@ export function createResidents(
       return entries.size;
     },
     load: (id, key) => entries.get(id) ?? add(id, key),
+    hold({ usage }) {
+      usage.lastAt = now();
+      usage.holds += 1;
+      return () => {
+        usage.lastAt = now();
+        usage.holds -= 1;
+        onReleased?.();
+      };
+    },
     keyOf: (id) => entries.get(id)?.key,
     forget: (id) => void entries.delete(id),
     evict,

@@ -9,7 +9,7 @@ import { isObject, type JsonObject, type JsonRpcResponse, type RequestId } from 
 
 /** Requests from the client, under ids of our own, each with what the caller keeps about it. */
 export interface Inbound<Entry> {
-  readonly size: number;
+  size(): number;
   /** Registers a request and returns the id under which the server gets it. */
   add(original: RequestId, entry: Entry): number;
   get(id: RequestId): Entry | undefined;
@@ -24,9 +24,7 @@ export function createInbound<Entry>(): Inbound<Entry> {
   const calls = new Map<RequestId, { original: RequestId; entry: Entry }>();
   let counter = 0;
   return {
-    get size() {
-      return calls.size;
-    },
+    size: () => calls.size,
     add(original, entry) {
       // From 1: SDK v1 ignores the cancellation of a request whose id is 0.
       counter += 1;

@@ -14,17 +14,17 @@ import {
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
 import { controlFrame, isKeepaliveId } from "../sse/control.ts";
-import { createDelay } from "./delays.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createInterrupted } from "./interrupted.ts";
-import { createJournal } from "./journal.ts";
+import { isJournalFull, recordSticky, stickyRequests } from "./journal.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
 import { createState } from "./state.ts";
 import { openingOf, type Streams } from "./streams.ts";
 import { createExtra } from "./extra.ts";
+import type { MessageExtra } from "./transport.ts";
 
 export interface Dispatch {
   /** Number of requests in flight. */
@@ -56,11 +56,9 @@ export interface DispatchOptions<Env> extends SessionOptions<Env> {
 }
 
 export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
-  const { id, store, settings, lifecycle, now, env } = options;
-  const journal = createJournal(store, settings.maxSubscriptions);
-  const isOpening = (): boolean => opening !== undefined && lifecycle.live === undefined;
+  const { id, store, settings, lifecycle, now, env, quick } = options;
+  const isOpening = (): boolean => opening !== undefined && lifecycle.live() === undefined;
   const state = createState(store, settings.maxStateBytes, isOpening);
-  const quick = createDelay(settings.quickAnswerMs);
   let starting: Promise<Instance> | undefined;
   let instance: Instance | undefined;
   /** The call whose `initialize` is under way. */
@@ -69,7 +67,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   /** What the server sends meanwhile, before there is a stream to hold it. */
   let early: string[] = [];
 
-  const streams = (): Streams | undefined => lifecycle.live && options.streams(lifecycle.live);
+  const streams = (): Streams | undefined => {
+    const row = lifecycle.live();
+    return row && options.streams(row);
+  };
 
   const sendStandalone = (json: string, answers: string | null = null): Promise<void> => {
     const held = opening === undefined ? streams() : undefined;
@@ -83,14 +84,14 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
   const onAnswered = (request: JsonRpcRequest, response: JsonRpcResponse): void => {
     if (response.error !== undefined) return;
-    if (request.method !== "initialize") return journal.record(request);
+    if (request.method !== "initialize") return recordSticky(store, request);
     opened = true;
     const fields = {
       version: String(response.result?.["protocolVersion"]),
       initialize: JSON.stringify(request.params ?? {}),
       initialized: 0,
     };
-    if (lifecycle.live !== undefined) return lifecycle.update(fields);
+    if (lifecycle.live() !== undefined) return lifecycle.update(fields);
     store.transaction(() => {
       lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
       state.keep();
@@ -111,10 +112,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       replay: {
         initialize: row?.initialize ? (JSON.parse(row.initialize) as JsonObject) : undefined,
         initialized: row?.initialized === 1,
-        sticky: rehydrated ? journal.replay() : [],
+        sticky: rehydrated ? stickyRequests(store) : [],
       },
       sendUnrelated: (json) => sendStandalone(json),
-      hasListener: () => streams()?.standalone.outlet !== undefined,
+      hasListener: () => streams()?.standalone.outlet() !== undefined,
       transaction: (body) => store.transaction(body),
       onAnswered,
     });
@@ -185,6 +186,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
         owed = options.streams(row).owe(ids, kept());
       },
       onSettled({ id: settled, cancelled, last, stream }) {
+        if (owed === undefined && stream === undefined) return;
         const held = streams();
         if (held === undefined) return;
         if (owed !== undefined && last) held.settle(owed);
@@ -194,13 +196,17 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     });
   };
 
+  const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
+    createExtra(caller, row, exchange, () => options.streams(row).standalone.end("closed"));
+
   const interrupted = createInterrupted({
     sessionId: id,
     emit: settings.emit,
     store,
+    isLive: () => lifecycle.live() !== undefined,
     streams,
     async run(requests, caller, unfinished, stream) {
-      const row = lifecycle.live;
+      const row = lifecycle.live();
       if (row === undefined) return;
       const server = await wake(row);
       const isRelay = unfinished.kind === "relay";
@@ -211,13 +217,12 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           ? { mode: "relay", batch: false, owed: unfinished.stream }
           : { mode: "call", batch: false, stream },
       );
-      for (const request of requests)
-        server.request(request, exchange, createExtra(caller, row, exchange, stream));
+      for (const request of requests) server.request(request, exchange, extraOf(caller, row, exchange));
     },
   });
 
   return {
-    inFlight: () => instance?.size ?? 0,
+    inFlight: () => instance?.size() ?? 0,
     isStarting: () => starting !== undefined && instance === undefined,
     settleInterrupted: interrupted.settle,
     rerun: interrupted.rerun,
@@ -253,7 +258,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       } finally {
         opening = undefined;
         const kept = early;
-        if (lifecycle.live === undefined) abandon();
+        if (lifecycle.live() === undefined) abandon();
         else for (const json of kept.splice(0)) void sendStandalone(json);
       }
     },
@@ -261,21 +266,20 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     async run(call, open) {
       let server: Instance;
       try {
-        const woken = lifecycle.live;
+        const woken = lifecycle.live();
         interrupted.settle();
-        server = await wake(woken);
+        server = instance ?? (await wake(woken));
       } catch {
-        if (lifecycle.live === undefined) return lifecycle.gone(call.caller.principal, true);
+        if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
         return { kind: "refused", failure: failures.notReady };
       }
-      const row = lifecycle.live;
+      const row = lifecycle.live();
       if (row === undefined) return lifecycle.gone(call.caller.principal, true);
       const { messages, batch } = call.payload;
       const requests = messages.filter(isRequest);
-      if (server.size + requests.length > settings.maxInFlight) {
+      if (server.size() + requests.length > settings.maxInFlight) {
         return { kind: "refused", failure: failures.tooManyRequests(settings.maxInFlight) };
       }
-      const { standalone } = options.streams(row);
       const attach = (stream: number): void =>
         options
           .streams(row)
@@ -284,10 +288,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";
       const exchange =
         requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach });
-      const extra = createExtra(call.caller, row, exchange, standalone);
+      const extra = extraOf(call.caller, row, exchange);
       for (const message of messages) {
         if (isRequest(message)) {
-          if (exchange !== undefined && journal.isFull(message)) {
+          if (exchange !== undefined && isJournalFull(store, message, settings.maxSubscriptions)) {
             const full = failures.limitReached(message.id, "subscriptions", settings.maxSubscriptions);
             void exchange.answer(message.id, JSON.stringify(full));
           } else if (exchange !== undefined) server.request(message, exchange, extra);

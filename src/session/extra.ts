@@ -3,7 +3,6 @@ import type { Caller } from "../host.ts";
 import { hasPriming } from "../jsonrpc/versions.ts";
 import type { Exchange } from "./exchange.ts";
 import type { SessionRow } from "./schema.ts";
-import type { Stream } from "./stream.ts";
 import type { MessageExtra } from "./transport.ts";
 
 /**
@@ -14,13 +13,13 @@ export function createExtra(
   caller: Caller,
   row?: SessionRow,
   exchange?: Exchange,
-  standalone?: Stream,
+  endStandalone?: () => void,
 ): MessageExtra {
   const polls = row?.kind === "streamable" && hasPriming(row.version);
   return new Extra(
     caller,
     polls && exchange !== undefined ? () => exchange.close() : undefined,
-    polls && standalone !== undefined ? () => standalone.end("closed") : undefined,
+    polls ? endStandalone : undefined,
   );
 }
 

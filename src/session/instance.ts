@@ -27,7 +27,7 @@ type InFlight =
 
 export interface Instance {
   /** Number of requests in flight. */
-  readonly size: number;
+  size(): number;
   /** Exchanges with a request in flight, each once. */
   exchanges(): Set<Exchange>;
   /** Hands a client's request to the server; its answer goes to `exchange`. */
@@ -147,9 +147,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     transport.onmessage?.(message, extra);
 
   const instance: Instance = {
-    get size() {
-      return inbound.size;
-    },
+    size: inbound.size,
     exchanges,
     request(request, exchange, extra) {
       deliver({ ...request, id: inbound.add(request.id, { exchange, request }) }, extra);

@@ -9,7 +9,7 @@ import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
 import { type EventSink, shortId } from "../events.ts";
 import type { SessionStore } from "./store.ts";
 import type { Stream } from "./stream.ts";
-import type { Streams, Unfinished } from "./streams.ts";
+import { type Streams, type Unfinished, unfinishedIn } from "./streams.ts";
 
 export interface Interrupted {
   /** Once in an isolate: answers what cannot run again. */
@@ -24,6 +24,8 @@ export interface InterruptedOptions {
   readonly sessionId: string;
   readonly emit: EventSink;
   readonly store: SessionStore;
+  readonly isLive: () => boolean;
+  /** Undefined for a session that is gone. Not asked where no call was interrupted: most sessions need no streams. */
   readonly streams: () => Streams | undefined;
   /** Hands the requests to the server once more; answers go to `stream`. */
   readonly run: (
@@ -58,10 +60,11 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
 
   return {
     settle() {
-      const held = options.streams();
-      if (settled || held === undefined) return;
+      if (settled || !options.isLive()) return;
       settled = true;
-      const unfinished = held.unfinished();
+      const unfinished = unfinishedIn(store);
+      const held = unfinished.length > 0 ? options.streams() : undefined;
+      if (held === undefined) return;
       for (const call of unfinished) {
         if (call.request === null || call.attempts >= MOST_ATTEMPTS) {
           fail(held, call);
@@ -70,12 +73,10 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
         const stream = call.kind === "call" ? call.stream : held.standalone.id;
         waiting.set(stream, [...(waiting.get(stream) ?? []), call]);
       }
-      if (unfinished.length > 0) {
-        options.emit("session.interrupted", {
-          session: shortId(options.sessionId),
-          calls: unfinished.length,
-        });
-      }
+      options.emit("session.interrupted", {
+        session: shortId(options.sessionId),
+        calls: unfinished.length,
+      });
     },
     rerun(id, caller) {
       const calls = waiting.get(id) ?? [];

@@ -13,7 +13,7 @@ import type { SessionRow } from "./schema.ts";
 
 export interface Lifecycle {
   /** The session's row while it can be used; undefined before it is opened and after it has ended. */
-  readonly live: SessionRow | undefined;
+  live(): SessionRow | undefined;
   open(kind: TransportKind, fields: Partial<SessionRow>): SessionRow;
   /** The row, if the session may be used by this principal over this transport. */
   admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
@@ -69,9 +69,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   };
 
   return {
-    get live() {
-      return live();
-    },
+    live,
     open(kind, fields) {
       seen = now();
       row = {

@@ -8,9 +8,9 @@ import type { SessionStore } from "./store.ts";
 
 export interface EventLog {
   /** Sequence number of the last event, 0 before the first. */
-  readonly last: number;
+  last(): number;
   /** Events up to this one are no longer held. */
-  readonly trimmed: number;
+  trimmed(): number;
   /**
    * Stores an event and returns its number. `needed` is the lowest number that some client still has
    * to get: if bounds force an event at or above it out, `onDropped` hears how many.
@@ -80,12 +80,8 @@ export function openLog(
   };
 
   return {
-    get last() {
-      return last;
-    },
-    get trimmed() {
-      return trimmed;
-    },
+    last: () => last,
+    trimmed: () => trimmed,
     append(data, answers, needed, onDropped) {
       const cut = isLong() || isLarge(data.length) ? cutFor(data.length) : 0;
       if (cut < first) add(data, answers);

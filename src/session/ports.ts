@@ -6,6 +6,7 @@
 import type { Change } from "../changes.ts";
 import type { DisconnectReason } from "../events.ts";
 import type { Settings } from "../options.ts";
+import type { Delay } from "./delays.ts";
 import type { Interest, Interested } from "./interest.ts";
 import type { CreateServer } from "./server.ts";
 import type { SessionStore } from "./store.ts";
@@ -20,6 +21,8 @@ export interface SessionOptions<Env> {
   readonly successors: Successors;
   /** The session's side of the hub; undefined where there is none. */
   readonly interest?: ((session: Interested) => Interest) | undefined;
+  /** Waits `quickAnswerMs`; one for all sessions where the host can share a timer. */
+  readonly quick: Delay;
   /** Removes all that the session has stored. */
   readonly erase: () => Promise<void>;
   /** Milliseconds since 1970. */

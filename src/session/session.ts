@@ -54,11 +54,13 @@ export interface Session {
 /** While a call runs with nobody listening, the alarm keeps the isolate from being taken for idle. */
 const HOLD_MS = 20_000;
 
+const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
+
 export function createSession<Env>(options: SessionOptions<Env>): Session {
   const { id, store, settings, now } = options;
   const deadlines = createDeadlines(options.alarm, now);
   const lifecycle = createLifecycle(options);
-  const isLive = (): boolean => lifecycle.live !== undefined;
+  const isLive = (): boolean => lifecycle.live() !== undefined;
   const interest = options.interest?.({ id, store, emit: settings.emit, isLive });
   let streams: Streams | undefined;
 
@@ -78,7 +80,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
   /** When the session next has something to do. */
   const next = (): number | undefined => {
-    const row = lifecycle.live;
+    const row = lifecycle.live();
     if (row === undefined) return lifecycle.deadline(false);
     const outlets = outletsOf(streamsOf(row));
     const oldest = store.oldestEvent();
@@ -124,7 +126,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   };
 
   const ring = async (): Promise<void> => {
-    const row = lifecycle.live;
+    const row = lifecycle.live();
     if (row === undefined) {
       const deadline = lifecycle.deadline(false);
       if (deadline !== undefined && deadline <= now()) await lifecycle.forget();
@@ -161,27 +163,25 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       if (row.status === "provisional") void deadlines.by(lifecycle.deadline(false) ?? now());
       interest?.by(request.caller);
     }
-    return lifecycle.live === undefined ? undefined : row;
+    return row;
   };
-
-  const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
 
   /** Which stream an attach is for, and from where. */
   const locate = (request: Attach, row: SessionRow): { stream: Stream; after: number } | Refusal => {
     const held = streamsOf(row);
     const { standalone } = held;
-    if (request.lastEventId === undefined) return { stream: standalone, after: standalone.resumePoint };
+    if (request.lastEventId === undefined) return { stream: standalone, after: standalone.resumePoint() };
     const cursor = parseEventId(request.lastEventId);
     const foreign = cursor?.session !== (row.kind === "http+sse" ? id : undefined);
     if (cursor === undefined || foreign) return refused(failures.unknownEventId);
     const stream = cursor.stream === standalone.id ? standalone : held.find(cursor.stream);
-    if (stream === undefined || cursor.seq > stream.log.last) return refused(failures.unknownEventId);
-    if (settings.onGap === "404" && cursor.seq < stream.log.trimmed) {
-      settings.emit("replay.gap", { session: shortId(id), missed: stream.log.trimmed - cursor.seq });
+    if (stream === undefined || cursor.seq > stream.log.last()) return refused(failures.unknownEventId);
+    if (settings.onGap === "404" && cursor.seq < stream.log.trimmed()) {
+      settings.emit("replay.gap", { session: shortId(id), missed: stream.log.trimmed() - cursor.seq });
       return refused(failures.sessionNotFound);
     }
     // An edge that dials again is told on its link instead: it still holds the client's connection.
-    if (stream.complete && cursor.seq === stream.log.last && !request.redial) {
+    if (stream.isComplete() && cursor.seq === stream.log.last() && !request.redial) {
       return refused(failures.nothingLeft);
     }
     return { stream, after: cursor.seq };
@@ -201,13 +201,13 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       if (call.opens) {
         interest?.by(caller);
         const reply = await dispatch.open(call);
-        if (lifecycle.live !== undefined) {
+        if (lifecycle.live() !== undefined) {
           settings.emit("session.created", { session: shortId(id), kind: "streamable" });
           await deadlines.by(lifecycle.deadline(false) ?? now());
         }
         return reply;
       }
-      const wasProvisional = lifecycle.live?.status === "provisional";
+      const wasProvisional = lifecycle.live()?.status === "provisional";
       const row = admit(call);
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
       if (initialize) return wasProvisional ? dispatch.open(call) : refused(failures.alreadyInitialized);
@@ -215,7 +215,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const subscribing = interest?.subscribing(payload.messages);
       if (subscribing !== undefined) {
         await subscribing;
-        if (lifecycle.live === undefined) return lifecycle.gone(caller.principal, true);
+        if (lifecycle.live() === undefined) return lifecycle.gone(caller.principal, true);
       }
       return dispatch.run(call, open);
     },
@@ -250,7 +250,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     },
 
     async notify(changes) {
-      const row = lifecycle.live;
+      const row = lifecycle.live();
       if (row === undefined || interest === undefined) return undefined;
       const { wanted, unwanted } = interest.sift(changes);
       // Before `initialized` a server says nothing (lifecycle); HTTP+SSE clients may never say it.
@@ -271,12 +271,13 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       }
     },
 
-    ack: (stream, connectionId, seq) => {
-      if (lifecycle.live !== undefined) streamsOf(lifecycle.live).peek(stream)?.ack(connectionId, seq);
+    ack(stream, connectionId, seq) {
+      const row = lifecycle.live();
+      if (row !== undefined) streamsOf(row).peek(stream)?.ack(connectionId, seq);
     },
 
     leave(stream, connectionId, seq) {
-      const row = lifecycle.live;
+      const row = lifecycle.live();
       if (row === undefined) return;
       streamsOf(row).peek(stream)?.leave(connectionId, seq);
       lifecycle.touch();
@@ -285,7 +286,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     },
 
     restore(stream, outlet, place) {
-      const row = lifecycle.live;
+      const row = lifecycle.live();
       const held = row === undefined ? undefined : streamsOf(row).find(stream);
       if (held === undefined) outlet.end("deleted");
       else held.restore(outlet, place);

@@ -41,10 +41,10 @@ export interface Stream {
   readonly id: number;
   readonly log: EventLog;
   /** True once every request it answers is answered: nothing more will come. */
-  readonly complete: boolean;
-  readonly outlet: Outlet | undefined;
+  isComplete(): boolean;
+  outlet(): Outlet | undefined;
   /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
-  readonly resumePoint: number;
+  resumePoint(): number;
   /** Stores a message, then passes it on. Resolves once the reader's pace allows more. */
   emit(json: string, answers: string | null): Promise<void>;
   /** Attaches a connection; one that was there ends, having kept what it was handed. */
@@ -137,15 +137,15 @@ export function createStream(
     if (to === undefined) return;
     if (fresh !== undefined && to.sent === fresh.seq - 1 && to.outstanding < WINDOW) pass(to, [fresh]);
     // `send` may find the link broken and take the attachment away.
-    while (attachment === to && to.sent < log.last && to.outstanding <= WINDOW - REFILL) {
+    while (attachment === to && to.sent < log.last() && to.outstanding <= WINDOW - REFILL) {
       const events = log.after(to.sent, WINDOW - to.outstanding);
       if (events.length > 0) pass(to, events);
       else {
-        hooks.onGap(log.last - to.sent);
-        to.sent = log.last;
+        hooks.onGap(log.last() - to.sent);
+        to.sent = log.last();
       }
     }
-    if (attachment !== to || to.sent < log.last) return;
+    if (attachment !== to || to.sent < log.last()) return;
     release();
     if (complete) end("done");
   };
@@ -153,15 +153,9 @@ export function createStream(
   return {
     id,
     log,
-    get complete() {
-      return complete;
-    },
-    get outlet() {
-      return attachment?.outlet;
-    },
-    get resumePoint() {
-      return attachment?.sent ?? delivered;
-    },
+    isComplete: () => complete,
+    outlet: () => attachment?.outlet,
+    resumePoint: () => attachment?.sent ?? delivered,
     emit(json, answers) {
       let dropped = 0;
       const needed = (attachment?.sent ?? delivered) + 1;
@@ -171,7 +165,7 @@ export function createStream(
         end("overflow");
       }
       pump({ seq, data: json });
-      if (attachment === undefined || attachment.sent === log.last) return Promise.resolve();
+      if (attachment === undefined || attachment.sent === log.last()) return Promise.resolve();
       return new Promise((resolve) => paced.push(resolve));
     },
     attach(outlet, { after, opening, retryMs }) {

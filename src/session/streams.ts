@@ -41,8 +41,6 @@ export interface Streams {
   settle(id: number): void;
   /** One request of several is settled: after a restart nobody is owed an answer to it. */
   release(id: number, request: RequestId): void;
-  /** Calls that an earlier isolate left unanswered. */
-  unfinished(): Unfinished[];
   /** One more attempt at a call that runs again. */
   retried(id: number, attempts: number): void;
   /** Streams with a connection. */
@@ -142,18 +140,8 @@ export function createStreams(
       pending.splice(pending.indexOf(request), 1);
       store.updateStream(id, { pending: JSON.stringify(pending) });
     },
-    unfinished() {
-      const found: Unfinished[] = [];
-      for (const stored of store.streams()) {
-        if (stored.kind === "standalone") continue;
-        const ids = owedBy(stored);
-        const { stream, kind, request, attempts } = stored;
-        if (ids.length > 0) found.push({ stream, kind, ids, request, attempts });
-      }
-      return found;
-    },
     retried: (id, attempts) => store.updateStream(id, { attempts }),
-    attached: () => [...live.values()].filter((stream) => stream.outlet !== undefined),
+    attached: () => [...live.values()].filter((stream) => stream.outlet() !== undefined),
     age(before) {
       for (const { stream, seq } of store.agedOut(before)) {
         const known = live.get(stream);
@@ -166,7 +154,7 @@ export function createStreams(
       for (const stored of store.streams()) {
         const isInUse = (): boolean => {
           const stream = live.get(stored.stream);
-          return stream !== undefined && (!stream.complete || stream.outlet !== undefined);
+          return stream !== undefined && (!stream.isComplete() || stream.outlet() !== undefined);
         };
         if (stored.kind !== "call" || stored.answered !== null || stored.created >= before || isInUse())
           continue;
@@ -177,6 +165,18 @@ export function createStreams(
   };
 }
 
+/** Calls that an earlier isolate left unanswered. */
+export function unfinishedIn(store: SessionStore): Unfinished[] {
+  const found: Unfinished[] = [];
+  for (const stored of store.streams()) {
+    if (stored.kind === "standalone") continue;
+    const ids = owedBy(stored);
+    const { stream, kind, request, attempts } = stored;
+    if (ids.length > 0) found.push({ stream, kind, ids, request, attempts });
+  }
+  return found;
+}
+
 /** The requests of a stream that no stored event answers. */
 function owedBy({ pending, answered }: StreamRow & { answered: string | null }): RequestId[] {
   const settled = JSON.parse(`[${answered ?? ""}]`) as RequestId[];
@@ -185,9 +185,10 @@ function owedBy({ pending, answered }: StreamRow & { answered: string | null }):
 
 /** The outlets of all streams, for supervision. */
 export function outletsOf(streams: Streams): { stream: Stream; outlet: Outlet }[] {
-  return streams
-    .attached()
-    .flatMap((stream) => (stream.outlet === undefined ? [] : [{ stream, outlet: stream.outlet }]));
+  return streams.attached().flatMap((stream) => {
+    const outlet = stream.outlet();
+    return outlet === undefined ? [] : [{ stream, outlet }];
+  });
 }
 
 /** How a fresh connection of this session opens: clients before 2025-11-25 would take priming for a message. */

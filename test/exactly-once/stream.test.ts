@@ -10,10 +10,8 @@ import { createStream, type Stream } from "../../src/session/stream.ts";
 function memoryLog(): EventLog {
   const events: StoredEvent[] = [];
   return {
-    get last() {
-      return events.length;
-    },
-    trimmed: 0,
+    last: () => events.length,
+    trimmed: () => 0,
     append: (data) => events.push({ seq: events.length + 1, data }),
     after(seq, size) {
       const found: StoredEvent[] = [];
@@ -149,9 +147,6 @@ describe("a stream", () => {
     let reads = 0;
     const counting: EventLog = {
       ...log,
-      get last() {
-        return log.last;
-      },
       after(seq, size) {
         reads += 1;
         return log.after(seq, size);
@@ -172,7 +167,7 @@ describe("a stream", () => {
     const [first, second] = [outlet("a"), outlet("b")];
     held.attach(first, { ...opened, after: 0 });
     void held.emit("one", null);
-    held.attach(second, { ...opened, after: held.resumePoint });
+    held.attach(second, { ...opened, after: held.resumePoint() });
     void held.emit("two", null);
     expect([first.sent, first.ends]).toEqual([[1], ["replaced"]]);
     expect([second.sent, second.ends]).toEqual([[2], []]);
