@@ -8,7 +8,7 @@ import { SDKS } from "../support/sdk-clients.ts";
 import { eventually } from "../support/wait.ts";
 
 describe.each(hosts)("on $name", (host) => {
-  const server = mortal(host, { HOLDFAST_RETRY_MS: "300", TEST_RERUN: "sleep,ask" });
+  const server = mortal(host, { HOLDFAST_RETRY_MS: "300", TEST_RERUN: "sleep,ask,drop" });
 
   describe.each(SDKS.filter(({ resumesCalls }) => resumesCalls))("client $name", (sdk) => {
     test("a call in progress at the kill runs again, and its client gets the result", async () => {
@@ -99,6 +99,18 @@ describe.each(hosts)("on $name", (host) => {
     const rests = await Promise.all(cursors.map(async (cursor) => (await session.get(cursor)).rest()));
     for (const rest of rests)
       expect(rest).toMatchObject([{ id: 1, result: { content: [{ text: "slept" }] } }]);
+  });
+
+  test("a call that runs again can end the standalone stream's connection, not its own", async () => {
+    const session = await openSession(server.url);
+    const call = toolCall("drop", { ms: 600 });
+    const cursor = await resumable(await session.stream(call));
+    await server.kill();
+    await server.restart();
+    const standalone = await session.get();
+    const resumed = await session.get(cursor);
+    expect(await resumed.rest()).toMatchObject([{ id: call.id, result: { content: [{ text: "dropped" }] } }]);
+    expect(await standalone.rest()).toEqual([]);
   });
 
   test("a call waits for somebody to resume before it runs again", async () => {

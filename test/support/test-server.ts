@@ -27,6 +27,7 @@ const Publish = z.object({
 });
 
 const Hang = z.object({ tag: z.string(), streams: z.boolean().default(false) });
+const Drop = z.object({ ms: z.int().optional() });
 
 /** What a message of a burst carries as `data`. */
 export interface BurstData {
@@ -109,11 +110,16 @@ export function createTestServer(context: ServerContext): McpServer {
     },
   );
 
-  server.registerTool("drop", { description: "Ends the standalone stream's connection" }, (ctx) => {
-    const { closeStandaloneSSE: close } = ctx.http ?? {};
-    close?.();
-    return text(close === undefined ? "cannot" : "dropped");
-  });
+  server.registerTool(
+    "drop",
+    { description: "Ends the standalone stream's connection", inputSchema: Drop },
+    async ({ ms }, ctx) => {
+      const { closeStandaloneSSE: close } = ctx.http ?? {};
+      if (ms !== undefined) await pause(ms);
+      close?.();
+      return text(close === undefined ? "cannot" : "dropped");
+    },
+  );
 
   server.registerTool("request", { description: "The request as the tool sees it" }, (ctx) => {
     const { method, url, headers } = ctx.http?.req ?? {};
