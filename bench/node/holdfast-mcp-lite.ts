@@ -4,7 +4,9 @@ import { connectable } from "../../examples/embedding/servers/mcp-lite.ts";
 import { createLocalMcp, serve } from "../../src/local/node.ts";
 import { liteServer } from "../lib/lite-server.ts";
 
-const mcp = createLocalMcp({ createServer: () => connectable(liteServer()), logLevel: "warn" });
+// One server for all sessions, as mcp-lite's own transport has it.
+const shared = connectable(liteServer());
+const mcp = createLocalMcp({ createServer: () => shared, logLevel: "warn" });
 const server = await serve({
   fetch: mcp.router.fetch,
   port: Number(process.env["PORT"]),

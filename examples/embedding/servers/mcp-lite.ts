@@ -5,7 +5,7 @@
  */
 import { type JsonRpcReq, type JsonRpcRes, McpServer } from "mcp-lite";
 import * as z from "zod";
-import type { ConnectableServer, ServerContext, WireMessage } from "../../../src/index.ts";
+import type { ConnectableServer, ServerContext, SessionTransport, WireMessage } from "../../../src/index.ts";
 
 export function createServer({ session }: ServerContext): ConnectableServer {
   const server = new McpServer({
@@ -32,25 +32,37 @@ export function createServer({ session }: ServerContext): ConnectableServer {
 
 type Context = NonNullable<Parameters<McpServer["_dispatch"]>[1]>;
 
-/** Gives an mcp-lite server the `connect` that it lacks. */
+/**
+ * Gives an mcp-lite server the `connect` that it lacks. It can be connected any number of times: one server
+ * for all sessions is what mcp-lite is made for.
+ */
 export function connectable(server: McpServer): ConnectableServer {
+  const transports = new Map<string | undefined, SessionTransport>();
+  /** Requests of the server to a client that are not answered yet. */
+  const asked = new Map<unknown, (answer: JsonRpcRes) => void>();
+
+  server._setNotificationSender(async (session, notification, options) => {
+    // What concerns no one session (a list has changed) concerns all of them.
+    const to = session === undefined ? [...transports.values()] : [transports.get(session)];
+    const message = { jsonrpc: "2.0", ...notification } as WireMessage;
+    await Promise.all(to.map((transport) => transport?.send(message, options)));
+  });
+  server._setClientRequestSender(async (session, request, options) => {
+    const transport = transports.get(session);
+    if (transport === undefined) throw new Error("The session has ended");
+    const answer = new Promise<JsonRpcRes>((resolve) => asked.set(request.id, resolve));
+    await transport.send(request as WireMessage, options);
+    return answer;
+  });
+
   return {
     async connect(transport) {
+      const { sessionId } = transport;
       /** What the client said in `initialize`. */
       let client: Context = {};
-      /** Requests of the server to the client that are not answered yet. */
-      const asked = new Map<unknown, (answer: JsonRpcRes) => void>();
-
-      server._setNotificationSender((_session, notification, options) =>
-        transport.send({ jsonrpc: "2.0", ...notification } as WireMessage, options),
-      );
-      server._setClientRequestSender((_session, request, options) => {
-        const answer = new Promise<JsonRpcRes>((resolve) => asked.set(request.id, resolve));
-        return transport.send(request as WireMessage, options).then(() => answer);
-      });
-
-      // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport is no EventTarget
-      transport.onmessage = (received, extra) => {
+      transports.set(sessionId, transport);
+      const onclose = (): void => void transports.delete(sessionId);
+      const onmessage: SessionTransport["onmessage"] = (received, extra) => {
         const message = received as JsonRpcReq & JsonRpcRes;
         if (message.method === undefined) {
           asked.get(message.id)?.(message);
@@ -61,12 +73,12 @@ export function connectable(server: McpServer): ConnectableServer {
           const { capabilities, protocolVersion } = message.params as Record<string, never>;
           client = { clientCapabilities: capabilities, sessionProtocolVersion: protocolVersion };
         }
-        const { sessionId } = transport;
         const authInfo = extra?.authInfo as Context["authInfo"];
         void server._dispatch(message, { ...client, sessionId, authInfo }).then((response) => {
           if (response !== null) return transport.send(response as WireMessage);
         });
       };
+      Object.assign(transport, { onclose, onmessage });
       await transport.start();
     },
   };
