@@ -93,7 +93,7 @@ export function sessionObject<Env>(
 
     async #post(request: Request): Promise<Response> {
       const call = decodeCall(await request.text());
-      const { connectionId } = call;
+      const connectionId = call.connectionId();
       let body: ReadableStream | undefined;
       let at: string | undefined;
       const reply = await this.#session.post(call, (stream) => {

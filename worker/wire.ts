@@ -36,7 +36,7 @@ function unpack<T extends { readonly caller: Caller }>(json: string): T {
 
 /** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
 export function encodeCall({ opens, transport, caller, accept, connectionId, text }: Call): string {
-  return `${pack({ opens, transport, caller, accept, connectionId })}\n${text}`;
+  return `${pack({ opens, transport, caller, accept, connectionId: connectionId() })}\n${text}`;
 }
 
 export function decodeCall(body: string): Call {
@@ -44,7 +44,10 @@ export function decodeCall(body: string): Call {
   const text = body.slice(split + 1);
   const parsed = parsePayload(text);
   if ("failure" in parsed) throw new TypeError("the edge has checked the payload");
-  return { ...unpack<Call>(body.slice(0, split)), text, payload: parsed.payload };
+  const { connectionId, ...rest } = unpack<Omit<Call, "connectionId"> & { connectionId: string }>(
+    body.slice(0, split),
+  );
+  return { ...rest, connectionId: () => connectionId, text, payload: parsed.payload };
 }
 
 export function encodeAttach(attach: Attach): Record<string, string> {

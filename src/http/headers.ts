@@ -1,8 +1,8 @@
-/** Header names and media types that the transport reads or writes. @module */
+/** Header names and media types that the transport reads or writes. Lower case is looked up fastest. @module */
 
-export const SESSION_ID = "Mcp-Session-Id";
-export const PROTOCOL_VERSION = "MCP-Protocol-Version";
-export const LAST_EVENT_ID = "Last-Event-ID";
+export const SESSION_ID = "mcp-session-id";
+export const PROTOCOL_VERSION = "mcp-protocol-version";
+export const LAST_EVENT_ID = "last-event-id";
 
 export const JSON_TYPE = "application/json";
 export const SSE_TYPE = "text/event-stream";

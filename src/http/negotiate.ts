@@ -30,5 +30,5 @@ export function acceptedAnswers(header: string | null): "any" | "json" | "sse" |
 
 /** True for `application/json`, whatever its parameters. */
 export function isJson(contentType: string | null): boolean {
-  return (contentType ?? "").split(";")[0]?.trim().toLowerCase() === JSON_TYPE;
+  return contentType === JSON_TYPE || (contentType ?? "").split(";")[0]?.trim().toLowerCase() === JSON_TYPE;
 }

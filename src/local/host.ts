@@ -180,17 +180,17 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const replyOf = async <R extends { kind: string }>(
     id: string,
     resident: Resident,
-    connectionId: string,
+    connectionId: () => string,
     onLeave: (stream: number, seq: number) => void,
     ask: (open: OpenOutlet) => Promise<R | { kind: "streaming" }>,
   ): Promise<R | { kind: "stream"; link: Link }> => {
     let link: Link | undefined;
     const open: OpenOutlet = (stream) => {
       const release = residents.hold(resident);
-      const ends = createLink(connectionId, now(), {
+      const ends = createLink(connectionId(), now(), {
         settled: sql.settled,
         onAck(seq) {
-          if (!isClosed) resident.session.ack(stream, connectionId, seq);
+          if (!isClosed) resident.session.ack(stream, connectionId(), seq);
         },
         onClose(seq) {
           if (!isClosed) attempt(id, () => onLeave(stream, seq));
@@ -228,7 +228,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         const { session } = resident;
         const { connectionId } = call;
         // As between isolates: the end of a POST's connection does not tell what its client has read.
-        const onLeave = (stream: number): void => session.leave(stream, connectionId);
+        const onLeave = (stream: number): void => session.leave(stream, connectionId());
         return replyOf<Exclude<Answer, { kind: "stream" }>>(
           id,
           resident,
@@ -250,7 +250,13 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         const { session } = resident;
         const { connectionId } = request;
         const onLeave = (stream: number, seq: number): void => session.leave(stream, connectionId, seq);
-        return replyOf<Refusal>(id, resident, connectionId, onLeave, (open) => session.attach(request, open));
+        return replyOf<Refusal>(
+          id,
+          resident,
+          () => connectionId,
+          onLeave,
+          (open) => session.attach(request, open),
+        );
       }),
     end: (caller) => use(id, key, ({ session }) => session.end(caller)),
   });

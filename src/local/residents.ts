@@ -87,7 +87,6 @@ export function createResidents(
     },
     load: (id, key) => entries.get(id) ?? add(id, key),
     hold({ usage }) {
-      usage.lastAt = now();
       usage.holds += 1;
       return () => {
         usage.lastAt = now();

@@ -11,7 +11,7 @@ export interface Answering<E extends Env> {
   readonly site: Site<E>;
   readonly admitted: Admitted<E>;
   readonly ref: SessionRef;
-  readonly connectionId: string;
+  connectionId(): string;
   readonly transport: TransportKind;
   /** Written before the stream's first frame. */
   readonly prelude?: string;
@@ -44,8 +44,9 @@ export function refuse(refusal: Refusal, headers: Readonly<Record<string, string
 
 function stream<E extends Env>(
   link: Extract<Attached, { kind: "stream" }>["link"],
-  { site, admitted, ref, connectionId, transport, prelude }: Answering<E>,
+  { site, admitted, ref, connectionId: named, transport, prelude }: Answering<E>,
 ): ReadableStream<Uint8Array> {
+  const connectionId = named();
   const { caller, request } = admitted;
   let dials = 0;
   return deliver({

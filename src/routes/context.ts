@@ -4,7 +4,7 @@
  * @module
  */
 import type { Context, Env } from "hono";
-import { type ChangeHub, DEFAULT_TOPIC } from "../changes.ts";
+import type { ChangeHub } from "../changes.ts";
 import type { Caller, ModernHandler, SessionHost, SessionRef } from "../host.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
@@ -81,7 +81,7 @@ export async function admit<E extends Env>(
   const caller: Caller = {
     principal,
     authInfo,
-    topic: site.topic === undefined ? DEFAULT_TOPIC : site.topic(request, c),
+    topic: site.topic?.(request, c),
     url: request.url,
     headers: () => (names ??= Object.fromEntries(request.headers)),
     original: request.method === "POST" ? () => request : undefined,
@@ -89,26 +89,22 @@ export async function admit<E extends Env>(
   return { c, request, caller, headers };
 }
 
-/** The session id of the request: absent, malformed, or well-formed. */
-export function sessionIdOf(request: Request): string | undefined | failures.Failure {
-  return checkSessionId(request.headers.get(SESSION_ID) ?? undefined);
-}
-
-export function checkSessionId(id: string | undefined): string | undefined | failures.Failure {
-  if (id === undefined) return undefined;
-  return /^[A-Za-z0-9_-]{1,128}$/.test(id) ? id : failures.malformedSessionId;
+/** The session id of the request, well-formed or not. */
+export function sessionIdOf(request: Request): string | undefined {
+  return request.headers.get(SESSION_ID) ?? undefined;
 }
 
 /** The session that the request names, or the failure to answer with. */
 export function findSession<E extends Env>(
   site: Site<E>,
   { c }: Admitted<E>,
-  id: string | undefined | failures.Failure,
+  id: string | undefined,
   missing: failures.Failure,
 ): SessionRef | failures.Failure {
   if (id === undefined) return missing;
-  if (typeof id !== "string") return id;
-  return site.host.find(id, c.env) ?? failures.sessionNotFound;
+  const known = site.host.find(id, c.env);
+  if (known !== undefined) return known;
+  return /^[A-Za-z0-9_-]{1,128}$/.test(id) ? failures.sessionNotFound : failures.malformedSessionId;
 }
 
 /** A version header that the session eras do not know. None means the session's own (2025-06-18, "Protocol Version Header"). */

@@ -12,7 +12,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import { parseEventId } from "../sse/event-id.ts";
 import { frame } from "../sse/frames.ts";
 import { respond } from "./answer.ts";
-import { type Admitted, checkSessionId, findSession, lastEventIdOf, type Site } from "./context.ts";
+import { type Admitted, findSession, lastEventIdOf, type Site } from "./context.ts";
 import { establish, postOnce, readMessages } from "./streamable.ts";
 
 export const STREAM_METHODS = "GET";
@@ -37,7 +37,14 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
     const wanted: Attach = { opens, transport: "http+sse", caller, connectionId, lastEventId, redial: false };
     const answer = await establish(site, ref, wanted);
     const prelude = frame({ event: "endpoint", data: endpoint(site, c.req.path, ref.id) });
-    return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", prelude });
+    return respond(answer, {
+      site,
+      admitted,
+      ref,
+      connectionId: () => connectionId,
+      transport: "http+sse",
+      prelude,
+    });
   };
 
   const lastEventId = lastEventIdOf(request);
@@ -55,12 +62,13 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
 export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers, caller } = admitted;
   const { searchParams } = new URL(request.url);
-  const id = checkSessionId(searchParams.get("sessionId") ?? searchParams.get("session_id") ?? undefined);
+  const id = searchParams.get("sessionId") ?? searchParams.get("session_id") ?? undefined;
   const ref = findSession(site, admitted, id, failures.missingLegacySessionId);
   if ("status" in ref) return failed(ref, headers);
   const body = await readMessages(admitted, site.settings);
   if ("failure" in body) return failed(body.failure, headers);
-  const connectionId = crypto.randomUUID();
+  const named = crypto.randomUUID();
+  const connectionId = (): string => named;
   const answer = await postOnce(
     ref,
     { opens: false, transport: "http+sse", caller, accept: "any", connectionId, ...body },

@@ -38,6 +38,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   if (site.modern?.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
   const id = sessionIdOf(request);
   const only = accept === "sse" ? "sse" : undefined;
+  let connection: string | undefined;
   const call: Call = {
     opens: false,
     transport: "streamable",
@@ -45,7 +46,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     text,
     payload,
     accept: accept === "json" ? "json" : "any",
-    connectionId: crypto.randomUUID(),
+    connectionId: () => (connection ??= crypto.randomUUID()),
   };
 
   if (isInitialize(payload)) {
@@ -85,7 +86,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     lastEventId: lastEventIdOf(request),
     redial: false,
   });
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
+  return respond(answer, { site, admitted, ref, connectionId: () => connectionId, transport: "streamable" });
 }
 
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
@@ -171,7 +172,7 @@ export async function establish<E extends Env>(
 async function initializeKnown<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
-  id: string | undefined | failures.Failure,
+  id: string | undefined,
   call: Call,
 ): Promise<Response | undefined> {
   if (id === undefined) return undefined;

@@ -259,19 +259,24 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
         opening = undefined;
         const kept = early;
         if (lifecycle.live() === undefined) abandon();
-        else for (const json of kept.splice(0)) void sendStandalone(json);
+        else {
+          interrupted.none();
+          for (const json of kept.splice(0)) void sendStandalone(json);
+        }
       }
     },
 
     async run(call, open) {
-      let server: Instance;
-      try {
-        const woken = lifecycle.live();
-        interrupted.settle();
-        server = instance ?? (await wake(woken));
-      } catch {
-        if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
-        return { kind: "refused", failure: failures.notReady };
+      let server = instance;
+      if (server === undefined) {
+        try {
+          const woken = lifecycle.live();
+          interrupted.settle();
+          server = await wake(woken);
+        } catch {
+          if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
+          return { kind: "refused", failure: failures.notReady };
+        }
       }
       const row = lifecycle.live();
       if (row === undefined) return lifecycle.gone(call.caller.principal, true);

@@ -16,22 +16,20 @@ import {
   resourceName,
 } from "../changes.ts";
 import { type EventSink, messageOf, shortId } from "../events.ts";
-import type { Caller } from "../host.ts";
-import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
-import { isSubscribed, SUBSCRIBE } from "./journal.ts";
+import { isSubscribed } from "./journal.ts";
 import type { SessionChanges } from "./ports.ts";
 import type { SessionStore } from "./store.ts";
 
 export interface Interest {
   /** For the session's server. */
   readonly notify: Notifier;
-  /** A request came in; a session's requests are all of one topic. */
-  by(caller: Caller): void;
+  /** A request of this topic came in; a session's requests are all of one. */
+  by(topic: string): void;
   /**
-   * Asks the hub for the resources that these messages subscribe to, before they are dispatched: nothing
-   * that is published after the answer may be missed. Undefined where there is nothing to ask for.
+   * Asks the hub for resources, before the messages that subscribe to them are dispatched: nothing that is
+   * published after the answer may be missed.
    */
-  subscribing(messages: readonly JsonRpcMessage[]): Promise<void> | undefined;
+  subscribing(uris: readonly string[]): Promise<void>;
   /** The client has opened the stream that unrelated messages take. */
   listening(): void;
   /** Parts what the hub sent: the notifications for the client, as JSON, and the names that the hub can forget. */
@@ -73,17 +71,8 @@ export function createInterest(
 
   return {
     notify: createNotifier((change) => changes.publish(topic, change)),
-    by(caller) {
-      topic = caller.topic ?? DEFAULT_TOPIC;
-    },
-    subscribing(messages) {
-      const names = messages.flatMap((message) => {
-        if (!isRequest(message) || message.method !== SUBSCRIBE) return [];
-        const uri = message.params?.["uri"];
-        return typeof uri === "string" ? [resourceName(uri)] : [];
-      });
-      return names.length === 0 ? undefined : watch(names).then(() => {});
-    },
+    by: (named) => void (topic = named),
+    subscribing: (uris) => watch(uris.map(resourceName)).then(() => {}),
     listening() {
       const at = topic;
       if (store.entry("watch", at) === LISTS) return;

@@ -12,6 +12,8 @@ import type { Stream } from "./stream.ts";
 import { type Streams, type Unfinished, unfinishedIn } from "./streams.ts";
 
 export interface Interrupted {
+  /** The session begins in this isolate: there is nothing to look for. */
+  none(): void;
   /** Once in an isolate: answers what cannot run again. */
   settle(): void;
   /** Runs those again whose answers the stream carries. */
@@ -59,6 +61,7 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
   };
 
   return {
+    none: () => void (settled = true),
     settle() {
       if (settled || !options.isLive()) return;
       settled = true;

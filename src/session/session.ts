@@ -17,6 +17,7 @@ import { parseEventId } from "../sse/event-id.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
+import { subscriptionsIn } from "./journal.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
@@ -155,13 +156,18 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     }
   };
 
+  /** Most requests name no topic: there is but the default one. */
+  const ofTopic = ({ topic }: Caller): void => {
+    if (topic !== undefined) interest?.by(topic);
+  };
+
   const admit = (request: Call | Attach): SessionRow | undefined => {
     const row = lifecycle.admit(request.caller.principal, request.transport);
     if (row !== undefined) {
       lifecycle.touch();
       // A successor waits under a deadline of its own; from its first use on it lives as long as any session.
       if (row.status === "provisional") void deadlines.by(lifecycle.deadline(false) ?? now());
-      interest?.by(request.caller);
+      ofTopic(request.caller);
     }
     return row;
   };
@@ -199,7 +205,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const { caller, payload } = call;
       const initialize = isInitialize(payload) && call.transport === "streamable";
       if (call.opens) {
-        interest?.by(caller);
+        ofTopic(caller);
         const reply = await dispatch.open(call);
         if (lifecycle.live() !== undefined) {
           settings.emit("session.created", { session: shortId(id), kind: "streamable" });
@@ -212,9 +218,9 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
       if (initialize) return wasProvisional ? dispatch.open(call) : refused(failures.alreadyInitialized);
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
-      const subscribing = interest?.subscribing(payload.messages);
-      if (subscribing !== undefined) {
-        await subscribing;
+      const uris = subscriptionsIn(payload.messages);
+      if (uris.length > 0 && interest !== undefined) {
+        await interest.subscribing(uris);
         if (lifecycle.live() === undefined) return lifecycle.gone(caller.principal, true);
       }
       return dispatch.run(call, open);
