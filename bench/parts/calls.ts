@@ -118,7 +118,8 @@ export const calls: Part = {
             if (count > 50)
               for (const open of opened)
                 await measure(open, { connections: 16, count, warmUpMs: 500, measureMs: 500 });
-            const times = quick ? { warmUpMs: 100, measureMs: 300 } : { warmUpMs: 150, measureMs: 500 };
+            // Long enough for each of 1,000 sessions to be called some times before it counts.
+            const times = quick ? { warmUpMs: 100, measureMs: 300 } : { warmUpMs: 400, measureMs: 600 };
             const results = await interleaved(opened, quick ? 2 : 5, (open) =>
               measure(open, { connections, count, ...times }),
             );

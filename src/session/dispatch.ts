@@ -183,7 +183,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
         return stream;
       },
       owe() {
-        owed = options.streams(row).owe(ids, kept());
+        // A call that runs again is on record already.
+        owed ??= options.streams(row).owe(ids, kept());
       },
       onSettled({ id: settled, cancelled, last, stream }) {
         if (owed === undefined && stream === undefined) return;

@@ -195,6 +195,28 @@ describe.each(hosts)("on $name", (host) => {
   });
 });
 
+describe.each(hosts)("on $name, where calls may run again", (host) => {
+  const server = mortal(host, { HOLDFAST_QUICK_ANSWER_MS: "50", TEST_RERUN: "sleep" });
+
+  test("one that was answered after a restart does not run again after the next", async () => {
+    const before = await open(server.url);
+    const call = toolCall("sleep", { ms: 600 });
+    await before.post(call);
+    await server.kill();
+    await server.restart();
+    const between = await connect(server.url, before.stream.lastEventId);
+    expect(await between.stream.message()).toMatchObject({ id: call.id, result: {} });
+    await server.kill();
+    await server.restart();
+    const after = await connect(server.url, between.stream.lastEventId);
+    // As slow as the call would be: its answer would come first.
+    const next = toolCall("sleep", { ms: 600 });
+    await after.post(next);
+    expect(await after.stream.message()).toMatchObject({ id: next.id, result: {} });
+    after.stream.leave();
+  });
+});
+
 describe("where the object alone dies", () => {
   // Long enough to die in before a POST is answered.
   const server = mortal(workerd, { HOLDFAST_QUICK_ANSWER_MS: "1000", TEST_RERUN: "ask" });
