@@ -15,7 +15,8 @@ import type { Settings } from "./options.ts";
  *
  * What is made on demand is a function here, and no object that is made for each call is given a getter, or
  * a function by assignment: V8 puts those among what lives long, and all that they reach stays until the
- * next full collection. It took a quarter of a call, and pauses of 8 ms.
+ * next full collection. It took a quarter of a call, and pauses of 8 ms. Objects of which each session has its
+ * own have no getters either: the second literal of a shape with getters becomes a dictionary, larger and slower.
  */
 export interface Caller {
   /** The subject that `authorize` returned; undefined where no hook is set. */

@@ -198,7 +198,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   };
 
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
-    createExtra(caller, row, exchange, () => options.streams(row).standalone.end("closed"));
+    createExtra(caller, row, exchange, () => streams()?.standalone.end("closed"));
 
   const interrupted = createInterrupted({
     sessionId: id,

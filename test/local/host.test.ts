@@ -107,6 +107,25 @@ describe("sessions and the file", () => {
     expect(rowsIn(database)).toEqual({});
   });
 
+  test("a tool that outlives its session may close the session's streams: there are none", async () => {
+    let close: (() => void) | undefined;
+    const { url } = await served({
+      createServer: (context) => {
+        const server = createTestServer(context);
+        server.registerTool("keep", { description: "Keeps its context" }, (ctx) => {
+          close = ctx.http?.closeStandaloneSSE;
+          return { content: [] };
+        });
+        return server;
+      },
+    });
+    const session = await openSession(url);
+    await session.tool("keep");
+    await session.fetch("DELETE");
+    expect(close).toBeDefined();
+    expect(() => close?.()).not.toThrow();
+  });
+
   test("the next host on the file takes sessions up where they were", async () => {
     const database = freshFile();
     const first = await served({ database });
