@@ -18,6 +18,7 @@ import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
 import { createLink } from "./link.ts";
 import { createResidents, type Resident } from "./residents.ts";
+import { createSlots } from "./slots.ts";
 import { createTurns } from "./turns.ts";
 
 export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
@@ -71,7 +72,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   let closing: Promise<void> | undefined;
   let isClosed = false;
   /** Ends the wait of each request that is being answered. */
-  const waiting = new Set<(error: Error) => void>();
+  const waiting = createSlots<(error: Error) => void>();
 
   /** Keys of sessions that are gone are used again by the next process only. */
   let lastKey = sql.exec<{ key: number | null }>("SELECT max(key) AS key FROM session")[0]?.key ?? 0;
@@ -169,10 +170,10 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       const resident = residents.load(id, key);
       const release = residents.hold(resident);
       const settled = (): void => {
-        waiting.delete(reject);
+        waiting.take(slot);
         release();
       };
-      waiting.add(reject);
+      const slot = waiting.add(reject);
       void body(resident).finally(settled).then(resolve, reject);
     });
 
@@ -266,7 +267,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     await residents.settled(CLOSE_MS);
     alarms.stop();
     isClosed = true;
-    for (const reject of waiting) reject(new Error("The host is closed"));
+    for (const reject of waiting.items()) reject(new Error("The host is closed"));
     sql.close();
   };
 

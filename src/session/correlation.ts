@@ -17,34 +17,33 @@ export interface Inbound<Entry> {
   take(id: RequestId): { original: RequestId; entry: Entry } | undefined;
   /** Our id of the newest request in flight that the client calls `original`. */
   find(original: RequestId): number | undefined;
-  entries(): IterableIterator<Entry>;
+  entries(): Entry[];
 }
 
 export function createInbound<Entry>(): Inbound<Entry> {
-  const calls = new Map<RequestId, { original: RequestId; entry: Entry }>();
+  // Searched: they are few (`maxInFlight`), and a Map makes a new table whenever it runs empty, among what lives
+  // long once it is old itself: 200 bytes a call that only a full collection takes back.
+  const calls: { id: number; original: RequestId; entry: Entry }[] = [];
   let counter = 0;
   return {
-    size: () => calls.size,
+    size: () => calls.length,
     add(original, entry) {
       // From 1: SDK v1 ignores the cancellation of a request whose id is 0.
       counter += 1;
-      calls.set(counter, { original, entry });
+      calls.push({ id: counter, original, entry });
       return counter;
     },
-    get: (id) => calls.get(id)?.entry,
+    get: (id) => calls.find((call) => call.id === id)?.entry,
     take(id) {
-      const call = calls.get(id);
-      calls.delete(id);
+      const index = calls.findIndex((call) => call.id === id);
+      const call = calls[index];
+      // The last by `pop`, which keeps the array's room.
+      if (index === calls.length - 1) calls.pop();
+      else if (call !== undefined) calls.splice(index, 1);
       return call;
     },
-    find(original) {
-      let found: number | undefined;
-      for (const [id, call] of calls) if (call.original === original) found = id as number;
-      return found;
-    },
-    *entries() {
-      for (const call of calls.values()) yield call.entry;
-    },
+    find: (original) => calls.findLast((call) => call.original === original)?.id,
+    entries: () => calls.map((call) => call.entry),
   };
 }
 

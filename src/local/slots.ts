@@ -1,0 +1,33 @@
+/**
+ * What is under way, added and taken again with every call, without the garbage that a `Set` makes of its
+ * tables as it grows and shrinks (see `session/correlation.ts`).
+ * @module
+ */
+
+export interface Slots<T> {
+  size(): number;
+  /** Returns where it is, until it is taken. */
+  add(item: T): number;
+  take(slot: number): void;
+  /** Those that are there, in no order. */
+  items(): T[];
+}
+
+export function createSlots<T extends object>(): Slots<T> {
+  const held: (T | undefined)[] = [];
+  const free: number[] = [];
+  return {
+    size: () => held.length - free.length,
+    add(item) {
+      const slot = free.pop() ?? held.length;
+      held[slot] = item;
+      return slot;
+    },
+    take(slot) {
+      if (held[slot] === undefined) return;
+      held[slot] = undefined;
+      free.push(slot);
+    },
+    items: () => held.filter((item) => item !== undefined),
+  };
+}
