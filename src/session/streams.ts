@@ -96,7 +96,12 @@ export function createStreams(
     return stream;
   };
 
-  let standaloneRow: StreamRow | undefined = store.stream(row.standalone);
+  const stored = store.stream(row.standalone);
+  let standaloneRow: StreamRow | undefined;
+  if (stored !== undefined) {
+    const { answered: _, ...columns } = stored;
+    standaloneRow = columns;
+  }
   const standalone = build(
     row.standalone,
     standaloneRow ?? freshRow(row.standalone, "standalone"),

@@ -384,6 +384,22 @@ describe("close", () => {
     resumed.leave();
   });
 
+  test("and to the one after it, though the stream was on record before", async () => {
+    const database = freshFile();
+    let session: McpSession | undefined;
+    for (const tag of ["first", "second", "third"]) {
+      const { url, close, events } = await served({ database });
+      session ??= await openSession(url);
+      const burst = toolCall("burst", { tag, sizes: [1], on: "standalone" });
+      await post(`${url}/mcp`, burst, session.headers);
+      const headers = { ...session.headers, Accept: "text/event-stream" };
+      const stream = readEvents(await fetch(`${url}/mcp`, { headers }));
+      expect((await stream.message()).params).toMatchObject({ data: { tag } });
+      await close();
+      expect(events.filter(({ type }) => type === "send.error")).toEqual([]);
+    }
+  });
+
   test("a server that is still being built keeps nobody waiting", async () => {
     const { url, close, host } = await served({ createServer: () => new Promise(() => {}) });
     const opening = post(`${url}/mcp`, initialize(LATEST));
