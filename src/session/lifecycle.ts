@@ -38,7 +38,8 @@ export type LifecycleOptions = Pick<
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { id, store, settings, now, successors } = options;
   let row = store.load();
-  let seen = row?.seen ?? 0;
+  // In an object: of a variable that closures share V8 makes a new number on the heap for each time it is set.
+  const used = { at: row?.seen ?? 0 };
   let successor: Promise<string> | undefined;
 
   const live = (): SessionRow | undefined => (row?.status === "ended" ? undefined : row);
@@ -71,7 +72,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   return {
     live,
     open(kind, fields) {
-      seen = now();
+      const seen = (used.at = now());
       row = {
         id,
         kind,
@@ -96,14 +97,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       return current;
     },
     touch() {
-      seen = now();
+      const seen = (used.at = now());
       const current = live();
       if (current === undefined) return;
-      const fields: Partial<SessionRow> = {};
-      if (current.status === "provisional") fields.status = "active";
-      if (seen - current.seen > timeToLive(current) / 10 || current.status === "provisional")
-        fields.seen = seen;
-      if (Object.keys(fields).length > 0) update(fields);
+      if (current.status === "provisional") update({ status: "active", seen });
+      else if (seen - current.seen > timeToLive(current) / 10) update({ seen });
     },
     update,
     deadline(inUse) {
@@ -111,7 +109,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (row.status === "ended") return (row.ended ?? 0) + settings.tombstoneTtlMs;
       if (row.status === "provisional") return row.created + settings.provisionalTtlMs;
       // The stored time may lag a tenth behind the last use; no session ends early for it.
-      return inUse ? undefined : Math.max(seen, row.seen) + timeToLive(row) * 1.1;
+      return inUse ? undefined : Math.max(used.at, row.seen) + timeToLive(row) * 1.1;
     },
     async end(forget) {
       const current = live();
