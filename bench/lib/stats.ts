@@ -1,20 +1,26 @@
 /** What is made of the rounds of a measurement. @module */
 
 export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+  return quantile(values, 0.5);
 }
 
-/** How far the rounds lie apart, as a share of their median: (most − least) / median. */
+/** The value that this share of them lies below; between two of them, what lies between in proportion. */
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const place = (sorted.length - 1) * share;
+  const below = sorted[Math.floor(place)] ?? Number.NaN;
+  const above = sorted[Math.ceil(place)] ?? Number.NaN;
+  return below + (above - below) * (place % 1);
+}
+
+/** How far the middle half of the rounds lies apart, as a share of the median. */
 export function spread(values: readonly number[]): number {
-  return (Math.max(...values) - Math.min(...values)) / median(values);
+  return (quantile(values, 0.75) - quantile(values, 0.25)) / median(values);
 }
 
 /**
  * Measures all subjects in each round, in turn and every other round in reverse, so that what changes on
- * the machine meanwhile meets all of them alike.
+ * the machine meanwhile meets all of them alike: those best that stand side by side.
  */
 export async function interleaved<Subject, Result>(
   subjects: readonly Subject[],
