@@ -72,7 +72,9 @@ export function createInterest(
   return {
     notify: createNotifier((change) => changes.publish(topic, change)),
     by: (named) => void (topic = named),
-    subscribing: (uris) => watch(uris.map(resourceName)).then(() => {}),
+    async subscribing(uris) {
+      await watch(uris.map(resourceName));
+    },
     listening() {
       const at = topic;
       if (store.entry("watch", at) === LISTS) return;

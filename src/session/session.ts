@@ -22,7 +22,8 @@ import { createLifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
 import type { Stream } from "./stream.ts";
-import { createStreams, openingOf, outletsOf, type Streams } from "./streams.ts";
+import { createStreams, openingOf, type Streams } from "./streams.ts";
+import { createUpkeep } from "./upkeep.ts";
 
 export interface Session {
   /** True while the session can be used. */
@@ -52,9 +53,6 @@ export interface Session {
   shutdown(): void;
 }
 
-/** While a call runs with nobody listening, the alarm keeps the isolate from being taken for idle. */
-const HOLD_MS = 20_000;
-
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
 
 export function createSession<Env>(options: SessionOptions<Env>): Session {
@@ -76,46 +74,6 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     by: (at) => void deadlines.by(at),
   });
 
-  const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));
-  const supervises = settings.keepaliveIntervalMs > 0;
-
-  /** When the session next has something to do. */
-  const next = (): number | undefined => {
-    const row = lifecycle.live();
-    if (row === undefined) return lifecycle.deadline(false);
-    const outlets = outletsOf(streamsOf(row));
-    const oldest = store.oldestEvent();
-    const due = [
-      lifecycle.deadline(outlets.length > 0 || dispatch.inFlight() > 0),
-      ...outlets.map(({ outlet }) => outlet.openedAt + settings.maxStreamMs),
-      outlets.length > 0 ? now() + superviseMs : undefined,
-      dispatch.inFlight() > 0 ? now() + HOLD_MS : undefined,
-      oldest === undefined ? undefined : oldest + settings.messageTtlMs,
-    ].filter((at) => at !== undefined);
-    return due.length === 0 ? undefined : Math.min(...due);
-  };
-
-  /** Ends connections that are too old, or whose edge has not been heard of for too long. */
-  const supervise = (row: SessionRow): void => {
-    for (const { stream, outlet } of outletsOf(streamsOf(row))) {
-      const { connectionId, openedAt } = outlet;
-      const silence = now() - (outlet.lastSeen?.() ?? now());
-      const failures = Math.floor(silence / settings.keepaliveIntervalMs);
-      if (now() - openedAt >= settings.maxStreamMs) {
-        settings.emit("connection.timeout", { connectionId, durationMs: now() - openedAt });
-        stream.end("timeout");
-      } else if (supervises && failures >= settings.keepaliveMaxFailures) {
-        settings.emit("connection.max_failures", { connectionId, failures });
-        stream.end("failures");
-      }
-    }
-  };
-
-  const expire = async (row: SessionRow): Promise<void> => {
-    settings.emit("session.expired", { session: shortId(id), provisional: row.status === "provisional" });
-    await stop(false);
-  };
-
   /** Ends the session and everything that belongs to it. */
   const stop = async (forget: boolean): Promise<void> => {
     interest?.end();
@@ -126,41 +84,21 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     await deadlines.rearm(lifecycle.deadline(false));
   };
 
-  const ring = async (): Promise<void> => {
-    const row = lifecycle.live();
-    if (row === undefined) {
-      const deadline = lifecycle.deadline(false);
-      if (deadline !== undefined && deadline <= now()) await lifecycle.forget();
-      return;
-    }
-    supervise(row);
-    const inUse = streamsOf(row).attached().length > 0 || dispatch.inFlight() > 0;
-    const deadline = lifecycle.deadline(inUse);
-    if (deadline !== undefined && deadline <= now()) return expire(row);
-    if (inUse) lifecycle.touch();
-    streamsOf(row).age(now() - settings.messageTtlMs);
-  };
-
-  /**
-   * Where storage cannot be read: tries again later, until the session's time is up (or cannot be told).
-   * A throwing alarm would be retried at the platform's own pace, and then never again.
-   */
-  const salvage = async (): Promise<void> => {
-    const end = lifecycle.deadline(false);
-    const isDue = end !== undefined && !(end > now());
-    try {
-      if (isDue) await lifecycle.forget();
-      await deadlines.rearm(isDue ? undefined : now() + superviseMs);
-    } catch (error) {
-      settings.emit("send.error", { session: shortId(id), message: String(error) });
-    }
-  };
+  const upkeep = createUpkeep({
+    ...options,
+    lifecycle,
+    deadlines,
+    streams: streamsOf,
+    inFlight: dispatch.inFlight,
+    stop: () => stop(false),
+  });
 
   /** Most requests name no topic: there is but the default one. */
   const ofTopic = ({ topic }: Caller): void => {
     if (topic !== undefined) interest?.by(topic);
   };
 
+  /** The session's row as it was before this request, if the request may use it. */
   const admit = (request: Call | Attach): SessionRow | undefined => {
     const row = lifecycle.admit(request.caller.principal, request.transport);
     if (row !== undefined) {
@@ -213,10 +151,11 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
         }
         return reply;
       }
-      const wasProvisional = lifecycle.live()?.status === "provisional";
       const row = admit(call);
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
-      if (initialize) return wasProvisional ? dispatch.open(call) : refused(failures.alreadyInitialized);
+      if (initialize) {
+        return row.status === "provisional" ? dispatch.open(call) : refused(failures.alreadyInitialized);
+      }
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
       const uris = subscriptionsIn(payload.messages);
       if (uris.length > 0 && interest !== undefined) {
@@ -240,7 +179,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
       stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
-      await deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs));
+      await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);
       if (stream === streamsOf(row).standalone) interest?.listening();
       return { kind: "streaming" };
@@ -267,15 +206,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       return unwanted;
     },
 
-    async alarm() {
-      try {
-        await ring();
-        await deadlines.rearm(next());
-      } catch (error) {
-        settings.emit("send.error", { session: shortId(id), message: String(error) });
-        await salvage();
-      }
-    },
+    alarm: upkeep.alarm,
 
     ack(stream, connectionId, seq) {
       const row = lifecycle.live();
@@ -287,8 +218,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       if (row === undefined) return;
       streamsOf(row).peek(stream)?.leave(connectionId, seq);
       lifecycle.touch();
-      const inFlight = dispatch.inFlight() > 0;
-      void deadlines.by(inFlight ? now() + HOLD_MS : (lifecycle.deadline(false) ?? now()));
+      void upkeep.disconnected();
     },
 
     restore(stream, outlet, place) {

@@ -58,28 +58,51 @@ interface Answered {
   answered: string | null;
 }
 
-const SESSION_COLUMNS =
-  "id, kind, status, principal, version, initialize, initialized, standalone, created, seen, ended, successor";
-const STREAM_COLUMNS = "stream, kind, pending, request, attempts, trimmed, delivered, created";
+const SESSION_COLUMNS = [
+  "id",
+  "kind",
+  "status",
+  "principal",
+  "version",
+  "initialize",
+  "initialized",
+  "standalone",
+  "created",
+  "seen",
+  "ended",
+  "successor",
+] as const satisfies (keyof SessionRow)[];
+const STREAM_COLUMNS = [
+  "stream",
+  "kind",
+  "pending",
+  "request",
+  "attempts",
+  "trimmed",
+  "delivered",
+  "created",
+] as const satisfies (keyof StreamRow)[];
 
 /** The store of the session under `key`. */
 export function createSessionStore(sql: SqlStore, key: number): SessionStore {
   const selectStreams = (condition: string, ...bindings: SqlValue[]): (StreamRow & Answered)[] =>
     sql.exec<{ [Name in keyof StreamRow]: StreamRow[Name] } & { answered: string | null }>(
-      `SELECT ${STREAM_COLUMNS}, (SELECT group_concat(answers, ',') FROM event
+      `SELECT ${STREAM_COLUMNS.join()}, (SELECT group_concat(answers, ',') FROM event
         WHERE event.key = stream.key AND event.stream = stream.stream) AS answered
         FROM stream WHERE key = ? ${condition} ORDER BY created`,
       key,
       ...bindings,
     );
   const defer = sql.defer ?? sql.exec;
-  const insert = (table: string, row: Record<string, SqlValue>): void => {
-    const names = Object.keys(row);
-    const marks = names.map(() => "?").join(", ");
+  const insert = <Name extends string>(
+    table: string,
+    columns: readonly Name[],
+    row: Readonly<Record<Name, SqlValue>>,
+  ): void => {
     sql.exec(
-      `INSERT OR REPLACE INTO ${table} (key, ${names.join(", ")}) VALUES (?, ${marks})`,
+      `INSERT OR REPLACE INTO ${table} (key, ${columns.join()}) VALUES (?${", ?".repeat(columns.length)})`,
       key,
-      ...Object.values(row),
+      ...columns.map((name) => row[name]),
     );
   };
   const assign = (fields: Record<string, SqlValue | undefined>): { set: string; values: SqlValue[] } => {
@@ -96,14 +119,14 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       if (!hasSchema(sql)) return undefined;
       type Row = { [Name in keyof SessionRow]: SessionRow[Name] };
       return sql.exec<Row & Record<string, SqlValue>>(
-        `SELECT ${SESSION_COLUMNS} FROM session WHERE key = ?`,
+        `SELECT ${SESSION_COLUMNS.join()} FROM session WHERE key = ?`,
         key,
       )[0];
     },
     open(row) {
       sql.transaction(() => {
         if (!hasSchema(sql)) createSchema(sql);
-        insert("session", { schema: SCHEMA_VERSION, ...row });
+        insert("session", ["schema", ...SESSION_COLUMNS], { schema: SCHEMA_VERSION, ...row });
       });
     },
     update(fields) {
@@ -118,7 +141,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
 
     streams: () => selectStreams(""),
     stream: (id) => selectStreams("AND stream = ?", id)[0],
-    putStream: (row) => insert("stream", { ...row }),
+    putStream: (row) => insert("stream", STREAM_COLUMNS, row),
     updateStream(stream, fields) {
       const { set, values } = assign({ ...fields });
       sql.exec(`UPDATE stream SET ${set} WHERE key = ? AND stream = ?`, ...values, key, stream);
@@ -234,7 +257,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
         key,
         kind,
       ),
-    putEntry: (kind, name, value) => insert("entry", { kind, name, value }),
+    putEntry: (kind, name, value) => insert("entry", ["kind", "name", "value"], { kind, name, value }),
     deleteEntry: (kind, name) =>
       sql.exec<{ name: string }>(
         "DELETE FROM entry WHERE key = ? AND kind = ? AND name = ? RETURNING name",

@@ -96,18 +96,13 @@ export function createStreams(
     return stream;
   };
 
-  const stored = store.stream(row.standalone);
-  let standaloneRow: StreamRow | undefined;
-  if (stored !== undefined) {
-    const { answered: _, ...columns } = stored;
-    standaloneRow = columns;
-  }
+  let standaloneRow: StreamRow = store.stream(row.standalone) ?? freshRow(row.standalone, "standalone");
   const standalone = build(
     row.standalone,
-    standaloneRow ?? freshRow(row.standalone, "standalone"),
+    standaloneRow,
     (fields) => {
       // Written only once there is something to remember: most sessions never use the stream.
-      standaloneRow = { ...(standaloneRow ?? freshRow(row.standalone, "standalone")), ...fields };
+      standaloneRow = { ...standaloneRow, ...fields };
       store.putStream(standaloneRow);
     },
     "open",

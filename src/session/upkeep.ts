@@ -1,0 +1,119 @@
+/**
+ * What a session has its alarm for: it ends what is too old, looks whether the edges of its streams are
+ * alive, and keeps the isolate from being taken for idle while a call runs with nobody listening.
+ * @module
+ */
+import { shortId } from "../events.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { Outlet, SessionOptions } from "./ports.ts";
+import type { SessionRow } from "./schema.ts";
+import { outletsOf, type Streams } from "./streams.ts";
+
+export interface Upkeep {
+  /** The alarm rang: does what is due, and sets it again where something remains. Never throws. */
+  alarm(): Promise<void>;
+  /** A connection is to be looked after from now on. */
+  connected(outlet: Outlet): Promise<void>;
+  /** A connection is over. */
+  disconnected(): Promise<void>;
+}
+
+export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "store" | "settings" | "now"> {
+  readonly lifecycle: Lifecycle;
+  readonly deadlines: Deadlines;
+  readonly streams: (row: SessionRow) => Streams;
+  /** Number of requests in flight. */
+  readonly inFlight: () => number;
+  /** Ends a session whose time is up. */
+  readonly stop: () => Promise<void>;
+}
+
+/** How soon the alarm rings again while a call is in flight. */
+const HOLD_MS = 20_000;
+
+export function createUpkeep(options: UpkeepOptions): Upkeep {
+  const { id, store, settings, now, lifecycle, deadlines, streams, inFlight } = options;
+  const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));
+  const supervises = settings.keepaliveIntervalMs > 0;
+
+  /** When the session next has something to do. */
+  const next = (): number | undefined => {
+    const row = lifecycle.live();
+    if (row === undefined) return lifecycle.deadline(false);
+    const outlets = outletsOf(streams(row));
+    const oldest = store.oldestEvent();
+    const due = [
+      lifecycle.deadline(outlets.length > 0 || inFlight() > 0),
+      ...outlets.map(({ outlet }) => outlet.openedAt + settings.maxStreamMs),
+      outlets.length > 0 ? now() + superviseMs : undefined,
+      inFlight() > 0 ? now() + HOLD_MS : undefined,
+      oldest === undefined ? undefined : oldest + settings.messageTtlMs,
+    ].filter((at) => at !== undefined);
+    return due.length === 0 ? undefined : Math.min(...due);
+  };
+
+  /** Ends connections that are too old, or whose edge has not been heard of for too long. */
+  const supervise = (row: SessionRow): void => {
+    for (const { stream, outlet } of outletsOf(streams(row))) {
+      const { connectionId, openedAt } = outlet;
+      const silence = now() - (outlet.lastSeen?.() ?? now());
+      const failures = Math.floor(silence / settings.keepaliveIntervalMs);
+      if (now() - openedAt >= settings.maxStreamMs) {
+        settings.emit("connection.timeout", { connectionId, durationMs: now() - openedAt });
+        stream.end("timeout");
+      } else if (supervises && failures >= settings.keepaliveMaxFailures) {
+        settings.emit("connection.max_failures", { connectionId, failures });
+        stream.end("failures");
+      }
+    }
+  };
+
+  const ring = async (): Promise<void> => {
+    const row = lifecycle.live();
+    if (row === undefined) {
+      const deadline = lifecycle.deadline(false);
+      if (deadline !== undefined && deadline <= now()) await lifecycle.forget();
+      return;
+    }
+    supervise(row);
+    const inUse = streams(row).attached().length > 0 || inFlight() > 0;
+    const deadline = lifecycle.deadline(inUse);
+    if (deadline !== undefined && deadline <= now()) {
+      settings.emit("session.expired", { session: shortId(id), provisional: row.status === "provisional" });
+      return options.stop();
+    }
+    if (inUse) lifecycle.touch();
+    streams(row).age(now() - settings.messageTtlMs);
+  };
+
+  /**
+   * Where storage cannot be read: tries again later, until the session's time is up (or cannot be told).
+   * A throwing alarm would be retried at the platform's own pace, and then never again.
+   */
+  const salvage = async (): Promise<void> => {
+    const end = lifecycle.deadline(false);
+    const isDue = end !== undefined && !(end > now());
+    try {
+      if (isDue) await lifecycle.forget();
+      await deadlines.rearm(isDue ? undefined : now() + superviseMs);
+    } catch (error) {
+      settings.emit("send.error", { session: shortId(id), message: String(error) });
+    }
+  };
+
+  return {
+    async alarm() {
+      try {
+        await ring();
+        await deadlines.rearm(next());
+      } catch (error) {
+        settings.emit("send.error", { session: shortId(id), message: String(error) });
+        await salvage();
+      }
+    },
+    connected: (outlet) =>
+      deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs)),
+    disconnected: () => deadlines.by(inFlight() > 0 ? now() + HOLD_MS : (lifecycle.deadline(false) ?? now())),
+  };
+}
