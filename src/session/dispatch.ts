@@ -3,7 +3,7 @@
  * @module
  */
 import type { Notifier } from "../changes.ts";
-import { messageOf, shortId } from "../events.ts";
+import { shortId } from "../events.ts";
 import type { Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import {
@@ -25,6 +25,7 @@ import { createState } from "./state.ts";
 import { openingOf, type Streams } from "./streams.ts";
 import { createExtra } from "./extra.ts";
 import type { MessageExtra } from "./transport.ts";
+import { createWaker } from "./waker.ts";
 
 export interface Dispatch {
   /** Number of requests in flight. */
@@ -59,8 +60,6 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const { id, store, settings, lifecycle, now, env, quick } = options;
   const isOpening = (): boolean => opening !== undefined && lifecycle.live() === undefined;
   const state = createState(store, settings.maxStateBytes, isOpening);
-  let starting: Promise<Instance> | undefined;
-  let instance: Instance | undefined;
   /** The call whose `initialize` is under way. */
   let opening: Call | undefined;
   let opened = false;
@@ -105,7 +104,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     const session = { id, principal, state, rehydrated };
     const { notify } = options;
     const context = { era: "session", session, env, ...(notify && { notify }) } as const;
-    const started = startInstance({
+    return startInstance({
       sessionId: id,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
@@ -119,44 +118,18 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       transaction: (body) => store.transaction(body),
       onAnswered,
     });
-    return withTimeout(started, settings.initializeTimeoutMs);
   };
 
-  /** The server, started once whoever asks; a failed start is tried again by the next request. */
-  const wake = (row: SessionRow | undefined): Promise<Instance> => {
-    if (starting !== undefined) return starting;
-    const mine = start(row).then(
-      (started) => {
-        // The session may have ended, or been opened anew, while the server was being built.
-        if (starting !== mine) {
-          started.close();
-          throw new Error("the session was given up while its server was being built");
-        }
-        instance = started;
-        if (row !== undefined) settings.emit("session.rehydrated", { session: shortId(id) });
-        return started;
-      },
-      (error: unknown) => {
-        if (starting === mine) starting = undefined;
-        settings.emit("session.start_failed", { session: shortId(id), message: messageOf(error) });
-        throw error;
-      },
-    );
-    starting = mine;
-    return mine;
-  };
+  const waker = createWaker(id, settings, start);
 
   const close = (settle: (exchange: Exchange) => void): void => {
-    for (const exchange of instance?.exchanges() ?? []) settle(exchange);
-    instance?.close();
-    instance = undefined;
-    starting = undefined;
+    waker.close(settle);
     early = [];
   };
 
   const abandon = (): void => close((exchange) => exchange.abandon());
 
-  /** The exchange of a POST, or, with `again`, of an interrupted call that runs again. */
+  /** The exchange of a POST, or of an interrupted call that runs again. */
   const exchangeFor = (
     row: SessionRow,
     requests: readonly JsonRpcRequest[],
@@ -209,7 +182,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     async run(requests, caller, unfinished, stream) {
       const row = lifecycle.live();
       if (row === undefined) return;
-      const server = await wake(row);
+      const server = await waker.wake(row);
       const isRelay = unfinished.kind === "relay";
       const exchange = exchangeFor(
         row,
@@ -223,8 +196,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   });
 
   return {
-    inFlight: () => instance?.size() ?? 0,
-    isStarting: () => starting !== undefined && instance === undefined,
+    inFlight: () => waker.instance()?.size() ?? 0,
+    isStarting: waker.isStarting,
     settleInterrupted: interrupted.settle,
     rerun: interrupted.rerun,
     giveUp: interrupted.giveUp,
@@ -236,7 +209,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       opening = call;
       opened = false;
       try {
-        const server = await wake(undefined);
+        const server = await waker.wake(undefined);
         const [request] = call.payload.messages as [JsonRpcRequest];
         const exchange = createExchange({
           ids: [request.id],
@@ -268,12 +241,12 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
 
     async run(call, open) {
-      let server = instance;
+      let server = waker.instance();
       if (server === undefined) {
         try {
           const woken = lifecycle.live();
           interrupted.settle();
-          server = await wake(woken);
+          server = await waker.wake(woken);
         } catch {
           if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
           return { kind: "refused", failure: failures.notReady };
@@ -316,26 +289,4 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       return exchange === undefined ? { kind: "accepted" } : exchange.reply;
     },
   };
-}
-
-/** The instance, or a rejection after `ms`; one that comes too late is closed. */
-function withTimeout(started: Promise<Instance>, ms: number): Promise<Instance> {
-  return new Promise((resolve, reject) => {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      reject(new Error(`the server was not ready within ${ms} ms`));
-    }, ms);
-    started.then(
-      (instance) => {
-        clearTimeout(timer);
-        if (late) instance.close();
-        else resolve(instance);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        reject(error instanceof Error ? error : new Error(String(error)));
-      },
-    );
-  });
 }
