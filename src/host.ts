@@ -47,8 +47,8 @@ export interface Call {
   readonly payload: Payload;
   /** What the client reads: JSON or an event stream as suits the answer, or JSON alone. */
   readonly accept: "any" | "json";
-  /** The name of the client's connection, made where it is asked for: most calls are answered without a stream. */
-  connectionId(): string;
+  /** The name of the client's connection: the same each time. */
+  readonly connectionId: () => string;
 }
 
 /** What becomes of a call. */

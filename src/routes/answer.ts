@@ -11,10 +11,17 @@ export interface Answering<E extends Env> {
   readonly site: Site<E>;
   readonly admitted: Admitted<E>;
   readonly ref: SessionRef;
-  connectionId(): string;
+  /** See {@link namedOnDemand}. */
+  readonly connectionId: () => string;
   readonly transport: TransportKind;
   /** Written before the stream's first frame. */
   readonly prelude?: string;
+}
+
+/** Names the client's connection where somebody asks for it: most calls are answered without a stream. */
+export function namedOnDemand(): () => string {
+  let name: string | undefined;
+  return () => (name ??= crypto.randomUUID());
 }
 
 /** @param only `sse` for a client that reads nothing but event streams */
@@ -44,10 +51,11 @@ export function refuse(refusal: Refusal, headers: Readonly<Record<string, string
 
 function stream<E extends Env>(
   link: Extract<Attached, { kind: "stream" }>["link"],
-  { site, admitted, ref, connectionId: named, transport, prelude }: Answering<E>,
+  to: Answering<E>,
 ): ReadableStream<Uint8Array> {
-  const connectionId = named();
+  const { site, admitted, ref, transport, prelude } = to;
   const { caller, request } = admitted;
+  const connectionId = to.connectionId();
   let dials = 0;
   return deliver({
     connectionId,

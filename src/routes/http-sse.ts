@@ -4,14 +4,14 @@
  * @module
  */
 import type { Env } from "hono";
-import type { Attach, SessionRef } from "../host.ts";
+import type { SessionRef } from "../host.ts";
 import { SSE_TYPE } from "../http/headers.ts";
 import { accepts } from "../http/negotiate.ts";
 import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { parseEventId } from "../sse/event-id.ts";
 import { frame } from "../sse/frames.ts";
-import { respond } from "./answer.ts";
+import { namedOnDemand, respond } from "./answer.ts";
 import { type Admitted, findSession, lastEventIdOf, type Site } from "./context.ts";
 import { establish, postOnce, readMessages } from "./streamable.ts";
 
@@ -33,18 +33,17 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
     opens: boolean,
     lastEventId: string | undefined,
   ): Promise<Response> => {
-    const connectionId = crypto.randomUUID();
-    const wanted: Attach = { opens, transport: "http+sse", caller, connectionId, lastEventId, redial: false };
-    const answer = await establish(site, ref, wanted);
-    const prelude = frame({ event: "endpoint", data: endpoint(site, c.req.path, ref.id) });
-    return respond(answer, {
-      site,
-      admitted,
-      ref,
-      connectionId: () => connectionId,
+    const connectionId = namedOnDemand();
+    const answer = await establish(site, ref, {
+      opens,
       transport: "http+sse",
-      prelude,
+      caller,
+      connectionId: connectionId(),
+      lastEventId,
+      redial: false,
     });
+    const prelude = frame({ event: "endpoint", data: endpoint(site, c.req.path, ref.id) });
+    return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", prelude });
   };
 
   const lastEventId = lastEventIdOf(request);
@@ -67,8 +66,7 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
   if ("status" in ref) return failed(ref, headers);
   const body = await readMessages(admitted, site.settings);
   if ("failure" in body) return failed(body.failure, headers);
-  const named = crypto.randomUUID();
-  const connectionId = (): string => named;
+  const connectionId = namedOnDemand();
   const answer = await postOnce(
     ref,
     { opens: false, transport: "http+sse", caller, accept: "any", connectionId, ...body },

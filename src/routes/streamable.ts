@@ -13,7 +13,7 @@ import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest, type Payload, parsePayload } from "../jsonrpc/messages.ts";
 import type { Settings } from "../options.ts";
-import { refuse, respond } from "./answer.ts";
+import { namedOnDemand, refuse, respond } from "./answer.ts";
 import {
   type Admitted,
   findSession,
@@ -38,7 +38,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   if (site.modern?.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
   const id = sessionIdOf(request);
   const only = accept === "sse" ? "sse" : undefined;
-  let connection: string | undefined;
+  const connectionId = namedOnDemand();
   const call: Call = {
     opens: false,
     transport: "streamable",
@@ -46,7 +46,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     text,
     payload,
     accept: accept === "json" ? "json" : "any",
-    connectionId: () => (connection ??= crypto.randomUUID()),
+    connectionId,
   };
 
   if (isInitialize(payload)) {
@@ -59,11 +59,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const ref = findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);
   const answer = await postOnce(ref, call, site.settings);
-  return respond(
-    answer,
-    { site, admitted, ref, connectionId: call.connectionId, transport: "streamable" },
-    only,
-  );
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" }, only);
 }
 
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
@@ -77,16 +73,16 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
   if (unsupported !== undefined) return failed(unsupported, headers);
   const ref = findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);
-  const connectionId = crypto.randomUUID();
+  const connectionId = namedOnDemand();
   const answer = await establish(site, ref, {
     opens: false,
     transport: "streamable",
     caller,
-    connectionId,
+    connectionId: connectionId(),
     lastEventId: lastEventIdOf(request),
     redial: false,
   });
-  return respond(answer, { site, admitted, ref, connectionId: () => connectionId, transport: "streamable" });
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
 }
 
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
@@ -182,13 +178,8 @@ async function initializeKnown<E extends Env>(
     const answer = await postOnce(ref, call, site.settings);
     const isGone = answer.kind === "refused" && answer.failure.status === 404;
     if (!isGone) {
-      return respond(answer, {
-        site,
-        admitted,
-        ref,
-        connectionId: call.connectionId,
-        transport: "streamable",
-      });
+      const { connectionId } = call;
+      return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
     }
   } else if (ref !== failures.sessionNotFound) return failed(ref, headers);
   return site.settings.recovery === "spec" ? failed(failures.sessionNotFound, headers) : undefined;
