@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { createInterface } from "node:readline";
 import { freePort, type TestServer } from "./workerd.ts";
 
 export interface ProcessServer extends TestServer {
@@ -91,13 +92,10 @@ export async function startProcess(
     const listening = new Promise<void>((resolve, reject) => {
       started.once("error", reject);
       started.once("close", () => reject(new Error(`${command} ended: ${lines.join("\n")}`)));
-      for (const stream of [started.stdout, started.stderr]) {
-        let rest = "";
-        stream.setEncoding("utf8").on("data", (chunk: string) => {
-          const parts = (rest + chunk).split("\n");
-          rest = parts.pop() ?? "";
-          lines.push(...parts);
-          if (parts.some((line) => line.startsWith("Listening on"))) resolve();
+      for (const input of [started.stdout, started.stderr]) {
+        createInterface({ input }).on("line", (line) => {
+          lines.push(line);
+          if (line.startsWith("Listening on")) resolve();
         });
       }
     });

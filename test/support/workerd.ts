@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { build } from "esbuild";
 
 /** Where a server under test can be reached, and how it can be ended. */
@@ -149,13 +150,8 @@ ${names
       stdio: ["ignore", "pipe", "pipe"],
     });
     child = started;
-    for (const stream of [started.stdout, started.stderr]) {
-      let rest = "";
-      stream.setEncoding("utf8").on("data", (chunk: string) => {
-        const parts = (rest + chunk).split("\n");
-        rest = parts.pop() ?? "";
-        lines.push(...parts);
-      });
+    for (const input of [started.stdout, started.stderr]) {
+      createInterface({ input }).on("line", (line) => lines.push(line));
     }
     await untilReachable(`http://127.0.0.1:${port}/health`, () => {
       if (started.exitCode !== null) throw new Error(`workerd ended: ${lines.join("\n")}`);
