@@ -33,7 +33,7 @@ export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "sto
 const HOLD_MS = 20_000;
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { id, store, settings, now, lifecycle, deadlines, streams, inFlight } = options;
+  const { id, store, settings, now, lifecycle, deadlines, streams, inFlight, stop } = options;
   const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));
   const supervises = settings.keepaliveIntervalMs > 0;
 
@@ -81,7 +81,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     const deadline = lifecycle.deadline(inUse);
     if (deadline !== undefined && deadline <= now()) {
       settings.emit("session.expired", { session: shortId(id), provisional: row.status === "provisional" });
-      return options.stop();
+      return stop();
     }
     if (inUse) lifecycle.touch();
     streams(row).age(now() - settings.messageTtlMs);
