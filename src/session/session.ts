@@ -104,7 +104,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     if (row !== undefined) {
       lifecycle.touch();
       // A successor waits under a deadline of its own; from its first use on it lives as long as any session.
-      if (row.status === "provisional") void deadlines.by(lifecycle.deadline(false) ?? now());
+      if (row.status === "provisional") void upkeep.begun();
       ofTopic(request.caller);
     }
     return row;
@@ -136,7 +136,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
     async adopt(seed) {
       lifecycle.open("streamable", { ...seed, status: "provisional", initialized: 1 });
-      await deadlines.by(lifecycle.deadline(false) ?? now());
+      await upkeep.begun();
     },
 
     async post(call, open) {
@@ -145,9 +145,9 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       if (call.opens) {
         ofTopic(caller);
         const reply = await dispatch.open(call);
-        if (lifecycle.live() !== undefined) {
+        if (isLive()) {
           settings.emit("session.created", { session: shortId(id), kind: "streamable" });
-          await deadlines.by(lifecycle.deadline(false) ?? now());
+          await upkeep.begun();
         }
         return reply;
       }
@@ -160,7 +160,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const uris = subscriptionsIn(payload.messages);
       if (uris.length > 0 && interest !== undefined) {
         await interest.subscribing(uris);
-        if (lifecycle.live() === undefined) return lifecycle.gone(caller.principal, true);
+        if (!isLive()) return lifecycle.gone(caller.principal, true);
       }
       return dispatch.run(call, open);
     },

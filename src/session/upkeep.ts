@@ -11,6 +11,8 @@ import type { SessionRow } from "./schema.ts";
 import { outletsOf, type Streams } from "./streams.ts";
 
 export interface Upkeep {
+  /** The session's own end is to be looked after from now on. */
+  begun(): Promise<void>;
   /** The alarm rang: does what is due, and sets it again where something remains. Never throws. */
   alarm(): Promise<void>;
   /** A connection is to be looked after from now on. */
@@ -102,7 +104,10 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     }
   };
 
+  const begun = (): Promise<void> => deadlines.by(lifecycle.deadline(false) ?? now());
+
   return {
+    begun,
     async alarm() {
       try {
         await ring();
@@ -114,6 +119,6 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     },
     connected: (outlet) =>
       deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs)),
-    disconnected: () => deadlines.by(inFlight() > 0 ? now() + HOLD_MS : (lifecycle.deadline(false) ?? now())),
+    disconnected: () => (inFlight() > 0 ? deadlines.by(now() + HOLD_MS) : begun()),
   };
 }
