@@ -5,7 +5,6 @@
  */
 
 export interface Slots<T> {
-  size(): number;
   /** Returns where it is, until it is taken. */
   add(item: T): number;
   take(slot: number): void;
@@ -17,7 +16,6 @@ export function createSlots<T extends object>(): Slots<T> {
   const held: (T | undefined)[] = [];
   const free: number[] = [];
   return {
-    size: () => held.length - free.length,
     add(item) {
       const slot = free.pop() ?? held.length;
       held[slot] = item;
