@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { recoveringFetch } from "../../src/client/index.ts";
 import { notification, request } from "../support/messages.ts";
 import { SDKS } from "./support/clients.ts";
-import { opened, QUICK } from "./support/lasting-stream.ts";
+import { dropping, opened, QUICK, refuse } from "./support/lasting-stream.ts";
 import { readMessages, URL_OF_SCRIPT } from "./support/raw-session.ts";
 import { createScript, openStream, pass, reply, type ScriptStream } from "./support/script.ts";
 import { interrupted, log, PRIMING, result } from "./support/stream-messages.ts";
@@ -110,28 +110,14 @@ describe("a call whose connection drops", () => {
   );
 
   test("gets an error when the attempts to resume are used up, and no attempt more is made", async () => {
-    const { script, session } = await opened((given) => {
-      if (given.method === "GET") throw new TypeError("fetch failed");
-      if (given.message?.method !== "tools/call") return pass();
-      const stream = openStream();
-      stream.write(PRIMING);
-      stream.end();
-      return stream.response;
-    });
+    const { script, session } = await opened(dropping(PRIMING, refuse));
     const messages = await readMessages(await session.call("tools/call")).rest();
     expect(messages).toEqual([interrupted(script.of("tools/call")[0]?.message?.id, "no connection")]);
     expect(script.of("GET")).toHaveLength(QUICK.attempts);
   });
 
   test.each([405, 400, 401, 410])("gets an error when the resume meets %i", async (status) => {
-    const { script, session } = await opened((given) => {
-      if (given.method === "GET") return new Response(null, { status });
-      if (given.message?.method !== "tools/call") return pass();
-      const stream = openStream();
-      stream.write(PRIMING);
-      stream.end();
-      return stream.response;
-    });
+    const { script, session } = await opened(dropping(PRIMING, () => new Response(null, { status })));
     const messages = await readMessages(await session.call("tools/call")).rest();
     expect(messages).toEqual([interrupted(script.of("tools/call")[0]?.message?.id, `HTTP ${status}`)]);
     expect(script.of("GET")).toHaveLength(1);

@@ -1,9 +1,9 @@
 /** How long a dropped stream waits before it is asked for again, and how often it is. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { RecoveringFetchOptions } from "../../src/client/index.ts";
-import { opened, QUICK } from "./support/lasting-stream.ts";
+import { dropping, opened, QUICK, refuse } from "./support/lasting-stream.ts";
 import { readMessages } from "./support/raw-session.ts";
-import { type Answer, openStream, pass, type Script } from "./support/script.ts";
+import type { Answer, Script } from "./support/script.ts";
 import { PRIMING } from "./support/stream-messages.ts";
 
 afterEach(() => vi.useRealTimers());
@@ -12,22 +12,12 @@ describe("pace", () => {
   /** A call that is dropped at once; `get` answers the attempts to resume it. */
   async function dropped(first: string, get: Answer, options: RecoveringFetchOptions): Promise<Script> {
     vi.useFakeTimers();
-    const { script, session } = await opened((given) => {
-      if (given.method === "GET") return get(given);
-      if (given.message?.method !== "tools/call") return pass();
-      const stream = openStream();
-      stream.write(first);
-      stream.end();
-      return stream.response;
-    }, options);
+    const { script, session } = await opened(dropping(first, get), options);
     const response = await session.call("tools/call");
     void readMessages(response).rest();
     await vi.advanceTimersByTimeAsync(0);
     return script;
   }
-  const refuse: Answer = () => {
-    throw new TypeError("fetch failed");
-  };
 
   test("the server's retry is waited for, to the end", async () => {
     const retry = { ...QUICK, jitter: 0 };

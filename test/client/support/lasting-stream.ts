@@ -1,4 +1,4 @@
-/** Sessions whose dropped streams are asked for again at once, and a script that streams. @module */
+/** Sessions whose dropped streams are asked for again at once, and scripts that stream and drop. @module */
 import type { RecoveringFetchOptions } from "../../../src/client/index.ts";
 import { type Answer, openStream, pass, reply, type ScriptStream } from "./script.ts";
 import { openScriptedSession, type ScriptedSession } from "./scripted-session.ts";
@@ -21,3 +21,20 @@ export function streaming(streams: ScriptStream[], more: Answer = pass): Answer 
     return stream.response;
   };
 }
+
+/** Drops the stream of each call after `first`; `get` answers the attempts to resume it. */
+export function dropping(first: string, get: Answer): Answer {
+  return (given) => {
+    if (given.method === "GET") return get(given);
+    if (given.message?.method !== "tools/call") return pass();
+    const stream = openStream();
+    stream.write(first);
+    stream.end();
+    return stream.response;
+  };
+}
+
+/** There is no connection to be had. */
+export const refuse: Answer = () => {
+  throw new TypeError("fetch failed");
+};

@@ -1,5 +1,6 @@
 /** Programs as tests run them: what they print is read line by line, and they can be killed. @module */
 import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { BIN, PATH } from "../../support/process.ts";
 import { within } from "../../support/wait.ts";
 
@@ -26,13 +27,10 @@ export function runProgram(command: readonly string[], env: Readonly<Record<stri
   const lines: string[] = [];
   const errors: string[] = [];
   const waiting = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    let rest = "";
-    stream.setEncoding("utf8").on("data", (chunk: string) => {
-      const parts = (rest + chunk).split("\n");
-      rest = parts.pop() ?? "";
-      lines.push(...parts);
-      if (stream === child.stderr) errors.push(...parts);
+  for (const input of [child.stdout, child.stderr]) {
+    createInterface({ input }).on("line", (line) => {
+      lines.push(line);
+      if (input === child.stderr) errors.push(line);
       for (const look of waiting) look();
     });
   }
