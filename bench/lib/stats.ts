@@ -18,6 +18,15 @@ export function spread(values: readonly number[]): number {
   return (quantile(values, 0.75) - quantile(values, 0.25)) / median(values);
 }
 
+/** The median of the ratios of the rounds: what slows the machine in one of them slows both. */
+export function pairwise<Field extends string>(
+  ours: readonly Readonly<Record<Field, number>>[],
+  theirs: readonly Readonly<Record<Field, number>>[],
+  field: Field,
+): number {
+  return median(ours.map((round, index) => round[field] / (theirs[index]?.[field] ?? Number.NaN)));
+}
+
 /**
  * Measures all subjects in each round, in turn and every other round in reverse, so that what changes on
  * the machine meanwhile meets all of them alike: those best that stand side by side.

@@ -4,7 +4,7 @@ import { LATEST } from "../../test/support/messages.ts";
 import { cpuMs } from "../lib/cpu.ts";
 import { type Load, type LoadResult, startLoadGenerator } from "../lib/load.ts";
 import type { Part, Verdict } from "../lib/part.ts";
-import { brief, interleaved, median, spread } from "../lib/stats.ts";
+import { brief, interleaved, median, pairwise, spread } from "../lib/stats.ts";
 import * as subjects from "../lib/subjects.ts";
 import type { Running, Subject } from "../lib/subjects.ts";
 
@@ -12,6 +12,22 @@ const { floor, holdfast, holdfastBare, mcpAgent } = subjects;
 const { nodeFloor, holdfastNode, holdfastNodeFile, holdfastNodeBare, holdfastNodeLite } = subjects;
 const { sdkSession, sdkSessionJson, honoMcp, mcpLite } = subjects;
 
+/** Those of a host in this order, its floor first. */
+const SUBJECTS = [
+  floor,
+  holdfastBare,
+  holdfast,
+  mcpAgent,
+  nodeFloor,
+  holdfastNodeBare,
+  holdfastNodeLite,
+  mcpLite,
+  holdfastNode,
+  holdfastNodeFile,
+  sdkSessionJson,
+  sdkSession,
+  honoMcp,
+];
 const CONNECTIONS = [1, 16];
 
 /**
@@ -77,25 +93,11 @@ export const calls: Part = {
     const rows: CallsRow[] = [];
     const counts = quick ? [1, 50] : [1, 50, 1000];
     const most = Math.max(...counts);
-    const groups = {
-      workerd: [floor, holdfastBare, holdfast, mcpAgent],
-      Node: [
-        nodeFloor,
-        holdfastNodeBare,
-        holdfastNodeLite,
-        mcpLite,
-        holdfastNode,
-        holdfastNodeFile,
-        sdkSessionJson,
-        sdkSession,
-        honoMcp,
-      ],
-    };
     const generator = startLoadGenerator();
     const opened: Open[] = [];
     try {
       for (const host of ["workerd", "Node"] as const) {
-        for (const subject of groups[host]) {
+        for (const subject of SUBJECTS.filter((each) => each.host === host)) {
           const server = await subject.start();
           opened.push({ subject, server, sessions: [] });
           const startedAt = performance.now();
@@ -186,11 +188,6 @@ async function measured(name: string, { pid }: Running, run: () => Promise<LoadR
     throw new Error(`${name}: ${result.failures} of ${result.calls} calls failed: ${result.lastFailure}`);
   }
   return { ...result, cpuUs };
-}
-
-/** The median of the ratios of the rounds: what slows the machine in one of them slows both. */
-function pairwise(ours: readonly Round[], theirs: readonly Round[], field: keyof Round): number {
-  return median(ours.map((round, index) => round[field] / (theirs[index]?.[field] ?? Number.NaN)));
 }
 
 function verdicts(rows: readonly CallsRow[]): Verdict[] {

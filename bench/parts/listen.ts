@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { headersFor, modernRequest } from "../../test/support/modern.ts";
 import type { Part, Verdict } from "../lib/part.ts";
-import { brief, interleaved, median, spread } from "../lib/stats.ts";
+import { brief, interleaved, median, pairwise, spread } from "../lib/stats.ts";
 import {
   floorListen,
   holdfast,
@@ -159,7 +159,7 @@ export const listen: Part = {
               firstMs: median(taken.map(({ firstMs }) => firstMs)),
               lastMs: median(lasts),
               eachUs: (median(lasts) / count) * 1000,
-              ofFirst: median(lasts.map((lastMs, round) => lastMs / (ground[round]?.lastMs ?? Number.NaN))),
+              ofFirst: pairwise(taken, ground, "lastMs"),
               spread: spread(lasts),
             });
           }
