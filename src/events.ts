@@ -3,6 +3,8 @@
  * are cut to eight characters, and a hook that throws changes nothing but its own line in the log.
  * @module
  */
+import { guard } from "./guard.ts";
+
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 /**
@@ -53,7 +55,8 @@ interface EventFields {
     framesSent: number;
   };
   "cleanup.timeout": { connectionId: string; afterMs: number };
-  "hook.error": { hook: string; message: string };
+  /** A hook of the user's threw, or its promise was rejected. */
+  "hook.error": { hook: string; message: string; stack: string | undefined };
   "send.error": { session: string; message: string };
   /** Events were dropped from a stream's log before any client had them. */
   "queue.overflow": { session: string; dropped: number; held: number };
@@ -132,7 +135,7 @@ export type EventSink = <Name extends keyof EventFields>(
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
 /** The sink for a user's hook, or, without one, a logger of one JSON line an event from `least` up. */
-export function eventSink(hook: ((event: HoldfastEvent) => void) | undefined, least: LogLevel): EventSink {
+export function eventSink(hook: ((event: HoldfastEvent) => unknown) | undefined, least: LogLevel): EventSink {
   const isHeard = (level: LogLevel): boolean => RANK[level] >= RANK[least];
   const write = (event: HoldfastEvent): void => console[event.level](JSON.stringify(event));
   return (type, fields) => {
@@ -141,12 +144,15 @@ export function eventSink(hook: ((event: HoldfastEvent) => void) | undefined, le
     const given = typeof fields === "function" ? fields() : fields;
     const event = { type, level, ...given } as unknown as HoldfastEvent;
     if (hook === undefined) return write(event);
-    try {
-      hook(event);
-    } catch (error) {
-      if (!isHeard("warn")) return;
-      write({ type: "hook.error", level: "warn", hook: "onEvent", message: messageOf(error) });
-    }
+    guard(
+      () => hook(event),
+      (error) => {
+        // Not to the hook that has just failed: to the log.
+        if (!isHeard("warn")) return;
+        const stack = error instanceof Error ? error.stack : undefined;
+        write({ type: "hook.error", level: "warn", hook: "onEvent", message: messageOf(error), stack });
+      },
+    );
   };
 }
 

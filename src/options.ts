@@ -96,7 +96,7 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
    */
   rerun?: (request: JsonRpcRequest) => boolean;
   /** Receives every structured event. Without it, events are logged as JSON lines from `logLevel` up. */
-  onEvent?: (event: HoldfastEvent) => void;
+  onEvent?: (event: HoldfastEvent) => unknown;
   /** Runs once for each client connection that carried a stream, after it ended. */
   onDisconnect?: (disconnect: Disconnect) => void | Promise<void>;
   /** Answers `GET /test`: `testPage` of `holdfast/test-page`, for development. Without it there is no such path. */

@@ -6,7 +6,8 @@
  * detector. Timers are lazy: one is pending per connection, and a write does not touch it.
  * @module
  */
-import { type DisconnectReason, messageOf } from "../events.ts";
+import type { DisconnectReason } from "../events.ts";
+import { hookFailed } from "../hooks.ts";
 import type { Settings } from "../options.ts";
 import { createKeepalive } from "./keepalive.ts";
 import { createSink } from "./sink.ts";
@@ -200,7 +201,7 @@ async function runHook(
   try {
     await onDisconnect(disconnect);
   } catch (error) {
-    emit("hook.error", { hook: "onDisconnect", message: messageOf(error) });
+    hookFailed(emit, "onDisconnect", error);
   } finally {
     clearTimeout(timer);
   }
