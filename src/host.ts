@@ -125,8 +125,8 @@ export interface SessionHost<Env = unknown> {
   mint(env: Env): SessionRef;
 }
 
-/** A request of the stateless era (2026-07-28), past the router's guards. */
-export interface ModernCall<Env = unknown> {
+/** A request that belongs to no session, past the router's guards. */
+export interface StatelessCall<Env = unknown> {
   readonly request: Request;
   /** The request's body, parsed. */
   readonly payload: Payload;
@@ -141,6 +141,12 @@ export interface ModernCall<Env = unknown> {
   readonly onError: (error: unknown) => void;
 }
 
+/** Serves requests of the session eras that name no session: `requestHandler`. */
+export interface RequestHandler<Env = unknown> {
+  /** Answers one POST, for which a server of its own is built. */
+  handle(call: StatelessCall<Env>): Promise<Response>;
+}
+
 /** Serves the stateless era without sessions: `modernHandler` of `holdfast/modern`. */
 export interface ModernHandler<Env = unknown> {
   /** The revisions that it serves. */
@@ -148,7 +154,7 @@ export interface ModernHandler<Env = unknown> {
   /** True where the request is of this era. */
   claims(request: Request, payload: Payload): boolean;
   /** Answers; a stream is carried as every stream of the router's is, at the reader's pace and with keepalives. */
-  handle(call: ModernCall<Env>): Promise<Response>;
+  handle(call: StatelessCall<Env>): Promise<Response>;
   /** Ends all that is open: calls are cancelled, listeners get their result. */
   close(): Promise<void>;
 }

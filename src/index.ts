@@ -15,6 +15,7 @@ export {
   type KeepaliveMode,
   optionsFromEnv,
 } from "./options.ts";
+export { requestHandler, type RequestOptions } from "./request/handler.ts";
 export { createMcpRouter, type RouterOptions } from "./router.ts";
 export type { Authorization, Authorize, Topic } from "./routes/context.ts";
 export type {

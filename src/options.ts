@@ -73,6 +73,8 @@ const CHOICES = {
   keepaliveMode: ["comment", "event", "ping", "jsonrpc"],
   /** `rotate`: the 404 for a session that ended names a successor, ready to use. `spec`: a plain 404. */
   recovery: ["rotate", "spec"],
+  /** A request of the session eras without a session id: a server of its own serves it, or it is answered 400. */
+  sessionless: ["serve", "refuse"],
   /** A resume from events that are no longer held: go on after the gap, or answer 404. */
   onGap: ["continue", "404"],
   /** Least level that the default logger prints. */
@@ -139,6 +141,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
   const choices: Choices = {
     keepaliveMode: checkChoice("keepaliveMode", options.keepaliveMode),
     recovery: checkChoice("recovery", options.recovery),
+    sessionless: checkChoice("sessionless", options.sessionless),
     onGap: checkChoice("onGap", options.onGap),
     logLevel: checkChoice("logLevel", options.logLevel),
   };

@@ -6,7 +6,7 @@
 import { type Context, type Env, Hono } from "hono";
 import type { ChangeHub } from "./changes.ts";
 import { shortId } from "./events.ts";
-import type { ModernHandler, SessionHost } from "./host.ts";
+import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { SESSION_ID } from "./http/headers.ts";
 import { preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
@@ -35,6 +35,11 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   authorize?: Authorize<E>;
   /** Serves 2026-07-28 on the same URL: `modernHandler` of `holdfast/modern`. */
   modern?: ModernHandler<E["Bindings"]>;
+  /**
+   * Serves requests that name no session: `requestHandler`. Without it, and with `sessionless: "refuse"`, they
+   * are answered 400.
+   */
+  requests?: RequestHandler<E["Bindings"]>;
   /** Carries changes to those who listen; without it they stay within the isolate or process. */
   hub?: ChangeHub;
   /**
@@ -54,7 +59,7 @@ type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response
  */
 export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>): Hono<E> {
   const settings = resolveOptions(options);
-  const { name = "holdfast", version = "0.0.0", host, authorize, modern, hub, topic } = options;
+  const { name = "holdfast", version = "0.0.0", host, authorize, modern, requests, hub, topic } = options;
   const site: Site<E> = {
     name,
     version,
@@ -62,6 +67,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     settings,
     authorize,
     modern,
+    requests: settings.sessionless === "serve" ? requests : undefined,
     hub,
     topic,
   };

@@ -6,6 +6,7 @@ import type { DurableObject } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
 import { resolveOptions } from "../src/options.ts";
+import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { durableHost } from "./durable-host.ts";
@@ -18,7 +19,7 @@ export { durableHost, type DurableHostOptions } from "./durable-host.ts";
 
 export interface McpWorkerOptions<Env extends object> extends Omit<
   RouterOptions<{ Bindings: Env }>,
-  "host" | "hub"
+  "host" | "hub" | "requests"
 > {
   /** Builds the MCP server of one session. */
   createServer: CreateServer<Env>;
@@ -73,7 +74,12 @@ export function createMcpWorker<Env extends object>(options: McpWorkerOptions<En
       hub.bus(topic).publish(change);
     });
   return {
-    router: createMcpRouter<{ Bindings: Env }>({ ...options, host, hub }),
+    router: createMcpRouter<{ Bindings: Env }>({
+      ...options,
+      host,
+      hub,
+      requests: requestHandler<Env>({ createServer }),
+    }),
     McpSession: sessionObject<Env>({ settings, createServer, namespace, hub }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
     notify: notifyTopic(DEFAULT_TOPIC),

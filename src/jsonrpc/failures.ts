@@ -155,6 +155,12 @@ export function limitReached(id: RequestId, what: string, limit: number): JsonRp
   return errorResponse(id, CODE.invalidRequest, `This session holds at most ${limit} ${what}`);
 }
 
+/** The answer to what a server asks of a client that it cannot ask: the request that it serves came without a session. */
+export function clientUnreachable(id: RequestId): JsonRpcResponse {
+  const message = "The client cannot be asked: its request came without a session";
+  return errorResponse(id, CODE.refused, message, { reason: "no-session" });
+}
+
 /** The answer to a request that was in flight when its session was deleted. */
 export function sessionEnded(id: RequestId): JsonRpcResponse {
   const message = "The session was ended while the request was in flight";

@@ -5,6 +5,7 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
+import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
 import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 
@@ -13,7 +14,7 @@ export { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
 
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
-  extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub"> {}
+  extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {}
 
 export interface LocalMcp<E extends Env = Env> {
   /** The Hono app: to be served, or mounted in another. */
@@ -40,14 +41,16 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
 ): LocalMcp<E> {
   const host = localHost<Shared>(options);
   const { hub } = host;
-  const { modern, env } = options;
+  const { modern, env, createServer } = options;
+  const requests = requestHandler<Shared>({ createServer });
   const notifyTopic = (topic: string): Notifier => createNotifier((change) => hub.bus(topic).publish(change));
   return {
     router: createMcpRouter<E>({
       ...options,
       host,
       hub,
-      // One factory for both eras, and one `env`: what the HTTP server gives each request is not it.
+      // One factory for all eras, and one `env`: what the HTTP server gives each request is not it.
+      requests: { handle: (call) => requests.handle({ ...call, env: env as Shared }) },
       ...(modern && {
         modern: { ...modern, handle: (call) => modern.handle({ ...call, env: env as never }) },
       }),

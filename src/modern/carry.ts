@@ -3,20 +3,25 @@
  * as a stream, at the reader's pace and with keepalives.
  * @module
  */
-import { createConnection } from "../edge/connection.ts";
-import type { ModernCall } from "../host.ts";
+import { createLiveStream } from "../edge/live.ts";
+import type { StatelessCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { frame } from "../sse/frames.ts";
-import { join } from "../sse/join.ts";
 
-type Carried = Pick<ModernCall, "request" | "settings">;
+type Carried = Pick<StatelessCall, "request" | "settings">;
+
+/**
+ * How long a call may be silent before its stream begins. Clients take a connection that breaks before the
+ * head of its answer for the end of the server (openai-agents, Python: python-sdk#3560, #915), and proxies
+ * hold a call by its first bytes.
+ */
+const BEGINS_AFTER_MS = 300;
 
 const encoder = new TextEncoder();
 
 /** The response to send. */
 export async function carry(call: Carried, answering: Promise<Response>): Promise<Response> {
-  // A call that is still running when a keepalive is due becomes a stream: proxies cut what is silent.
-  const answer = await within(answering, call.settings.keepaliveIntervalMs);
+  const answer = await within(answering, BEGINS_AFTER_MS);
   if (answer !== undefined && !isStream(answer)) return answer;
   return new Response(stream(call, answer ?? answering), { headers: SSE_HEADERS });
 }
@@ -29,67 +34,32 @@ function stream(
   { request, settings }: Carried,
   answering: Response | Promise<Response>,
 ): ReadableStream<Uint8Array> {
-  const connection = createConnection({
-    id: crypto.randomUUID(),
-    sessionId: undefined,
-    // This era's streams carry no requests and no events of other types.
-    settings: { ...settings, keepaliveMode: "comment" },
-    signal: request.signal,
-    onAlive() {},
-  });
-  let queue: Uint8Array[] = [];
-  let waiting = 0;
-  let writing: Promise<void> | undefined;
-
-  /** What came while the client was taking what came before goes out in one. */
-  const drain = async (): Promise<void> => {
-    while (queue.length > 0) {
-      const bytes = join(queue);
-      queue = [];
-      waiting = 0;
-      await connection.write(bytes);
-    }
-    writing = undefined;
-  };
-
-  const write = (bytes: Uint8Array): void => {
-    queue.push(bytes);
-    waiting += bytes.length;
-    // The SDK does not wait for its reader, so what waits here is bounded. Nothing can be resumed in
-    // this era: the client asks again.
-    if (waiting > settings.maxStoredBytes) return connection.end("overflow");
-    writing ??= drain();
-    writing.catch(() => {});
-  };
-
+  const live = createLiveStream(settings, request.signal);
   const run = async (): Promise<void> => {
     const answer = await answering;
-    if (!isStream(answer)) write(encoder.encode(frame({ event: "message", data: await answer.text() })));
-    else {
+    if (!isStream(answer)) {
+      await live.write(encoder.encode(frame({ event: "message", data: await answer.text() })));
+    } else {
       const reader = answer.body.getReader();
-      void connection.ended.then(() => reader.cancel().catch(() => {}));
+      void live.ended.then(() => reader.cancel().catch(() => {}));
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        write(value);
+        void live.write(value);
       }
     }
-    await writing;
+    await live.finish();
   };
-  run().then(
-    () => connection.end("done"),
-    () => connection.end("lost"),
-  );
-  return connection.readable;
+  run().catch(() => live.end("lost"));
+  return live.readable;
 }
 
 function isStream(response: Response): response is Response & { readonly body: ReadableStream<Uint8Array> } {
   return response.body !== null && response.headers.get("content-type") === SSE_TYPE;
 }
 
-/** What the promise brings within `ms`, or undefined; 0 waits as long as it takes. */
+/** What the promise brings within `ms`, or undefined. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  if (ms === 0) return promise;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => {
     timer = setTimeout(() => resolve(undefined), ms);

@@ -6,7 +6,7 @@
  */
 import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@modelcontextprotocol/server";
 import { type ChangeBus, type ChangeHub, createMemoryHub, createNotifier } from "../changes.ts";
-import type { ModernCall, ModernHandler } from "../host.ts";
+import type { StatelessCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION } from "../http/headers.ts";
 import { isInitialize, isObject, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server.ts";
@@ -39,7 +39,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     throw new RangeError(`maxListeners must be a whole number from 0, not ${String(maxListeners)}`);
   }
   /** Requests being served, with what the factory is to be told about each. */
-  const calls = new WeakMap<Request, ModernCall<Env>>();
+  const calls = new WeakMap<Request, StatelessCall<Env>>();
   const listens = createListens();
   let memory: ChangeHub | undefined;
 
@@ -58,7 +58,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     { legacy: "reject", bus: SILENT, maxSubscriptions: maxListeners, keepAliveMs: 0 },
   );
 
-  const answer = async (call: ModernCall<Env>, bus: ChangeBus): Promise<Response> => {
+  const answer = async (call: StatelessCall<Env>, bus: ChangeBus): Promise<Response> => {
     const { request, payload, caller, settings } = call;
     // Before the SDK counts them.
     if (isListen(payload)) listens.sweep();
@@ -91,7 +91,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
   };
 }
 
-function contextOf<Env>(call: ModernCall<Env>): ServerContext<Env> {
+function contextOf<Env>(call: StatelessCall<Env>): ServerContext<Env> {
   const { env, request, payload, caller, bus } = call;
   return {
     era: "modern",

@@ -5,7 +5,7 @@
  */
 import type { Context, Env } from "hono";
 import type { ChangeHub } from "../changes.ts";
-import type { Caller, ModernHandler, SessionHost, SessionRef } from "../host.ts";
+import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
 import { failed } from "../http/respond.ts";
@@ -39,6 +39,8 @@ export interface Site<E extends Env> {
   readonly authorize: Authorize<E> | undefined;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;
+  /** Requests of the session eras that name no session; without it they are refused. */
+  readonly requests: RequestHandler<E["Bindings"]> | undefined;
   readonly hub: ChangeHub | undefined;
   readonly topic: Topic<E> | undefined;
 }

@@ -35,7 +35,12 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const body = await readMessages(admitted, site.settings);
   if ("failure" in body) return failed(body.failure, headers);
   const { text, payload } = body;
-  if (site.modern?.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
+  if (site.modern?.claims(request, payload)) {
+    if (accept !== "any") {
+      return failed(failures.notAcceptable("application/json and text/event-stream"), headers);
+    }
+    return stateless(site, site.modern, admitted, payload);
+  }
   const id = sessionIdOf(request);
   const only = accept === "sse" ? "sse" : undefined;
   const connectionId = namedOnDemand();
@@ -56,6 +61,9 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   }
   const unsupported = unsupportedVersion(site, request);
   if (unsupported !== undefined) return failed(unsupported, headers);
+  if (id === undefined && site.requests !== undefined) {
+    return stateless(site, site.requests, admitted, payload);
+  }
   const ref = findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);
   const answer = await postOnce(ref, call, site.settings);

@@ -12,6 +12,9 @@ import type { RequestId } from "../jsonrpc/messages.ts";
 import type { Delay } from "./delays.ts";
 import type { Stream } from "./stream.ts";
 
+/** The stream that a POST's answers take. */
+export type AnswerStream = Pick<Stream, "id" | "emit" | "end" | "finish">;
+
 /** How an exchange answers its POST. */
 export type Reply = { readonly kind: "accepted" } | JsonAnswer | { readonly kind: "streaming" };
 
@@ -52,11 +55,11 @@ export interface ExchangeOptions {
   /** Whether its client knows how to come back for the answers. */
   readonly resumes: boolean;
   /** The stream of a call that runs again: its POST is long over. */
-  readonly stream?: Stream | undefined;
+  readonly stream?: AnswerStream | undefined;
   /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
   readonly sendStandalone: (json: string, answers: string | null) => Promise<void>;
   /** Mode `call`: opens the stream, with this POST's connection attached. */
-  readonly openStream: () => Stream;
+  readonly openStream: () => AnswerStream;
   /** Mode `relay`: records that answers are owed beyond the POST. */
   readonly owe: () => void;
   /** One request is settled, by its answer or by cancellation; `stream` is where its answers go, `last` whether none is left. */
@@ -64,7 +67,7 @@ export interface ExchangeOptions {
     id: RequestId;
     cancelled: boolean;
     last: boolean;
-    stream: Stream | undefined;
+    stream: AnswerStream | undefined;
   }) => void;
 }
 

@@ -14,7 +14,7 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from "../jsonrpc/messages.ts";
-import { errorBody, internalError, tooLarge } from "../jsonrpc/failures.ts";
+import { clientUnreachable, errorBody, internalError, tooLarge } from "../jsonrpc/failures.ts";
 import { createInbound, createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ConnectableServer } from "./server.ts";
@@ -41,7 +41,8 @@ export interface Instance {
 }
 
 export interface InstanceOptions {
-  readonly sessionId: string;
+  /** Undefined for a server that belongs to no session. */
+  readonly sessionId: string | undefined;
   readonly create: () => ConnectableServer | Promise<ConnectableServer>;
   readonly maxEventBytes: number;
   /** What to replay: nothing for a session that is being opened. */
@@ -54,6 +55,8 @@ export interface InstanceOptions {
   readonly sendUnrelated: (json: string) => Promise<void>;
   /** True while a client listens on the standalone stream. */
   readonly hasListener: () => boolean;
+  /** There is nobody who could answer: what the server asks of the client is refused at once. */
+  readonly refuseRequests?: boolean;
   /** Makes one unit of what an answer that is stored writes. */
   readonly transaction: <T>(body: () => T) => T;
   /** A request was answered, before the answer goes out. */
@@ -126,6 +129,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     if (isResponse(message)) return answer(message);
     if (replaying && related === undefined && isNotification(message)) return;
     let outgoing: JsonRpcMessage = message;
+    if (isRequest(message) && options.refuseRequests === true) {
+      queueMicrotask(() => deliver(clientUnreachable(message.id)));
+      return;
+    }
     if (isRequest(message)) {
       outgoing = { ...message, ...definedParams(outbound.rename(message.id, message.params)) };
     } else if (message.method === "notifications/cancelled") {

@@ -31,7 +31,8 @@ export interface SendOptions {
 
 /** What `connect` of the user's server is given. */
 export interface SessionTransport {
-  readonly sessionId: string;
+  /** Undefined where a server is built for one request alone. */
+  readonly sessionId: string | undefined;
   onmessage?(message: WireMessage, extra?: MessageExtra): void;
   onclose?(): void;
   onerror?(error: Error): void;
@@ -43,7 +44,7 @@ export interface SessionTransport {
 
 /** @param send carries an outbound message on */
 export function createTransport(
-  sessionId: string,
+  sessionId: string | undefined,
   send: (message: JsonRpcMessage, related: RequestId | undefined) => Promise<void>,
 ): SessionTransport {
   let closed = false;

@@ -34,7 +34,7 @@ export function createWaker(
     isStarting: () => starting !== undefined && instance === undefined,
     wake(row) {
       if (starting !== undefined) return starting;
-      const mine = withTimeout(start(row), initializeTimeoutMs).then(
+      const mine = startWithin(start(row), initializeTimeoutMs).then(
         (started) => {
           // The session may have ended, or been opened anew, while the server was being built.
           if (starting !== mine) {
@@ -64,7 +64,7 @@ export function createWaker(
 }
 
 /** The instance, or a rejection after `ms`; one that comes too late is closed. */
-function withTimeout(started: Promise<Instance>, ms: number): Promise<Instance> {
+export function startWithin(started: Promise<Instance>, ms: number): Promise<Instance> {
   return new Promise((resolve, reject) => {
     let late = false;
     const timer = setTimeout(() => {

@@ -5,6 +5,7 @@ import { testOperations } from "./operations.ts";
 import { testOrigin } from "./origin.ts";
 import { testPosts } from "./posts.ts";
 import { testSessions } from "./sessions.ts";
+import { testSessionless } from "./sessionless.ts";
 import { testCalls } from "./calls.ts";
 import { testKeepalive } from "./keepalive.ts";
 import { testBounds } from "./bounds.ts";
@@ -23,6 +24,7 @@ export function testBehaviour(subject: Subject): void {
     testOrigin(subject);
     testOperations(subject);
     testSessions(subject);
+    testSessionless(subject);
     testPosts(subject);
     testStandalone(subject);
     testResume(subject);

@@ -28,19 +28,6 @@ const MALFORMED = ["", "a/b", "a:b", "a b", "a.b", "a/b:c d", "café", "x".repea
 
 /** behaviours.md §6, P-12, P-15, P-17, P-19, B4–B6, B25, B26, B29–B31. */
 const REFUSED: readonly Row[] = [
-  ...["ping", "tools/list", "tools/call"].map((method): Row => ({
-    when: `POST ${method} names no session`,
-    body: request(method),
-    status: 400,
-    code: -32000,
-    message: /Mcp-Session-Id header is required/,
-  })),
-  {
-    when: "a notification names no session",
-    body: notification("notifications/initialized"),
-    status: 400,
-    code: -32000,
-  },
   ...["POST", "GET", "DELETE"].flatMap((method): Row[] => [
     ...MALFORMED.map((id): Row => ({
       when: `${method} names the malformed session ${JSON.stringify(id.slice(0, 10))}`,

@@ -1,0 +1,110 @@
+/**
+ * One POST from its server's start to its end. The answer is plain JSON where it comes quickly and alone, else an
+ * event stream without event ids: there is no log behind it, so there is nothing to resume.
+ * @module
+ */
+import { createLiveStream, type LiveStream } from "../edge/live.ts";
+import type { Caller } from "../host.ts";
+import { SSE_HEADERS } from "../http/headers.ts";
+import { acceptedAnswers } from "../http/negotiate.ts";
+import { empty, failed, json } from "../http/respond.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
+import type { Settings } from "../options.ts";
+import { createDelay } from "../session/delays.ts";
+import { createExchange, type Exchange } from "../session/exchange.ts";
+import { createExtra } from "../session/extra.ts";
+import { startInstance } from "../session/instance.ts";
+import type { ConnectableServer } from "../session/server.ts";
+import { startWithin } from "../session/waker.ts";
+import { frame } from "../sse/frames.ts";
+
+export interface OneRequest {
+  readonly request: Request;
+  /** The POST's requests, at least one. */
+  readonly requests: readonly JsonRpcRequest[];
+  readonly batch: boolean;
+  readonly caller: Caller;
+  /** The protocol revision that it speaks. */
+  readonly version: string;
+  readonly settings: Settings;
+  readonly create: () => ConnectableServer | Promise<ConnectableServer>;
+}
+
+const encoder = new TextEncoder();
+const messageFrame = (json: string): string => frame({ event: "message", data: json });
+
+export async function serveOnce(one: OneRequest): Promise<Response> {
+  const { request, requests, batch, caller, settings } = one;
+  const accepted = acceptedAnswers(request.headers.get("accept"));
+  let live: LiveStream | undefined;
+  let exchange: Exchange | undefined;
+
+  const started = startInstance({
+    sessionId: undefined,
+    create: one.create,
+    maxEventBytes: settings.maxEventBytes,
+    // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs
+    // refuse by themselves to ask it anything.
+    replay: {
+      initialize: {
+        protocolVersion: one.version,
+        capabilities: {},
+        clientInfo: { name: "unknown", version: "0" },
+      },
+      initialized: true,
+      sticky: [],
+    },
+    // All that this server says is said within this POST.
+    sendUnrelated: (message) => exchange?.send(message) ?? Promise.resolve(),
+    hasListener: () => false,
+    refuseRequests: true,
+    transaction: (body) => body(),
+    onAnswered() {},
+  });
+  let server: Awaited<typeof started>;
+  try {
+    server = await startWithin(started, settings.initializeTimeoutMs);
+  } catch (error) {
+    settings.emit("request.error", { method: "POST", message: String(error) });
+    return failed(failures.notReady);
+  }
+
+  exchange = createExchange({
+    ids: requests.map(({ id }) => id),
+    batch,
+    mode: accepted === "json" ? "json" : "call",
+    // Its own: on Workers a timer belongs to the request that set it.
+    quick: createDelay(settings.quickAnswerMs),
+    rerun: false,
+    resumes: false,
+    // A client that reads JSON alone hears nothing but the answer.
+    sendStandalone: () => Promise.resolve(),
+    openStream() {
+      const opened = (live = createLiveStream(settings, request.signal));
+      void opened.ended.then(() => server.close());
+      return {
+        id: 0,
+        emit: (message) => opened.write(encoder.encode(messageFrame(message))),
+        end: (reason) => opened.end(reason),
+        finish: () => void opened.finish().catch(() => {}),
+      };
+    },
+    owe() {},
+    onSettled() {},
+  });
+  const left = (): void => server.close();
+  request.signal.addEventListener("abort", left);
+  const extra = createExtra(caller);
+  for (const each of requests) server.request(each, exchange, extra);
+
+  const reply = await exchange.reply;
+  if (reply.kind === "streaming" && live !== undefined) {
+    return new Response(live.readable, { headers: SSE_HEADERS });
+  }
+  request.signal.removeEventListener("abort", left);
+  server.close();
+  if (reply.kind !== "json") return empty(202);
+  if (accepted !== "sse") return json(reply.body);
+  return new Response(messageFrame(reply.body), { headers: SSE_HEADERS });
+}
