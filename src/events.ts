@@ -80,6 +80,8 @@ interface EventFields {
   /** Calls were in flight when the isolate died. */
   "session.interrupted": { session: string; calls: number };
   "session.start_failed": { session: string; message: string };
+  /** A session whose time was up was taken up again under its own id. */
+  "session.revived": { session: string };
   "session.rotated": { session: string; successor: string };
   "session.expired": { session: string; provisional: boolean };
   "session.terminated": { session: string };

@@ -71,8 +71,11 @@ const NUMBERS = {
 /** Choices: the first is the default. */
 const CHOICES = {
   keepaliveMode: ["comment", "event", "ping", "jsonrpc"],
-  /** `rotate`: the 404 for a session that ended names a successor, ready to use. `spec`: a plain 404. */
-  recovery: ["rotate", "spec"],
+  /**
+   * What the next request of a session finds whose time is up. `revive`: the session, under its own id, its state
+   * kept and its old events gone. `rotate`: a 404 that names a successor, ready to use. `spec`: a plain 404.
+   */
+  recovery: ["revive", "rotate", "spec"],
   /** A request of the session eras without a session id: a server of its own serves it, or it is answered 400. */
   sessionless: ["serve", "refuse"],
   /** A resume from events that are no longer held: go on after the gap, or answer 404. */

@@ -35,6 +35,8 @@ export interface Dispatch {
   /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
   open(call: Call): Promise<Reply | Refusal>;
   run(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
+  /** Starts the server of a session that is taken up again; rejects where it refuses. */
+  revive(row: SessionRow): Promise<unknown>;
   /** Once in an isolate: answers what an earlier one left unanswered, but for what may run again. */
   settleInterrupted(): void;
   /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
@@ -198,6 +200,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   return {
     inFlight: () => waker.instance()?.size() ?? 0,
     isStarting: waker.isStarting,
+    revive: waker.wake,
     settleInterrupted: interrupted.settle,
     rerun: interrupted.rerun,
     giveUp: interrupted.giveUp,

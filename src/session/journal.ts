@@ -24,6 +24,14 @@ export function subscriptionsIn(messages: readonly JsonRpcMessage[]): string[] {
   });
 }
 
+/** The resources that the session's client has subscribed to. */
+export function subscribedUris(store: SessionStore): string[] {
+  return store
+    .entries("sticky")
+    .filter(({ name }) => name.startsWith(SUBSCRIBE))
+    .map(({ name }) => name.slice(SUBSCRIBE.length + 1));
+}
+
 /** True where the session's client has subscribed to the resource. */
 export function isSubscribed(store: SessionStore, uri: string): boolean {
   return store.entry("sticky", subscriptionName(uri)) !== undefined;

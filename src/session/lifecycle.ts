@@ -10,6 +10,7 @@ import { sessionNotFound } from "../jsonrpc/failures.ts";
 import { randomStreamId } from "../sse/event-id.ts";
 import type { SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
+import { retireStandalone } from "./streams.ts";
 
 export interface Lifecycle {
   /** The session's row while it can be used; undefined before it is opened and after it has ended. */
@@ -19,6 +20,12 @@ export interface Lifecycle {
   admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
   /** Notes that the session is in use: written at most once in a tenth of its TTL. */
   touch(): void;
+  /** True where nothing is stored under this id: it was never opened, or has been forgotten. */
+  isVacant(): boolean;
+  /** True for a tombstone that this caller's next request may wake (`recovery: "revive"`). */
+  isRevivable(principal: string | undefined, transport: TransportKind): boolean;
+  /** Makes a live session of the tombstone; the returned function takes that back. */
+  revive(): () => void;
   update(fields: Partial<SessionRow>): void;
   /** When the session, or its tombstone, is due to end; `inUse` while a stream is open or a call in flight. */
   deadline(inUse: boolean): number | undefined;
@@ -103,6 +110,18 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (current.status === "provisional") update({ status: "active", seen });
       else if (seen - current.seen > timeToLive(current) / 10) update({ seen });
     },
+    isVacant: () => row === undefined,
+    isRevivable: (principal, transport) =>
+      settings.recovery === "revive" &&
+      row?.status === "ended" &&
+      row.kind === transport &&
+      row.principal === (principal ?? null) &&
+      row.initialize !== null,
+    revive() {
+      const { ended } = row ?? {};
+      update({ status: "active", ended: null, seen: (used.at = now()) });
+      return () => update({ status: "ended", ended: ended ?? now() });
+    },
     update,
     deadline(inUse) {
       if (row === undefined) return undefined;
@@ -113,7 +132,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     },
     async end(forget) {
       const current = live();
-      if (current === undefined) return;
+      if (current === undefined) {
+        // A tombstone goes on its client's word.
+        if (forget && row !== undefined) await erase();
+        return;
+      }
       if (
         forget ||
         current.kind === "http+sse" ||
@@ -123,7 +146,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         return erase();
       }
       store.transaction(() => {
-        store.clear();
+        const isRevivable = settings.recovery === "revive";
+        if (isRevivable) retireStandalone(store, current.standalone, now());
+        store.clear(isRevivable);
         update({ status: "ended", ended: now() });
       });
     },
@@ -132,7 +157,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       const plain: Refusal = { kind: "refused", failure: sessionNotFound };
       const offered =
         offerSuccessor &&
-        settings.recovery === "rotate" &&
+        settings.recovery !== "spec" &&
         row?.status === "ended" &&
         row.principal === (principal ?? null);
       if (!offered || row === undefined) return plain;

@@ -17,7 +17,7 @@ import { parseEventId } from "../sse/event-id.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
-import { subscriptionsIn } from "./journal.ts";
+import { subscribedUris, subscriptionsIn } from "./journal.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
@@ -110,6 +110,36 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     return row;
   };
 
+  let reviving: Promise<boolean> | undefined;
+
+  /** Takes up a session again whose time was up. False where its server refuses: then it stays as it was. */
+  const revive = async (): Promise<boolean> => {
+    const undo = lifecycle.revive();
+    const row = lifecycle.live();
+    if (row === undefined) return false;
+    try {
+      await dispatch.revive(row);
+    } catch {
+      undo();
+      return false;
+    }
+    await upkeep.begun();
+    // Its hubs have forgotten it.
+    await interest?.subscribing(subscribedUris(store));
+    settings.emit("session.revived", { session: shortId(id) });
+    return true;
+  };
+
+  /** As {@link admit}, once a session that sleeps under its tombstone has been woken. */
+  const admitOrRevive = async (request: Call | Attach): Promise<SessionRow | undefined> => {
+    if (lifecycle.isRevivable(request.caller.principal, request.transport)) {
+      ofTopic(request.caller);
+      reviving ??= revive().finally(() => (reviving = undefined));
+      await reviving;
+    }
+    return admit(request);
+  };
+
   /** Which stream an attach is for, and from where. */
   const locate = (request: Attach, row: SessionRow): { stream: Stream; after: number } | Refusal => {
     const held = streamsOf(row);
@@ -151,7 +181,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
         }
         return reply;
       }
-      const row = admit(call);
+      const row = admit(call) ?? (initialize ? undefined : await admitOrRevive(call));
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
       if (initialize) {
         return row.status === "provisional" ? dispatch.open(call) : refused(failures.alreadyInitialized);
@@ -170,7 +200,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
         lifecycle.open("http+sse", { principal: request.caller.principal ?? null });
         settings.emit("session.created", { session: shortId(id), kind: "http+sse" });
       }
-      const row = admit(request);
+      const row = admit(request) ?? (await admitOrRevive(request));
       if (row === undefined) return lifecycle.gone(request.caller.principal, true);
       dispatch.settleInterrupted();
       const place = locate(request, row);
@@ -186,7 +216,8 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     },
 
     async end(caller) {
-      if (lifecycle.admit(caller.principal, "streamable") === undefined) {
+      const isAsleep = lifecycle.isRevivable(caller.principal, "streamable");
+      if (lifecycle.admit(caller.principal, "streamable") === undefined && !isAsleep) {
         return lifecycle.gone(caller.principal, false);
       }
       settings.emit("session.terminated", { session: shortId(id) });

@@ -24,8 +24,8 @@ export interface SessionStore {
   /** Creates the schema where it is missing, and the session. */
   open(row: SessionRow): void;
   update(fields: Partial<SessionRow>): void;
-  /** Removes what belongs to the session but its row. */
-  clear(): void;
+  /** Removes what belongs to the session but its row; of one that may be revived, what it needs then stays. */
+  clear(isRevivable: boolean): void;
 
   streams(): (StreamRow & Answered)[];
   stream(id: number): (StreamRow & Answered) | undefined;
@@ -133,9 +133,14 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       const { set, values } = assign({ ...fields });
       sql.exec(`UPDATE session SET ${set} WHERE key = ?`, ...values, key);
     },
-    clear() {
+    clear(isRevivable) {
+      const [streams, entries] = isRevivable
+        ? [" AND kind <> 'standalone'", " AND kind NOT IN ('state', 'sticky')"]
+        : ["", ""];
       sql.transaction(() => {
-        for (const table of ["event", "stream", "entry"]) sql.exec(`DELETE FROM ${table} WHERE key = ?`, key);
+        sql.exec("DELETE FROM event WHERE key = ?", key);
+        sql.exec(`DELETE FROM stream WHERE key = ?${streams}`, key);
+        sql.exec(`DELETE FROM entry WHERE key = ?${entries}`, key);
       });
     },
 

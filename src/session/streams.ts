@@ -61,17 +61,6 @@ export function createStreams(
   /** HTTP+SSE has no session header: its event ids must name the session themselves. */
   const prefix = row.kind === "http+sse" ? `${row.id}.` : "";
 
-  const freshRow = (stream: number, kind: StreamRow["kind"]): StreamRow => ({
-    stream,
-    kind,
-    pending: "[]",
-    request: null,
-    attempts: 1,
-    trimmed: 0,
-    delivered: 0,
-    created: now(),
-  });
-
   const build = (
     id: number,
     { trimmed, delivered }: StreamRow,
@@ -96,7 +85,8 @@ export function createStreams(
     return stream;
   };
 
-  let standaloneRow: StreamRow = store.stream(row.standalone) ?? freshRow(row.standalone, "standalone");
+  let standaloneRow: StreamRow =
+    store.stream(row.standalone) ?? freshRow(row.standalone, "standalone", now());
   const standalone = build(
     row.standalone,
     standaloneRow,
@@ -110,7 +100,7 @@ export function createStreams(
 
   const record = (kind: "call" | "relay", ids: readonly RequestId[], request: string | null): number => {
     const stream = randomStreamId();
-    store.putStream({ ...freshRow(stream, kind), pending: JSON.stringify(ids), request });
+    store.putStream({ ...freshRow(stream, kind, now()), pending: JSON.stringify(ids), request });
     return stream;
   };
 
@@ -129,7 +119,7 @@ export function createStreams(
     peek: (id) => live.get(id),
     open(ids, request) {
       const id = record("call", ids, request);
-      return build(id, freshRow(id, "call"), (fields) => store.updateStream(id, fields), "new");
+      return build(id, freshRow(id, "call", now()), (fields) => store.updateStream(id, fields), "new");
     },
     owe: (ids, request) => record("relay", ids, request),
     settle: (id) => store.deleteStream(id),
@@ -162,6 +152,31 @@ export function createStreams(
         store.deleteStream(stored.stream);
       }
     },
+  };
+}
+
+/**
+ * What the standalone stream remembers while its session sleeps without its events: where it ended, so that numbers
+ * go on from there, and a client that was not handed all of it is told of the gap.
+ */
+export function retireStandalone(store: SessionStore, standalone: number, now: number): void {
+  const { last } = store.extent(standalone);
+  const row = store.stream(standalone);
+  if (last === 0 && row === undefined) return;
+  const { answered: _, ...kept } = row ?? { ...freshRow(standalone, "standalone", now), answered: null };
+  store.putStream({ ...kept, trimmed: Math.max(last, kept.trimmed) });
+}
+
+function freshRow(stream: number, kind: StreamRow["kind"], created: number): StreamRow {
+  return {
+    stream,
+    kind,
+    pending: "[]",
+    request: null,
+    attempts: 1,
+    trimmed: 0,
+    delivered: 0,
+    created,
   };
 }
 

@@ -78,6 +78,7 @@ describe.each(hosts)("on $name", (host) => {
 
 describe.each(hosts)("on $name, of age", (host) => {
   const server = mortal(host, {
+    HOLDFAST_RECOVERY: "rotate",
     HOLDFAST_SESSION_TTL_MS: "1000",
     HOLDFAST_KEEPALIVE_INTERVAL_MS: "500",
     HOLDFAST_TOMBSTONE_TTL_MS: "1000",
