@@ -37,8 +37,10 @@ export type TransportKind = "streamable" | "http+sse";
 
 /** One POST. */
 export interface Call {
-  /** True for the `initialize` that opens a session on a minted id; nothing else creates one. */
+  /** True for the `initialize` that opens a session on a minted id; without it and `keyed` none is created. */
   readonly opens: boolean;
+  /** For a session that is named by its client's key: it comes to be with whatever request comes first. */
+  readonly keyed?: Keyed | undefined;
   readonly transport: TransportKind;
   readonly caller: Caller;
   /** The body as it came: what crosses to another isolate. */
@@ -49,6 +51,12 @@ export interface Call {
   readonly accept: "any" | "json";
   /** The name of the client's connection: the same each time. */
   readonly connectionId: () => string;
+}
+
+/** How a session begins that no `initialize` has opened. */
+export interface Keyed {
+  /** The protocol revision that the first request names, or stands for. */
+  readonly version: string;
 }
 
 /** What becomes of a call. */
@@ -74,8 +82,10 @@ export interface Refusal {
 
 /** A request for a stream. */
 export interface Attach {
-  /** True for the stream that opens an HTTP+SSE session on a minted id; nothing else creates one. */
+  /** True for the stream that opens an HTTP+SSE session on a minted id. */
   readonly opens: boolean;
+  /** As in {@link Call}. */
+  readonly keyed?: Keyed | undefined;
   readonly transport: TransportKind;
   readonly caller: Caller;
   /** The client's connection. A link that is dialled again under it has a name of its own, which begins with this. */
@@ -107,7 +117,7 @@ export interface Link {
   close(reason: DisconnectReason, seq: number): void;
 }
 
-/** A session as the edge addresses it. No method creates a session that is not there. */
+/** A session as the edge addresses it. No method creates one but by a request that says so. */
 export interface SessionRef {
   readonly id: string;
   /** Rejects where the session's isolate died before it answered. */
@@ -123,6 +133,11 @@ export interface SessionHost<Env = unknown> {
   find(id: string, env: Env): SessionRef | undefined;
   /** A session that does not exist yet, under a fresh unguessable id. It comes to be with an opening call. */
   mint(env: Env): SessionRef;
+  /**
+   * The session of this name, the same each time, whether it is there yet or not. Wakes nothing.
+   * @param name 64 hexadecimal digits: a hash of topic, principal and key, so that nobody can choose another's
+   */
+  named(name: string, env: Env): SessionRef;
 }
 
 /** A request that belongs to no session, past the router's guards. */

@@ -23,6 +23,7 @@ import {
 import * as httpSse from "./routes/http-sse.ts";
 import { health, info } from "./routes/info.ts";
 import { mounted } from "./routes/mounted.ts";
+import type { SessionKey } from "./routes/keyed.ts";
 import * as streamable from "./routes/streamable.ts";
 
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
@@ -40,6 +41,11 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
    * are answered 400.
    */
   requests?: RequestHandler<E["Bindings"]>;
+  /**
+   * Gives requests that name no session a durable one, by a key among those of their principal: state, streams and
+   * restarts as in any session. `openaiConversation` and `perPrincipal` are ready made.
+   */
+  sessionKey?: SessionKey<E>;
   /** Carries changes to those who listen; without it they stay within the isolate or process. */
   hub?: ChangeHub;
   /**
@@ -59,7 +65,17 @@ type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response
  */
 export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>): Hono<E> {
   const settings = resolveOptions(options);
-  const { name = "holdfast", version = "0.0.0", host, authorize, modern, requests, hub, topic } = options;
+  const {
+    name = "holdfast",
+    version = "0.0.0",
+    host,
+    authorize,
+    modern,
+    requests,
+    sessionKey,
+    hub,
+    topic,
+  } = options;
   const site: Site<E> = {
     name,
     version,
@@ -67,6 +83,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     settings,
     authorize,
     modern,
+    sessionKey,
     requests: settings.sessionless === "serve" ? requests : undefined,
     hub,
     topic,

@@ -32,6 +32,10 @@ export function durableHost<Env>(options: DurableHostOptions<Env>): SessionHost<
       const namespace = namespaceOf(env);
       return sessionRef(namespace, namespace.newUniqueId());
     },
+    named(name, env) {
+      const namespace = namespaceOf(env);
+      return sessionRef(namespace, namespace.idFromName(name));
+    },
   };
 }
 

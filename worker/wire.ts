@@ -35,8 +35,8 @@ function unpack<T extends { readonly caller: Caller }>(json: string): T {
 }
 
 /** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
-export function encodeCall({ opens, transport, caller, accept, connectionId, text }: Call): string {
-  return `${pack({ opens, transport, caller, accept, connectionId: connectionId() })}\n${text}`;
+export function encodeCall({ opens, keyed, transport, caller, accept, connectionId, text }: Call): string {
+  return `${pack({ opens, keyed, transport, caller, accept, connectionId: connectionId() })}\n${text}`;
 }
 
 export function decodeCall(body: string): Call {

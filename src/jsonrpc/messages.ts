@@ -66,6 +66,11 @@ export function isInitialize(payload: Payload): boolean {
   return !payload.batch && first !== undefined && isRequest(first) && first.method === "initialize";
 }
 
+/** Params of the `initialize` that stands for one which was never seen: nothing is promised in the client's name. */
+export function unknownClient(protocolVersion: string): JsonObject {
+  return { protocolVersion, capabilities: {}, clientInfo: { name: "unknown", version: "0" } };
+}
+
 /**
  * Parses a body and checks each message's envelope. What is inside `params` and `result` is the
  * server's business and passes untouched.

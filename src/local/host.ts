@@ -237,7 +237,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
           onLeave,
           async (open) => {
             const reply = await session.post(call, open);
-            if (call.opens && storedKeyOf(id) === undefined) {
+            if ((call.opens || call.keyed !== undefined) && storedKeyOf(id) === undefined) {
               // A server that refused to be initialised leaves no session, nor what its factory may have stored.
               erase(id, key);
               if (session.isLive()) throw new Error("the session could not be stored");
@@ -282,6 +282,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       return key === undefined ? undefined : refTo(id, key);
     },
     mint: () => refTo(randomId(), ++lastKey),
+    named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };
 }

@@ -11,7 +11,7 @@ import { PROTOCOL_VERSION } from "../http/headers.ts";
 import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
-import { hasBatches } from "../jsonrpc/versions.ts";
+import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import type { CreateServer, RequestContext } from "../session/server.ts";
 import { serveOnce } from "./serve-once.ts";
 
@@ -19,9 +19,6 @@ export interface RequestOptions<Env = unknown> {
   /** The factory of the session eras: `context.era` is `"request"` here. */
   createServer: CreateServer<Env>;
 }
-
-/** What a request without a version header speaks (2025-06-18, "Protocol Version Header"). */
-const UNNAMED_VERSION = "2025-03-26";
 
 /** The handler that the router serves requests without a session id by. */
 export function requestHandler<Env = unknown>({ createServer }: RequestOptions<Env>): RequestHandler<Env> {

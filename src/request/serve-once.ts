@@ -9,7 +9,7 @@ import { SSE_HEADERS } from "../http/headers.ts";
 import { acceptedAnswers } from "../http/negotiate.ts";
 import { empty, failed, json } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
+import { type JsonRpcRequest, unknownClient } from "../jsonrpc/messages.ts";
 import type { Settings } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
 import { createExchange, type Exchange } from "../session/exchange.ts";
@@ -47,11 +47,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs
     // refuse by themselves to ask it anything.
     replay: {
-      initialize: {
-        protocolVersion: one.version,
-        capabilities: {},
-        clientInfo: { name: "unknown", version: "0" },
-      },
+      initialize: unknownClient(one.version),
       initialized: true,
       sticky: [],
     },

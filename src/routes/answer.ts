@@ -1,7 +1,7 @@
 /** Turns what a session answered into the HTTP response. @module */
 import type { Env } from "hono";
 import { deliver } from "../edge/deliver.ts";
-import type { Answer, Attached, Refusal, SessionRef, TransportKind } from "../host.ts";
+import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
 import { empty, failed, json } from "../http/respond.ts";
 import { frame } from "../sse/frames.ts";
@@ -14,6 +14,8 @@ export interface Answering<E extends Env> {
   /** See {@link namedOnDemand}. */
   readonly connectionId: () => string;
   readonly transport: TransportKind;
+  /** For a session that is found by its key. */
+  readonly keyed?: Keyed;
   /** Written before the stream's first frame. */
   readonly prelude?: string;
 }
@@ -33,7 +35,9 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
     case "refused":
       return refuse(answer, headers);
     case "json": {
-      const withId = answer.opened ? { ...headers, [SESSION_ID]: to.ref.id } : headers;
+      // A session that is found by its key is named to nobody: its client would keep no id.
+      const withId =
+        answer.opened && to.keyed === undefined ? { ...headers, [SESSION_ID]: to.ref.id } : headers;
       if (only === undefined) return json(answer.body, withId);
       return new Response(frame({ event: "message", data: answer.body }), {
         headers: { ...withId, ...SSE_HEADERS },
@@ -53,7 +57,7 @@ function stream<E extends Env>(
   link: Extract<Attached, { kind: "stream" }>["link"],
   to: Answering<E>,
 ): ReadableStream<Uint8Array> {
-  const { site, admitted, ref, transport, prelude } = to;
+  const { site, admitted, ref, transport, keyed, prelude } = to;
   const { caller, request } = admitted;
   const connectionId = to.connectionId();
   let dials = 0;
@@ -67,6 +71,7 @@ function stream<E extends Env>(
     redial: (lastEventId) =>
       ref.attach({
         opens: false,
+        keyed,
         transport,
         caller,
         // A name of its own: the session may hear of the broken link's end after this one is attached.

@@ -12,6 +12,7 @@ import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { SESSION_VERSIONS } from "../jsonrpc/versions.ts";
 import type { Settings } from "../options.ts";
+import type { SessionKey } from "./keyed.ts";
 
 /** Who may call, as `authorize` established it. */
 export interface Authorization {
@@ -39,6 +40,8 @@ export interface Site<E extends Env> {
   readonly authorize: Authorize<E> | undefined;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;
+  /** The session of a request that names none, for clients that keep no id. */
+  readonly sessionKey: SessionKey<E> | undefined;
   /** Requests of the session eras that name no session; without it they are refused. */
   readonly requests: RequestHandler<E["Bindings"]> | undefined;
   readonly hub: ChangeHub | undefined;

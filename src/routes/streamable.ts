@@ -22,6 +22,7 @@ import {
   type Site,
   unsupportedVersion,
 } from "./context.ts";
+import { findKeyed } from "./keyed.ts";
 import { stateless } from "./modern.ts";
 
 export const METHODS = "GET, POST, DELETE";
@@ -54,13 +55,22 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     connectionId,
   };
 
+  if (!isInitialize(payload)) {
+    const unsupported = unsupportedVersion(site, request);
+    if (unsupported !== undefined) return failed(unsupported, headers);
+  }
+  const found = id === undefined ? await findKeyed(site, admitted, payload) : undefined;
+  if (found !== undefined) {
+    if ("failure" in found) return failed(found.failure, headers);
+    const { ref, keyed } = found;
+    const answer = await postOnce(ref, { ...call, keyed }, site.settings);
+    return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", keyed }, only);
+  }
   if (isInitialize(payload)) {
     const known = await initializeKnown(site, admitted, id, call);
     if (known !== undefined) return known;
     return open(site, admitted, call, only);
   }
-  const unsupported = unsupportedVersion(site, request);
-  if (unsupported !== undefined) return failed(unsupported, headers);
   if (id === undefined && site.requests !== undefined) {
     return stateless(site, site.requests, admitted, payload);
   }
@@ -73,17 +83,22 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers, caller } = admitted;
   const id = sessionIdOf(request);
-  if (id === undefined) return failed(failures.methodNotAllowed("POST, DELETE"), headers);
+  const found = id === undefined ? await findKeyed(site, admitted, undefined) : undefined;
+  if (found !== undefined && "failure" in found) return failed(found.failure, headers);
+  if (id === undefined && found === undefined) {
+    return failed(failures.methodNotAllowed("POST, DELETE"), headers);
+  }
   if (!accepts(request.headers.get("accept"), SSE_TYPE)) {
     return failed(failures.notAcceptable(SSE_TYPE), headers);
   }
   const unsupported = unsupportedVersion(site, request);
   if (unsupported !== undefined) return failed(unsupported, headers);
-  const ref = findSession(site, admitted, id, failures.missingSessionId);
+  const ref = found?.ref ?? findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);
   const connectionId = namedOnDemand();
   const answer = await establish(site, ref, {
     opens: false,
+    keyed: found?.keyed,
     transport: "streamable",
     caller,
     connectionId: connectionId(),

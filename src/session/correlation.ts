@@ -59,11 +59,13 @@ export interface Outbound {
   restoreToken(token: unknown): RequestId | undefined;
 }
 
-export function createOutbound(): Outbound {
+/** @param prefix in front of the ids */
+export function createOutbound(prefix: string): Outbound {
   // Random, not counted: a counter would cost a write at each start of an isolate.
   const nonce = crypto.randomUUID().slice(0, 8);
   const originals = new Map<string, RequestId>();
-  const wire = (id: RequestId): string => `${nonce}.${typeof id === "number" ? id : JSON.stringify(id)}`;
+  const wire = (id: RequestId): string =>
+    `${prefix}${nonce}.${typeof id === "number" ? id : JSON.stringify(id)}`;
 
   return {
     rename(id, params) {

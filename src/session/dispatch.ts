@@ -13,6 +13,7 @@ import {
   type JsonRpcRequest,
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
+import { questionPrefix } from "../jsonrpc/questions.ts";
 import { controlFrame, isKeepaliveId } from "../sse/control.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
 import { type Instance, startInstance } from "./instance.ts";
@@ -52,6 +53,8 @@ export interface Dispatch {
 export interface DispatchOptions<Env> extends SessionOptions<Env> {
   readonly lifecycle: Lifecycle;
   readonly streams: (row: SessionRow) => Streams;
+  /** Whether the session is found by its client's key. */
+  readonly isKeyed: () => boolean;
   /** Makes sure that the alarm rings by then. */
   readonly by: (at: number) => void;
   /** Where the server publishes changes. */
@@ -92,7 +95,11 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       initialize: JSON.stringify(request.params ?? {}),
       initialized: 0,
     };
-    if (lifecycle.live() !== undefined) return lifecycle.update(fields);
+    if (lifecycle.live() !== undefined) {
+      const { initialized, ...introduced } = fields;
+      // A session that is found by its key goes on as its client introduces itself anew.
+      return lifecycle.update(opening === undefined ? introduced : { ...introduced, initialized });
+    }
     store.transaction(() => {
       lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
       state.keep();
@@ -108,6 +115,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     const context = { era: "session", session, env, ...(notify && { notify }) } as const;
     return startInstance({
       sessionId: id,
+      questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
       replay: {

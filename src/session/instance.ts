@@ -43,6 +43,8 @@ export interface Instance {
 export interface InstanceOptions {
   /** Undefined for a server that belongs to no session. */
   readonly sessionId: string | undefined;
+  /** In front of the ids of what the server asks its client. */
+  readonly questionPrefix?: string | undefined;
   readonly create: () => ConnectableServer | Promise<ConnectableServer>;
   readonly maxEventBytes: number;
   /** What to replay: nothing for a session that is being opened. */
@@ -66,7 +68,7 @@ export interface InstanceOptions {
 /** Builds, connects and rehydrates. Rejects where the factory or the server does. */
 export async function startInstance(options: InstanceOptions): Promise<Instance> {
   const inbound = createInbound<InFlight>();
-  const outbound = createOutbound();
+  const outbound = createOutbound(options.questionPrefix ?? "");
   /** While replaying, what the server announces on its own has been announced before. */
   let replaying = true;
 

@@ -11,7 +11,7 @@ import type { Change } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isInitialize } from "../jsonrpc/messages.ts";
+import { isInitialize, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
 import { parseEventId } from "../sse/event-id.ts";
 import { createDeadlines } from "./deadlines.ts";
@@ -71,8 +71,12 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     lifecycle,
     streams: streamsOf,
     notify: interest?.notify,
+    isKeyed: () => isKeyed,
     by: (at) => void deadlines.by(at),
   });
+
+  /** Whether the session is found by its client's key: each of its requests says so. */
+  let isKeyed = false;
 
   /** Ends the session and everything that belongs to it. */
   const stop = async (forget: boolean): Promise<void> => {
@@ -107,6 +111,21 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       if (row.status === "provisional") void upkeep.begun();
       ofTopic(request.caller);
     }
+    return row;
+  };
+
+  /** A session that is found by its key begins with whatever comes first; what its client can do is not known yet. */
+  const beginKeyed = async ({ keyed, caller }: Call | Attach): Promise<SessionRow | undefined> => {
+    if (keyed === undefined || !lifecycle.isVacant()) return undefined;
+    ofTopic(caller);
+    const row = lifecycle.open("streamable", {
+      principal: caller.principal ?? null,
+      version: keyed.version,
+      initialize: JSON.stringify(unknownClient(keyed.version)),
+      initialized: 1,
+    });
+    settings.emit("session.created", { session: shortId(id), kind: "streamable" });
+    await upkeep.begun();
     return row;
   };
 
@@ -171,8 +190,10 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
     async post(call, open) {
       const { caller, payload } = call;
+      isKeyed ||= call.keyed !== undefined;
       const initialize = isInitialize(payload) && call.transport === "streamable";
-      if (call.opens) {
+      const isNew = initialize && call.keyed !== undefined && lifecycle.isVacant();
+      if (call.opens || isNew) {
         ofTopic(caller);
         const reply = await dispatch.open(call);
         if (isLive()) {
@@ -181,9 +202,13 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
         }
         return reply;
       }
-      const row = admit(call) ?? (initialize ? undefined : await admitOrRevive(call));
+      const row =
+        admit(call) ??
+        (await beginKeyed(call)) ??
+        (initialize && call.keyed === undefined ? undefined : await admitOrRevive(call));
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
-      if (initialize) {
+      // To a session that is found by its key the client may introduce itself anew: its server hears of it.
+      if (initialize && call.keyed === undefined) {
         return row.status === "provisional" ? dispatch.open(call) : refused(failures.alreadyInitialized);
       }
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
@@ -196,11 +221,12 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     },
 
     async attach(request, open) {
+      isKeyed ||= request.keyed !== undefined;
       if (request.opens) {
         lifecycle.open("http+sse", { principal: request.caller.principal ?? null });
         settings.emit("session.created", { session: shortId(id), kind: "http+sse" });
       }
-      const row = admit(request) ?? (await admitOrRevive(request));
+      const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request));
       if (row === undefined) return lifecycle.gone(request.caller.principal, true);
       dispatch.settleInterrupted();
       const place = locate(request, row);

@@ -20,6 +20,9 @@ const info = { name: "handler-test", version: "0" };
 /** The modern era needs no sessions. */
 const host: SessionHost = {
   find: () => undefined,
+  named: () => {
+    throw new Error("no sessions here");
+  },
   mint: () => {
     throw new Error("no sessions here");
   },
