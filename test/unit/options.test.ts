@@ -8,7 +8,7 @@ describe("options", () => {
       keepaliveIntervalMs: 15_000,
       keepaliveMode: "comment",
       retryMs: 3000,
-      recovery: "rotate",
+      recovery: "revive",
       basePath: "",
     });
   });
