@@ -9,6 +9,7 @@ import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
 import type { Settings } from "./options.ts";
+import type { UserChannel } from "./user/state.ts";
 
 /**
  * Who calls, as the router established it. Travels with every call; only `principal` is ever stored.
@@ -135,9 +136,11 @@ export interface SessionHost<Env = unknown> {
   mint(env: Env): SessionRef;
   /**
    * The session of this name, the same each time, whether it is there yet or not. Wakes nothing.
-   * @param name 64 hexadecimal digits: a hash of topic, principal and key, so that nobody can choose another's
+   * @param name of topic, principal and key (`nameOfParts`), so that nobody can choose another's
    */
   named(name: string, env: Env): SessionRef;
+  /** The way to a user's state, under a name of topic and principal. */
+  user(name: string, env: Env): UserChannel;
 }
 
 /** A request that belongs to no session, past the router's guards. */
@@ -150,6 +153,8 @@ export interface StatelessCall<Env = unknown> {
   /** Where changes are published and heard; undefined where there is no hub. */
   readonly bus: ChangeBus | undefined;
   readonly topic: string;
+  /** The way to a user's state; see {@link SessionHost.user}. */
+  readonly userChannel: (name: string) => UserChannel;
   /** The router's. */
   readonly settings: Settings;
   /** Hears of what goes wrong outside the protocol. */

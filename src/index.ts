@@ -28,4 +28,6 @@ export type {
   SessionInfo,
   SessionState,
 } from "./session/server.ts";
+export { type User, type UserState, userState } from "./user/state.ts";
+export type { Users } from "./user/user.ts";
 export type { MessageExtra, SendOptions, SessionTransport, WireMessage } from "./session/transport.ts";

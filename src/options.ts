@@ -58,6 +58,8 @@ const NUMBERS = {
   maxInFlight: [1000, 1, 1_000_000],
   /** Largest `session.state`, as JSON. */
   maxStateBytes: [1_048_576, 0, 67_108_864],
+  /** Largest state of one user, as JSON. */
+  maxUserStateBytes: [1_048_576, 0, 67_108_864],
   /** Most resource subscriptions that one session remembers. */
   maxSubscriptions: [1000, 0, 1_000_000],
   /** A call answered within this time gets plain JSON; after it, an event stream. */

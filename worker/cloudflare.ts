@@ -2,13 +2,14 @@
  * `holdfast/cloudflare`: a deployable MCP server from one call.
  * @module
  */
-import type { DurableObject } from "cloudflare:workers";
+import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
 import { resolveOptions } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server.ts";
+import { createUsers, type Users } from "../src/user/user.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
@@ -48,6 +49,8 @@ export interface McpWorker<Env extends object> {
   notify: Notifier;
   /** The same within one topic. */
   notifyTopic(topic: string): Notifier;
+  /** Users' state, from anywhere in the Worker. */
+  users: Users;
 }
 
 /** How often a link to the hub shows that it is alive. The runtime answers; the hub sleeps on. */
@@ -80,9 +83,10 @@ export function createMcpWorker<Env extends object>(options: McpWorkerOptions<En
       hub,
       requests: requestHandler<Env>({ createServer }),
     }),
-    McpSession: sessionObject<Env>({ settings, createServer, namespace, hub }),
+    McpSession: sessionObject<Env>({ settings, createServer, namespace, host, hub }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
+    users: createUsers((name) => host.user(name, env as Env)),
   };
 }

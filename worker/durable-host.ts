@@ -4,6 +4,7 @@
  * @module
  */
 import type { Answer, Attached, SessionHost, SessionRef } from "../src/host.ts";
+import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import { decodeReply, encodeAttach, encodeCall, encodeEnd, PATHS, placeOf } from "./wire.ts";
 
@@ -35,6 +36,14 @@ export function durableHost<Env>(options: DurableHostOptions<Env>): SessionHost<
     named(name, env) {
       const namespace = namespaceOf(env);
       return sessionRef(namespace, namespace.idFromName(name));
+    },
+    user: (name, env) => async (request) => {
+      const namespace = namespaceOf(env);
+      const response = await namespace
+        .get(namespace.idFromName(name))
+        .fetch(PATHS.user, { method: "POST", body: JSON.stringify(request) });
+      if (!response.ok) throw new Error(`the user's state answered ${response.status}`);
+      return response.json<UserReply>();
     },
   };
 }

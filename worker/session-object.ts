@@ -7,6 +7,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Change } from "../src/changes.ts";
+import type { SessionHost } from "../src/host.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/delays.ts";
 import { createInterest } from "../src/session/interest.ts";
@@ -16,6 +17,7 @@ import type { CreateServer } from "../src/session/server.ts";
 import { createSession, type Session } from "../src/session/session.ts";
 import { createSessionStore } from "../src/session/store.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
+import { answerUserRequest, type UserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
 import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
 import { decodeAttach, decodeCall, decodeEnd, encodeReply, PATHS } from "./wire.ts";
@@ -24,6 +26,8 @@ export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
   readonly createServer: CreateServer<Env>;
   readonly namespace: (env: Env) => DurableObjectNamespace;
+  /** The host as edges have it. */
+  readonly host: SessionHost<Env>;
   readonly hub: WorkerHub | undefined;
 }
 
@@ -53,6 +57,7 @@ export function sessionObject<Env>(
         },
         successors: successorsIn(options.namespace(env)),
         interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
+        userChannel: (name) => options.host.user(name, env),
         quick: createDelay(options.settings.quickAnswerMs),
         erase: async () => {
           await ctx.storage.deleteAlarm();
@@ -83,6 +88,11 @@ export function sessionObject<Env>(
         case PATHS.notify: {
           const unwanted = await this.#session.notify(await request.json<Change[]>());
           return unwanted === undefined ? new Response(null, { status: 404 }) : Response.json(unwanted);
+        }
+        case PATHS.user: {
+          const { maxUserStateBytes } = options.settings;
+          const asked = await request.json<UserRequest>();
+          return Response.json(answerUserRequest(sqlStore(this.ctx.storage), "", asked, maxUserStateBytes));
         }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });

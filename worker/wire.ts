@@ -15,6 +15,8 @@ export const PATHS = {
   adopt: "https://session/adopt",
   live: "https://session/live",
   notify: "https://session/notify",
+  /** The object is a user's, and holds no session. */
+  user: "https://session/user",
 } as const;
 
 /** Carries an {@link Attach} on a WebSocket upgrade, which has no body. */

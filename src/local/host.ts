@@ -13,6 +13,8 @@ import type { SqlStore } from "../session/schema.ts";
 import type { CreateServer } from "../session/server.ts";
 import { createSession, type Session } from "../session/session.ts";
 import { createSessionStore } from "../session/store.ts";
+import type { UserChannel } from "../user/state.ts";
+import { answerUserRequest } from "../user/store.ts";
 import { createAlarms } from "./alarms.ts";
 import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
@@ -101,6 +103,11 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     residents.forget(id);
   };
 
+  const userChannel =
+    (name: string): UserChannel =>
+    async (request) =>
+      answerUserRequest(sql, name, request, settings.maxUserStateBytes);
+
   const successors: Successors = {
     async create(seed) {
       const id = randomId();
@@ -145,6 +152,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       },
       successors,
       interest: (session) => createInterest(hub.changes, session),
+      userChannel,
       quick,
       async erase() {
         isErased = true;
@@ -282,6 +290,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       return key === undefined ? undefined : refTo(id, key);
     },
     mint: () => refTo(randomId(), ++lastKey),
+    user: userChannel,
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };

@@ -7,6 +7,7 @@ import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
+import { createUsers, type Users } from "../user/user.ts";
 import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 
 export * from "../index.ts";
@@ -24,6 +25,8 @@ export interface LocalMcp<E extends Env = Env> {
   notify: Notifier;
   /** The same within one topic. */
   notifyTopic(topic: string): Notifier;
+  /** Users' state, from anywhere in the process. */
+  users: Users;
   /** Ends all streams, with the hint to come back, and closes the database. */
   close(): Promise<void>;
 }
@@ -58,6 +61,7 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
     host,
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
+    users: createUsers((name) => host.user(name, undefined)),
     async close() {
       // Those who listen are told that it is over; sessions come back.
       await modern?.close();

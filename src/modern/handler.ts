@@ -10,6 +10,7 @@ import type { StatelessCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION } from "../http/headers.ts";
 import { isInitialize, isObject, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server.ts";
+import { userOfCall } from "../user/user.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 
@@ -93,6 +94,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
 
 function contextOf<Env>(call: StatelessCall<Env>): ServerContext<Env> {
   const { env, request, payload, caller, bus } = call;
+  const user = userOfCall(call);
   return {
     era: "modern",
     env,
@@ -100,7 +102,8 @@ function contextOf<Env>(call: StatelessCall<Env>): ServerContext<Env> {
     message: payload.messages[0] as JsonRpcMessage,
     principal: caller.principal,
     authInfo: caller.authInfo,
-    ...(bus === undefined ? {} : { notify: createNotifier((change) => bus.publish(change)) }),
+    ...(bus && { notify: createNotifier((change) => bus.publish(change)) }),
+    ...(user && { user }),
   };
 }
 

@@ -13,6 +13,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
 import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import type { CreateServer, RequestContext } from "../session/server.ts";
+import { userOfCall } from "../user/user.ts";
 import { serveOnce } from "./serve-once.ts";
 
 export interface RequestOptions<Env = unknown> {
@@ -43,7 +44,9 @@ export function requestHandler<Env = unknown>({ createServer }: RequestOptions<E
   };
 }
 
-function contextOf<Env>({ env, request, payload, caller, bus }: StatelessCall<Env>): RequestContext<Env> {
+function contextOf<Env>(call: StatelessCall<Env>): RequestContext<Env> {
+  const { env, request, payload, caller, bus } = call;
+  const user = userOfCall(call);
   return {
     era: "request",
     env,
@@ -52,5 +55,6 @@ function contextOf<Env>({ env, request, payload, caller, bus }: StatelessCall<En
     principal: caller.principal,
     authInfo: caller.authInfo,
     ...(bus && { notify: createNotifier((change) => bus.publish(change)) }),
+    ...(user && { user }),
   };
 }

@@ -12,6 +12,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isObject, isResponse, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import { sessionOfQuestion } from "../jsonrpc/questions.ts";
 import { UNNAMED_VERSION } from "../jsonrpc/versions.ts";
+import { nameOfParts } from "../names.ts";
 import type { Admitted, Site } from "./context.ts";
 
 /** A request without a session id, as {@link SessionKey} is asked about it. */
@@ -77,7 +78,7 @@ export async function findKeyed<E extends Env>(
       failure: failures.invalidRequest(`the session key is no text of at most ${MAX_KEY} characters`),
     };
   }
-  const name = await hash(JSON.stringify([caller.topic ?? DEFAULT_TOPIC, principal, key]));
+  const name = await nameOfParts("session", caller.topic ?? DEFAULT_TOPIC, principal, key);
   return { ref: host.named(name, c.env), keyed };
 }
 
@@ -85,9 +86,4 @@ export async function findKeyed<E extends Env>(
 function answeredSession({ messages }: Payload): string | undefined {
   const [message] = messages;
   return message !== undefined && isResponse(message) ? sessionOfQuestion(message.id) : undefined;
-}
-
-async function hash(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -13,7 +13,7 @@ interface StatelessHandler<Env> {
 
 /** Answers a request that belongs to no session: in 2026-07-28 an id that it may carry means nothing (C30). */
 export async function stateless<E extends Env>(
-  { settings, hub }: Site<E>,
+  { settings, hub, host }: Site<E>,
   handler: StatelessHandler<E["Bindings"]>,
   { c, request, caller, headers }: Admitted<E>,
   payload: Payload,
@@ -26,6 +26,7 @@ export async function stateless<E extends Env>(
     env: c.env,
     topic,
     bus: hub?.bus(topic),
+    userChannel: (name) => host.user(name, c.env),
     settings,
     onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
   });

@@ -27,6 +27,7 @@ import { openingOf, type Streams } from "./streams.ts";
 import { createExtra } from "./extra.ts";
 import type { MessageExtra } from "./transport.ts";
 import { createWaker } from "./waker.ts";
+import { userOf } from "../user/user.ts";
 
 export interface Dispatch {
   /** Number of requests in flight. */
@@ -53,6 +54,8 @@ export interface Dispatch {
 export interface DispatchOptions<Env> extends SessionOptions<Env> {
   readonly lifecycle: Lifecycle;
   readonly streams: (row: SessionRow) => Streams;
+  /** The topic of the session's requests. */
+  readonly topic: () => string | undefined;
   /** Whether the session is found by its client's key. */
   readonly isKeyed: () => boolean;
   /** Makes sure that the alarm rings by then. */
@@ -112,7 +115,19 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     const principal = (row === undefined ? opening?.caller.principal : row.principal) ?? undefined;
     const session = { id, principal, state, rehydrated };
     const { notify } = options;
-    const context = { era: "session", session, env, ...(notify && { notify }) } as const;
+    const user = userOf({
+      principal,
+      topic: options.topic(),
+      channel: options.userChannel,
+      maxUserStateBytes: settings.maxUserStateBytes,
+    });
+    const context = {
+      era: "session",
+      session,
+      env,
+      ...(notify && { notify }),
+      ...(user && { user }),
+    } as const;
     return startInstance({
       sessionId: id,
       questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,

@@ -6,6 +6,7 @@
 import type { Change } from "../changes.ts";
 import type { DisconnectReason } from "../events.ts";
 import type { Settings } from "../options.ts";
+import type { UserChannel } from "../user/state.ts";
 import type { Delay } from "./delays.ts";
 import type { Interest, Interested } from "./interest.ts";
 import type { CreateServer } from "./server.ts";
@@ -21,6 +22,8 @@ export interface SessionOptions<Env> {
   readonly successors: Successors;
   /** The session's side of the hub; undefined where there is none. */
   readonly interest?: ((session: Interested) => Interest) | undefined;
+  /** The way to the state of the user of this name. */
+  readonly userChannel: (name: string) => UserChannel;
   /** Waits `quickAnswerMs`; one for all sessions where the host can share a timer. */
   readonly quick: Delay;
   /** Removes all that the session has stored. */

@@ -7,6 +7,7 @@
  */
 
 import type { Notifier } from "../changes.ts";
+import type { User } from "../user/state.ts";
 import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
 import type { SessionTransport } from "./transport.ts";
 
@@ -41,6 +42,8 @@ interface AnyContext<Env> {
   readonly env: Env;
   /** Tells clients of both eras that something changed; undefined where the deployment has no hub. */
   readonly notify?: Notifier;
+  /** Whoever calls, with a state of his own that lasts in every era; undefined without an `authorize` hook. */
+  readonly user?: User;
 }
 
 /** One session's server: it lives over many requests, each with its own `authInfo` in the handler's context. */

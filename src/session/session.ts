@@ -72,6 +72,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     streams: streamsOf,
     notify: interest?.notify,
     isKeyed: () => isKeyed,
+    topic: () => ownTopic,
     by: (at) => void deadlines.by(at),
   });
 
@@ -98,8 +99,11 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   });
 
   /** Most requests name no topic: there is but the default one. */
+  let ownTopic: string | undefined;
   const ofTopic = ({ topic }: Caller): void => {
-    if (topic !== undefined) interest?.by(topic);
+    if (topic === undefined) return;
+    ownTopic = topic;
+    interest?.by(topic);
   };
 
   /** The session's row as it was before this request, if the request may use it. */

@@ -7,6 +7,7 @@
  */
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { userState } from "../../src/index.ts";
 import type { CreateServer, ServerContext } from "../../src/session/server.ts";
 import { pause, text } from "../../worker/example/reply.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
@@ -28,6 +29,12 @@ const Publish = z.object({
 
 const Hang = z.object({ tag: z.string(), streams: z.boolean().default(false) });
 const Drop = z.object({ ms: z.int().optional() });
+
+const Tally = z.object({
+  name: z.string().default("tally"),
+  by: z.number().default(1),
+  op: z.enum(["update", "get", "delete", "keys"]).default("update"),
+});
 
 /** What a message of a burst carries as `data`. */
 export interface BurstData {
@@ -128,6 +135,22 @@ export function createTestServer(context: ServerContext): McpServer {
 
   server.registerTool("built", { description: "How often the session's server was built" }, () =>
     text(String(context.session?.state.get("built"))),
+  );
+
+  server.registerTool(
+    "tally",
+    {
+      description: "Adds to a number of the user's, or asks for something else of his state",
+      inputSchema: Tally,
+    },
+    async ({ name, by, op }) => {
+      const state = userState<Record<string, number>>(context);
+      if (state === undefined) return text("nobody");
+      if (op === "keys") return text((await state.keys()).join());
+      if (op === "get") return text(String(await state.get(name)));
+      if (op === "delete") return text(String(await state.delete(name)));
+      return text(String(await state.update(name, (value = 0) => value + by)));
+    },
   );
 
   server.registerTool("settle", { description: "Waits for bursts" }, async () => {
