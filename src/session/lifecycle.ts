@@ -20,7 +20,7 @@ export interface Lifecycle {
   /** Notes that the session is in use: written at most once in a tenth of its TTL. */
   touch(): void;
   update(fields: Partial<SessionRow>): void;
-  /** When the session, or its tombstone, is due to end; `inUse` while a stream is open or a call in flight. */
+  /** When the session, or its tombstone, is due to end; `inUse` while a stream is open. */
   deadline(inUse: boolean): number | undefined;
   /** Ends the session; `forget` leaves no tombstone. */
   end(forget: boolean): Promise<void>;
