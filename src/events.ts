@@ -84,7 +84,7 @@ interface EventFields {
   /** The session's server closed its own transport; the calls in flight were answered, the next message starts another. */
   "session.server_closed": { session: string; calls: number };
   /** The session's server reported an error of its own: a message that its SDK dropped, an answer that it could not send. */
-  "server.error": { session: string; message: string };
+  "server.error": { session: string | undefined; message: string };
   /**
    * A call was answered with an error in the server's place: what it answered cannot be written as JSON, it did
    * not answer in time, or it did not take the request. `session` is undefined in 2026-07-28.

@@ -7,18 +7,34 @@ import { createConnection } from "../edge/connection.ts";
 import type { ModernCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { frame } from "../sse/frames.ts";
+import { json } from "../http/respond.ts";
 import { join } from "../sse/join.ts";
+import type { CallEnd } from "./call-end.ts";
 
 type Carried = Pick<ModernCall, "request" | "settings">;
 
 const encoder = new TextEncoder();
 
-/** The response to send. */
-export async function carry(call: Carried, answering: Promise<Response>): Promise<Response> {
-  // A call that is still running when a keepalive is due becomes a stream: proxies cut what is silent.
-  const answer = await within(answering, call.settings.keepaliveIntervalMs);
-  if (answer !== undefined && !isStream(answer)) return answer;
-  return new Response(stream(call, answer ?? answering), { headers: SSE_HEADERS });
+/** The response to send. `end` is asked for what to answer in the server's place, and told when the call is over. */
+export async function carry(
+  call: Carried,
+  answering: Promise<Response>,
+  end: Pick<CallEnd, "instead" | "stop">,
+): Promise<Response> {
+  const instead = end.instead.then((body) => json(body));
+  const first = Promise.race([answering, instead]);
+  try {
+    // A call that is still running when a keepalive is due becomes a stream: proxies cut what is silent.
+    const answer = await within(first, call.settings.keepaliveIntervalMs);
+    if (answer === undefined || isStream(answer)) {
+      return new Response(stream(call, answer ?? first, end), { headers: SSE_HEADERS });
+    }
+    end.stop();
+    return answer;
+  } catch (error) {
+    end.stop();
+    throw error;
+  }
 }
 
 /**
@@ -28,6 +44,7 @@ export async function carry(call: Carried, answering: Promise<Response>): Promis
 function stream(
   { request, settings }: Carried,
   answering: Response | Promise<Response>,
+  end: Pick<CallEnd, "instead" | "stop">,
 ): ReadableStream<Uint8Array> {
   const connection = createConnection({
     id: crypto.randomUUID(),
@@ -39,6 +56,7 @@ function stream(
   });
   let queue: Uint8Array[] = [];
   let waiting = 0;
+  let isAnswered = false;
   let writing: Promise<void> | undefined;
 
   /** What came while the client was taking what came before goes out in one. */
@@ -53,6 +71,7 @@ function stream(
   };
 
   const write = (bytes: Uint8Array): void => {
+    if (isAnswered) return;
     queue.push(bytes);
     waiting += bytes.length;
     // The SDK does not wait for its reader, so what waits here is bounded. Nothing can be resumed in
@@ -62,20 +81,31 @@ function stream(
     writing.catch(() => {});
   };
 
-  const run = async (): Promise<void> => {
+  const writeMessage = (data: string): void => write(encoder.encode(frame({ event: "message", data })));
+
+  /** Carries what the server says. */
+  const feed = async (): Promise<void> => {
     const answer = await answering;
-    if (!isStream(answer)) write(encoder.encode(frame({ event: "message", data: await answer.text() })));
-    else {
-      const reader = answer.body.getReader();
-      void connection.ended.then(() => reader.cancel().catch(() => {}));
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        write(value);
-      }
+    if (!isStream(answer)) return writeMessage(await answer.text());
+    const reader = answer.body.getReader();
+    void connection.ended.then(() => reader.cancel().catch(() => {}));
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      write(value);
     }
+  };
+
+  const run = async (): Promise<void> => {
+    await feed();
     await writing;
   };
+  void connection.ended.then(end.stop);
+  // The last word, whatever the server still says: its own end of the stream is being closed.
+  void end.instead.then((data) => {
+    writeMessage(data);
+    isAnswered = true;
+  });
   run().then(
     () => connection.end("done"),
     () => connection.end("lost"),

@@ -8,6 +8,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isObject, type JsonRpcRequest, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
 import { createInbound, type Inbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
+import { callFailed, withoutPayload } from "./reports.ts";
 
 /** A client's request. */
 export interface ClientCall {
@@ -43,6 +44,8 @@ export interface Calls {
   answer(response: JsonRpcResponse): Promise<void>;
   /** The server did not take the request: where it is still in flight, it is answered. */
   refuse(id: RequestId, why: unknown): void;
+  /** An answer went nowhere, nobody knows whose: where there is but one call that can have been, it is answered. */
+  miss(why: unknown): void;
   /** The client cancels; `tell` is handed our id between the removal and the end of the exchange's wait. */
   cancel(original: RequestId, tell: (id: number) => void): void;
   /** When the first request in flight is due. */
@@ -70,16 +73,6 @@ export function createCalls(options: CallsOptions): Calls {
   const session = shortId(options.sessionId);
   const inbound = createInbound<Entry>();
 
-  const failed = (
-    { method, params }: JsonRpcRequest,
-    reason: "unserialisable" | "timeout" | "not-taken",
-    message: string,
-  ): void => {
-    const name = method === "tools/call" ? params?.["name"] : undefined;
-    const tool = typeof name === "string" ? name.slice(0, LONGEST_NAME) : undefined;
-    emit("call.failed", { session, method: method.slice(0, LONGEST_NAME), tool, reason, message });
-  };
-
   /** The answer as it goes to the client, and as what it is known here. */
   const written = (request: JsonRpcRequest, response: JsonRpcResponse): [JsonRpcResponse, string] => {
     const { id } = request;
@@ -90,7 +83,7 @@ export function createCalls(options: CallsOptions): Calls {
       if (json.length <= maxEventBytes) return [restored, json];
       instead = failures.tooLarge(id, json.length, maxEventBytes);
     } catch (error) {
-      failed(request, "unserialisable", withoutPayload(error));
+      callFailed(emit, session, request, "unserialisable", withoutPayload(error));
       instead = failures.unserialisable(id);
     }
     return [instead, JSON.stringify(instead)];
@@ -164,8 +157,15 @@ export function createCalls(options: CallsOptions): Calls {
         inbound.take(id);
         return call.replayed(failures.notTaken("replay"));
       }
-      failed(call.request, "not-taken", withoutPayload(why));
+      callFailed(emit, session, call.request, "not-taken", withoutPayload(why));
       attempt(() => settle(id, call, failures.notTaken(call.request.id)));
+    },
+    miss(why) {
+      const [only, another] = clientCalls();
+      if (only === undefined || another !== undefined || only.entry.lost) return;
+      const { request } = only.entry;
+      callFailed(emit, session, request, "unserialisable", withoutPayload(why));
+      attempt(() => settle(only.id, only.entry, failures.unserialisable(request.id)));
     },
     cancel(original, tell) {
       const id = inbound.find(original);
@@ -183,7 +183,7 @@ export function createCalls(options: CallsOptions): Calls {
       for (const { id, entry } of clientCalls()) {
         if (entry.due > now) continue;
         const { request, lost } = entry;
-        if (!lost) failed(request, "timeout", "the server did not answer in time");
+        if (!lost) callFailed(emit, session, request, "timeout", "the server did not answer in time");
         attempt(() => settle(id, entry, lost ? failures.lost(request.id) : failures.timedOut(request.id)));
         if (!lost) tell(id, request);
       }
@@ -210,15 +210,4 @@ function writeResponse(response: JsonRpcResponse): string {
     }
   }
   return JSON.stringify(response);
-}
-
-const LONGEST_NAME = 128;
-const LONGEST_MESSAGE = 200;
-
-/**
- * What went wrong with a message, without the message, which SDKs put behind what they say, and V8 on lines
- * of their own: payloads are not for logs.
- */
-export function withoutPayload(error: unknown): string {
-  return (messageOf(error).split(/[{\n]/, 1)[0] ?? "").trim().slice(0, LONGEST_MESSAGE);
 }

@@ -18,10 +18,11 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from "../jsonrpc/messages.ts";
-import { type CallsOptions, createCalls, withoutPayload } from "./calls.ts";
+import { type CallsOptions, createCalls } from "./calls.ts";
 import { createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ConnectableServer } from "./server.ts";
+import { isAnswerLost, withoutPayload } from "./reports.ts";
 import { createTransport, type MessageExtra } from "./transport.ts";
 import { type UserServer, userServer } from "./user-server.ts";
 
@@ -77,6 +78,7 @@ export function startInstance(options: InstanceOptions): Instance {
   const complain = (error: unknown): void => {
     complaint = error ?? "the server reported an error";
     emit("server.error", { session, message: withoutPayload(error) });
+    if (isAnswerLost(error)) calls.miss(error);
   };
 
   /**
