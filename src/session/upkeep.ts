@@ -68,7 +68,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       } else if (supervises && failures >= settings.keepaliveMaxFailures) {
         settings.emit("connection.max_failures", { connectionId, failures });
         stream.end("failures");
-      }
+      } else if (outlet.isBlind) stream.probe();
     }
   };
 
