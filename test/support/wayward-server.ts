@@ -59,10 +59,12 @@ export interface Wayward {
     | "block"
     | "notify"
     | "ask"
-    | "outlive";
+    | "outlive"
+    | "speak";
   ms?: number;
   what?: Unwritable;
   tag?: string;
+  speaks?: boolean;
 }
 
 /** What differs between the SDKs. */
@@ -78,12 +80,13 @@ interface Call {
 const say = (type: string, fields: object): void => console.log(JSON.stringify({ type, ...fields }));
 
 async function act(
-  { act: what, ms = 0, what: unwritable = "bigint", tag = "" }: Wayward,
+  { act: what, ms = 0, what: unwritable = "bigint", tag = "", speaks = false }: Wayward,
   call: Call,
 ): Promise<unknown> {
   const progress = (n: number): Promise<void> =>
     call.notify({ method: "notifications/message", params: { level: "info", data: { tag, n } } });
   call.signal.addEventListener("abort", () => say("test.aborted", { tag }));
+  if (speaks) await progress(0);
   if (ms > 0) await pause(ms);
   switch (what) {
     case "answer":
@@ -112,7 +115,17 @@ async function act(
       await progress(1);
       return text(`notified ${tag}`);
     case "ask":
-      return text(JSON.stringify(await call.ask()));
+      try {
+        return text(JSON.stringify(await call.ask()));
+      } catch (error) {
+        say("test.unanswered", { tag });
+        throw error;
+      }
+    case "speak":
+      for (let n = 1; ; n++) {
+        await progress(n);
+        await pause(50);
+      }
     case "outlive": {
       // Speaks on until it is refused, over or not; SDK 1.32 says nothing for a call that is cancelled, and refuses nothing.
       void (async () => {
@@ -134,32 +147,35 @@ async function act(
 }
 
 const INFO = { name: "wayward", version: "0" };
-const CAPABILITIES = { capabilities: { tools: {}, logging: {} } };
+const CAPABILITIES = { capabilities: { tools: { listChanged: true }, logging: {} } };
 const QUESTION = {
   method: "elicitation/create",
   params: { message: "well?", requestedSchema: { type: "object", properties: {} } },
 } as const;
 
-/** Builds one. `onclose` is put where the SDKs look for it. */
-export function createWaywardServer(
-  sdk: Sdk,
-  hooks: { onclose?: () => unknown; onerror?: () => unknown } = {},
-): ConnectableServer {
-  if (sdk === "2") {
-    const server = new V2Server(INFO, CAPABILITIES);
-    server.setRequestHandler("tools/call", (async (
-      { params }: { params: { arguments?: unknown } },
-      ctx: V2Context,
-    ) =>
-      act(params.arguments as Wayward, {
-        signal: ctx.mcpReq.signal,
-        notify: (message) => ctx.mcpReq.notify(message),
-        ask: () => ctx.mcpReq.send(QUESTION),
-        answer: (result) => send(server, ctx.mcpReq.id, result),
-        close: () => server.close(),
-      })) as never);
-    return Object.assign(server, hooks);
-  }
+interface UserHooks {
+  onclose?: () => unknown;
+  onerror?: () => unknown;
+}
+
+/** One of SDK v2, for either era. */
+export function createWaywardV2(hooks: UserHooks = {}): V2Server {
+  const server = new V2Server(INFO, CAPABILITIES);
+  const handler = async ({ params }: { params: { arguments?: unknown } }, ctx: V2Context): Promise<unknown> =>
+    act(params.arguments as Wayward, {
+      signal: ctx.mcpReq.signal,
+      notify: (message) => ctx.mcpReq.notify(message),
+      ask: () => ctx.mcpReq.send(QUESTION),
+      answer: (result) => send(server, ctx.mcpReq.id, result),
+      close: () => server.close(),
+    });
+  server.setRequestHandler("tools/call", handler as never);
+  return Object.assign(server, hooks);
+}
+
+/** One of any. `onclose` and `onerror` are put where the SDKs look for them. */
+export function createWaywardServer(sdk: Sdk, hooks: UserHooks = {}): ConnectableServer {
+  if (sdk === "2") return createWaywardV2(hooks);
   // The two speak alike; their types do not know each other.
   const server = sdk === "1.32" ? new V1Server(INFO, CAPABILITIES) : new OldServer(INFO, CAPABILITIES);
   const schema = sdk === "1.32" ? CallToolRequestSchema : OldCallToolRequestSchema;
