@@ -56,7 +56,7 @@ function stream(
   });
   let queue: Uint8Array[] = [];
   let waiting = 0;
-  let isAnswered = false;
+  let lastWord: string | undefined;
   let writing: Promise<void> | undefined;
 
   /** What came while the client was taking what came before goes out in one. */
@@ -71,7 +71,6 @@ function stream(
   };
 
   const write = (bytes: Uint8Array): void => {
-    if (isAnswered) return;
     queue.push(bytes);
     waiting += bytes.length;
     // The SDK does not wait for its reader, so what waits here is bounded. Nothing can be resumed in
@@ -94,6 +93,8 @@ function stream(
       if (done) break;
       write(value);
     }
+    // After what the server had said by then: it was closed for this.
+    if (lastWord !== undefined) writeMessage(lastWord);
   };
 
   const run = async (): Promise<void> => {
@@ -101,11 +102,7 @@ function stream(
     await writing;
   };
   void connection.ended.then(end.stop);
-  // The last word, whatever the server still says: its own end of the stream is being closed.
-  void end.instead.then((data) => {
-    writeMessage(data);
-    isAnswered = true;
-  });
+  void end.instead.then((data) => (lastWord = data));
   run().then(
     () => connection.end("done"),
     () => connection.end("lost"),
