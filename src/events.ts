@@ -57,7 +57,7 @@ interface EventFields {
   "cleanup.timeout": { connectionId: string; afterMs: number };
   /** A hook of the user's threw, or its promise was rejected. */
   "hook.error": { hook: string; message: string; stack: string | undefined };
-  "send.error": { session: string; message: string };
+  "send.error": { session: string | undefined; message: string };
   /** Events were dropped from a stream's log before any client had them. */
   "queue.overflow": { session: string; dropped: number; held: number };
   /** A client resumed from events that are no longer held. */
@@ -79,7 +79,23 @@ interface EventFields {
   "session.rehydrated": { session: string };
   /** Calls were in flight when the isolate died. */
   "session.interrupted": { session: string; calls: number };
-  "session.start_failed": { session: string; message: string };
+  /** The session's server could not be built, connected or brought to where the last one stood, in time. */
+  "session.start_failed": { session: string; message: string; stack: string | undefined };
+  /** The session's server closed its own transport; the calls in flight were answered, the next message starts another. */
+  "session.server_closed": { session: string | undefined; calls: number };
+  /** The session's server reported an error of its own: a message that its SDK dropped, an answer that it could not send. */
+  "server.error": { session: string | undefined; message: string };
+  /**
+   * A call was answered with an error in the server's place: what it answered cannot be written as JSON, it did
+   * not answer in time, or it did not take the request. `session` is undefined in 2026-07-28.
+   */
+  "call.failed": {
+    session: string | undefined;
+    method: string;
+    tool: string | undefined;
+    reason: "unserialisable" | "timeout" | "not-taken";
+    message: string;
+  };
   /** A session whose time was up was taken up again under its own id. */
   "session.revived": { session: string };
   "session.rotated": { session: string; successor: string };
@@ -115,6 +131,9 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "listen.watch_failed": "warn",
   "session.interrupted": "warn",
   "session.start_failed": "error",
+  "session.server_closed": "warn",
+  "server.error": "warn",
+  "call.failed": "warn",
   "storage.memory": "warn",
   "request.error": "error",
   request: "debug",
@@ -165,5 +184,10 @@ export function shortId(sessionId: string): string {
 
 /** An error's message, for a log line. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    // What the user's code throws need not even be printable.
+    return "an error that cannot be printed";
+  }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type DisconnectReason, type EventSink, eventSink, type HoldfastEvent } from "./events.ts";
+import { runHook } from "./hooks.ts";
 import type { JsonRpcRequest } from "./jsonrpc/messages.ts";
 
 /** What an idle stream carries: an SSE comment, a named event, or a JSON-RPC `ping` that must be answered. */
@@ -64,7 +65,9 @@ const NUMBERS = {
   maxSubscriptions: [1000, 0, 1_000_000],
   /** A call answered within this time gets plain JSON; after it, an event stream. */
   quickAnswerMs: [100, 0, 1000],
-  /** How long the user's server may take to be built and connected. */
+  /** How long a call may run, restarts included; then it is cancelled and answered with an error. 0 waits for ever. */
+  maxCallMs: [86_400_000, 0, 31_536_000_000],
+  /** How long the user's server may take to be built and connected, and to answer `initialize`. */
   initializeTimeoutMs: [10_000, 10, 600_000],
   /** How long the end of a connection may take, hooks included. */
   cleanupTimeoutMs: [5000, 10, 600_000],
@@ -157,14 +160,17 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
   }
   const userRerun = checkFunction("rerun", options.rerun);
   const onEvent = checkFunction("onEvent", options.onEvent);
+  const emit = eventSink(onEvent, choices.logLevel);
   return Object.freeze({
     ...numbers,
     ...choices,
     allowedOrigins: checkOrigins(options.allowedOrigins ?? []),
     basePath: checkBasePath(options.basePath ?? ""),
     publicUrl: checkPublicUrl(options.publicUrl),
-    rerun: (request: JsonRpcRequest) => READS.has(request.method) || userRerun?.(request) === true,
-    emit: eventSink(onEvent, choices.logLevel),
+    rerun: (request: JsonRpcRequest) =>
+      READS.has(request.method) ||
+      (userRerun !== undefined && runHook(emit, "rerun", () => userRerun(request)) === true),
+    emit,
     onDisconnect: checkFunction("onDisconnect", options.onDisconnect),
     testPage: checkFunction("testPage", options.testPage),
   });

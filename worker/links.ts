@@ -125,7 +125,7 @@ export function bodyOutlet(
   onBroken: () => void,
 ): Outlet {
   const writer = writable.getWriter();
-  // The edge may leave while nothing is being written.
+  // The edge may be seen to leave while nothing is being written.
   writer.closed.catch(onBroken);
   /** What came while the edge was taking what went before: it goes out at once. */
   let waiting = "";
@@ -153,6 +153,8 @@ export function bodyOutlet(
   return {
     connectionId,
     openedAt: Date.now(),
+    // The reader's cancellation does not cross to the object.
+    isBlind: true,
     send(frames, upTo) {
       place = upTo;
       put(frames);

@@ -150,6 +150,29 @@ export function tooLarge(id: RequestId, bytes: number, limit: number): JsonRpcRe
   return errorResponse(id, CODE.internalError, message, { reason: "too-large" });
 }
 
+/** The answer in place of one that cannot be written as JSON: a BigInt, a cycle, a `toJSON` that throws, nothing at all. */
+export function unserialisable(id: RequestId): JsonRpcResponse {
+  const message = "The server's answer cannot be written as JSON";
+  return errorResponse(id, CODE.internalError, message, { reason: "unserialisable" });
+}
+
+/** The answer to a call that its server did not answer in time (`maxCallMs`; `initializeTimeoutMs` for `initialize`). */
+export function timedOut(id: RequestId): JsonRpcResponse {
+  const message = "The server did not answer in time; the call was cancelled";
+  return errorResponse(id, CODE.internalError, message, { reason: "timeout" });
+}
+
+/** The answer to a request that the server's SDK dropped, or that its transport handler threw over. */
+export function notTaken(id: RequestId): JsonRpcResponse {
+  const message = "Invalid Request: the server did not take the message";
+  return errorResponse(id, CODE.invalidRequest, message, { reason: "not-taken" });
+}
+
+/** The answer in place of one that could not be stored when the server gave it. */
+export function lost(id: RequestId): JsonRpcResponse {
+  return errorResponse(id, CODE.internalError, "The server's answer could not be stored", { reason: "lost" });
+}
+
 /** The answer to a request that would make the session keep more than it may. */
 export function limitReached(id: RequestId, what: string, limit: number): JsonRpcResponse {
   return errorResponse(id, CODE.invalidRequest, `This session holds at most ${limit} ${what}`);

@@ -6,9 +6,12 @@
 import { createLiveStream } from "../edge/live.ts";
 import type { StatelessCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
+import { json } from "../http/respond.ts";
 import { frame } from "../sse/frames.ts";
+import type { CallEnd } from "./call-end.ts";
 
 type Carried = Pick<StatelessCall, "request" | "settings">;
+type End = Pick<CallEnd, "instead" | "stop">;
 
 /**
  * How long a call may be silent before its stream begins. Clients take a connection that breaks before the
@@ -19,11 +22,20 @@ const BEGINS_AFTER_MS = 300;
 
 const encoder = new TextEncoder();
 
-/** The response to send. */
-export async function carry(call: Carried, answering: Promise<Response>): Promise<Response> {
-  const answer = await within(answering, BEGINS_AFTER_MS);
-  if (answer !== undefined && !isStream(answer)) return answer;
-  return new Response(stream(call, answer ?? answering), { headers: SSE_HEADERS });
+/** The response to send. `end` is asked for what to answer in the server's place, and told when the call is over. */
+export async function carry(call: Carried, answering: Promise<Response>, end: End): Promise<Response> {
+  const first = Promise.race([answering, end.instead.then((body) => json(body))]);
+  try {
+    const answer = await within(first, BEGINS_AFTER_MS);
+    if (answer === undefined || isStream(answer)) {
+      return new Response(stream(call, answer ?? first, end), { headers: SSE_HEADERS });
+    }
+    end.stop();
+    return answer;
+  } catch (error) {
+    end.stop();
+    throw error;
+  }
 }
 
 /**
@@ -33,23 +45,37 @@ export async function carry(call: Carried, answering: Promise<Response>): Promis
 function stream(
   { request, settings }: Carried,
   answering: Response | Promise<Response>,
+  end: End,
 ): ReadableStream<Uint8Array> {
   const live = createLiveStream(settings, request.signal);
+  let isAnswered = false;
+
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    if (!isAnswered) await live.write(bytes);
+  };
+  const writeMessage = (data: string): Promise<void> =>
+    write(encoder.encode(frame({ event: "message", data })));
+
   const run = async (): Promise<void> => {
     const answer = await answering;
-    if (!isStream(answer)) {
-      await live.write(encoder.encode(frame({ event: "message", data: await answer.text() })));
-    } else {
+    if (!isStream(answer)) await writeMessage(await answer.text());
+    else {
       const reader = answer.body.getReader();
       void live.ended.then(() => reader.cancel().catch(() => {}));
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        void live.write(value);
+        write(value).catch(() => {});
       }
     }
     await live.finish();
   };
+  void live.ended.then(end.stop);
+  // The last word, whatever the server still says: its own end of the stream is being closed.
+  void end.instead.then((data) => {
+    writeMessage(data).catch(() => {});
+    isAnswered = true;
+  });
   run().catch(() => live.end("lost"));
   return live.readable;
 }

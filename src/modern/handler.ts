@@ -11,6 +11,7 @@ import { PROTOCOL_VERSION } from "../http/headers.ts";
 import { isInitialize, isObject, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server.ts";
 import { userOfCall } from "../user/user.ts";
+import { type CallEnd, callEnd } from "./call-end.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 
@@ -40,16 +41,19 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     throw new RangeError(`maxListeners must be a whole number from 0, not ${String(maxListeners)}`);
   }
   /** Requests being served, with what the factory is to be told about each. */
-  const calls = new WeakMap<Request, StatelessCall<Env>>();
+  const calls = new WeakMap<Request, { call: StatelessCall<Env>; end: CallEnd }>();
   const listens = createListens();
   let memory: ChangeHub | undefined;
 
   const handler = createMcpHandler(
     async ({ requestInfo }) => {
-      const call = requestInfo && calls.get(requestInfo);
-      if (call === undefined) throw new Error("the request did not come through the router");
+      const served = requestInfo && calls.get(requestInfo);
+      if (served === undefined) throw new Error("the request did not come through the router");
+      const { call, end } = served;
       try {
-        return await createServer(contextOf(call));
+        const server = await createServer(contextOf(call));
+        end.served(server);
+        return server;
       } catch (error) {
         call.onError(error);
         throw error;
@@ -84,8 +88,9 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     async handle(given) {
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
-      calls.set(call.request, call);
-      return carry(call, answer(call, bus));
+      const end = callEnd(call);
+      calls.set(call.request, { call, end });
+      return carry(call, answer(call, bus), end);
     },
 
     close: () => handler.close(),

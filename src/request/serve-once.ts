@@ -14,9 +14,9 @@ import type { Settings } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
 import { createExchange, type Exchange } from "../session/exchange.ts";
 import { createExtra } from "../session/extra.ts";
+import { inTime } from "../session/in-time.ts";
 import { startInstance } from "../session/instance.ts";
 import type { ConnectableServer } from "../session/server.ts";
-import { startWithin } from "../session/waker.ts";
 import { frame } from "../sse/frames.ts";
 
 export interface OneRequest {
@@ -31,38 +31,43 @@ export interface OneRequest {
   readonly create: () => ConnectableServer | Promise<ConnectableServer>;
 }
 
+/** Longer timers fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 const encoder = new TextEncoder();
-const messageFrame = (json: string): string => frame({ event: "message", data: json });
+const messageFrame = (message: string): string => frame({ event: "message", data: message });
 
 export async function serveOnce(one: OneRequest): Promise<Response> {
   const { request, requests, batch, caller, settings } = one;
+  const { emit, initializeTimeoutMs, maxCallMs } = settings;
   const accepted = acceptedAnswers(request.headers.get("accept"));
   let live: LiveStream | undefined;
   let exchange: Exchange | undefined;
 
-  const started = startInstance({
+  const server = startInstance({
     sessionId: undefined,
+    emit,
     create: one.create,
     maxEventBytes: settings.maxEventBytes,
     // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs
     // refuse by themselves to ask it anything.
-    replay: {
-      initialize: unknownClient(one.version),
-      initialized: true,
-      sticky: [],
-    },
+    replay: { initialize: unknownClient(one.version), initialized: true, sticky: [] },
     // All that this server says is said within this POST.
     sendUnrelated: (message) => exchange?.send(message) ?? Promise.resolve(),
     hasListener: () => false,
     refuseRequests: true,
     transaction: (body) => body(),
     onAnswered() {},
+    onClosed() {},
   });
-  let server: Awaited<typeof started>;
+  /** Nobody waits any more: what still runs is aborted. */
+  const close = (): void => server.close((left) => left.fail(failures.interrupted));
   try {
-    server = await startWithin(started, settings.initializeTimeoutMs);
+    const late = (): Error => new Error(`the server was not ready within ${initializeTimeoutMs} ms`);
+    await inTime(server.ready, initializeTimeoutMs, late);
   } catch (error) {
-    settings.emit("request.error", { method: "POST", message: String(error) });
+    close();
+    emit("request.error", { method: "POST", message: String(error) });
     return failed(failures.notReady);
   }
 
@@ -78,7 +83,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     sendStandalone: () => Promise.resolve(),
     openStream() {
       const opened = (live = createLiveStream(settings, request.signal));
-      void opened.ended.then(() => server.close());
+      void opened.ended.then(over);
       return {
         id: 0,
         emit: (message) => opened.write(encoder.encode(messageFrame(message))),
@@ -86,20 +91,28 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
         finish: () => void opened.finish().catch(() => {}),
       };
     },
+    onLasting() {},
     owe() {},
     onSettled() {},
   });
-  const left = (): void => server.close();
-  request.signal.addEventListener("abort", left);
+  const expiry =
+    maxCallMs > 0
+      ? setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS))
+      : undefined;
+  const over = (): void => {
+    if (expiry !== undefined) clearTimeout(expiry);
+    request.signal.removeEventListener("abort", over);
+    close();
+  };
+  request.signal.addEventListener("abort", over);
   const extra = createExtra(caller);
-  for (const each of requests) server.request(each, exchange, extra);
+  for (const each of requests) server.request(each, exchange, extra, Infinity);
 
   const reply = await exchange.reply;
   if (reply.kind === "streaming" && live !== undefined) {
     return new Response(live.readable, { headers: SSE_HEADERS });
   }
-  request.signal.removeEventListener("abort", left);
-  server.close();
+  over();
   if (reply.kind !== "json") return empty(202);
   if (accepted !== "sse") return json(reply.body);
   return new Response(messageFrame(reply.body), { headers: SSE_HEADERS });

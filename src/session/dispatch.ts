@@ -16,6 +16,7 @@ import {
 import { questionPrefix } from "../jsonrpc/questions.ts";
 import { controlFrame, isKeepaliveId } from "../sse/control.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
+import { inTime } from "./in-time.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createInterrupted } from "./interrupted.ts";
 import { isJournalFull, recordSticky, stickyRequests } from "./journal.ts";
@@ -26,12 +27,16 @@ import { createState } from "./state.ts";
 import { openingOf, type Streams } from "./streams.ts";
 import { createExtra } from "./extra.ts";
 import type { MessageExtra } from "./transport.ts";
-import { createWaker } from "./waker.ts";
+import { createWaker, startFailed } from "./waker.ts";
 import { userOf } from "../user/user.ts";
 
 export interface Dispatch {
   /** Number of requests in flight. */
   inFlight(): number;
+  /** When the first request in flight will have run for too long. */
+  due(): number | undefined;
+  /** Ends the requests that have. */
+  expire(): void;
   /** True while a server is being built: requests wait for it. */
   isStarting(): boolean;
   /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
@@ -70,7 +75,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const state = createState(store, settings.maxStateBytes, isOpening);
   /** The call whose `initialize` is under way. */
   let opening: Call | undefined;
+  /** Whether the server has accepted it. */
   let opened = false;
+  /** Whether a server has run for this session in this isolate. */
+  let served = false;
   /** What the server sends meanwhile, before there is a stream to hold it. */
   let early: string[] = [];
 
@@ -109,9 +117,17 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     });
   };
 
-  /** Starts the server: a fresh one for `initialize`, else one in the place of an earlier isolate's. */
-  const start = async (row: SessionRow | undefined): Promise<Instance> => {
-    const rehydrated = row !== undefined;
+  /** A session can be there before any server: one of HTTP+SSE begins with its stream. */
+  const isRehydrated = (row: SessionRow): boolean =>
+    row.initialize !== null || served || store.entries("state").length > 0;
+
+  /** Starts the server: a fresh one for `initialize`, else one for the session as it is stored. */
+  const start = (
+    row: SessionRow | undefined,
+    onClosed: () => void,
+  ): { instance: Instance; rehydrated: boolean } => {
+    const rehydrated = row !== undefined && isRehydrated(row);
+    served = true;
     const principal = (row === undefined ? opening?.caller.principal : row.principal) ?? undefined;
     const session = { id, principal, state, rehydrated };
     const { notify } = options;
@@ -128,9 +144,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       ...(notify && { notify }),
       ...(user && { user }),
     } as const;
-    return startInstance({
+    const instance = startInstance({
       sessionId: id,
       questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,
+      emit: settings.emit,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
       replay: {
@@ -142,17 +159,25 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       hasListener: () => streams()?.standalone.outlet() !== undefined,
       transaction: (body) => store.transaction(body),
       onAnswered,
+      onClosed,
     });
+    return { instance, rehydrated };
   };
 
-  const waker = createWaker(id, settings, start);
+  const waker = createWaker({ sessionId: id, settings, start });
 
   const close = (settle: (exchange: Exchange) => void): void => {
     waker.close(settle);
     early = [];
   };
 
-  const abandon = (): void => close((exchange) => exchange.abandon());
+  const abandon = (): void => close((exchange) => exchange.fail(failures.sessionEnded));
+
+  /** How long a request may run; Infinity for as long as it takes. */
+  const limitOf = ({ method }: JsonRpcRequest): number => {
+    const most = settings.maxCallMs === 0 ? Infinity : settings.maxCallMs;
+    return method === "initialize" ? Math.min(most, settings.initializeTimeoutMs) : most;
+  };
 
   /** The exchange of a POST, or of an interrupted call that runs again. */
   const exchangeFor = (
@@ -174,6 +199,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       rerun,
       resumes: openingOf(row) === "prime",
       sendStandalone,
+      onLasting() {
+        const limit = Math.min(...requests.map(limitOf));
+        if (limit < Infinity) options.by(now() + limit);
+      },
       openStream() {
         const stream = options.streams(row).open(ids, kept());
         more.outlet?.(stream.id);
@@ -202,6 +231,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     sessionId: id,
     emit: settings.emit,
     store,
+    maxCallMs: settings.maxCallMs,
+    now,
     isLive: () => lifecycle.live() !== undefined,
     streams,
     async run(requests, caller, unfinished, stream) {
@@ -209,6 +240,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       if (row === undefined) return;
       const server = await waker.wake(row);
       const isRelay = unfinished.kind === "relay";
+      if (settings.maxCallMs > 0) options.by(unfinished.created + settings.maxCallMs);
       const exchange = exchangeFor(
         row,
         requests,
@@ -216,12 +248,17 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           ? { mode: "relay", batch: false, owed: unfinished.stream }
           : { mode: "call", batch: false, stream },
       );
-      for (const request of requests) server.request(request, exchange, extraOf(caller, row, exchange));
+      for (const request of requests) {
+        const due = unfinished.created + limitOf(request);
+        server.request(request, exchange, extraOf(caller, row, exchange), due);
+      }
     },
   });
 
   return {
     inFlight: () => waker.instance()?.size() ?? 0,
+    due: () => waker.instance()?.due(),
+    expire: () => waker.instance()?.expire(now()),
     isStarting: waker.isStarting,
     revive: waker.wake,
     settleInterrupted: interrupted.settle,
@@ -234,6 +271,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       abandon();
       opening = call;
       opened = false;
+      const begun = now();
       try {
         const server = await waker.wake(undefined);
         const [request] = call.payload.messages as [JsonRpcRequest];
@@ -245,20 +283,29 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           rerun: true,
           resumes: false,
           sendStandalone,
+          onLasting: () => {},
           openStream: () => {
             throw new Error("initialize is answered as JSON");
           },
           owe: () => {},
           onSettled: () => {},
         });
-        server.request(request, exchange, createExtra(call.caller));
-        return { ...(await exchange.reply), opened };
+        server.request(request, exchange, createExtra(call.caller), Infinity);
+        const limit = settings.initializeTimeoutMs;
+        const left = Math.min(limit, Math.max(0, begun + limit - now()));
+        const reply = await inTime(exchange.reply, left, () => {
+          const late = new Error(`the server did not answer initialize within ${limit} ms`);
+          startFailed(settings, id, late);
+          return late;
+        });
+        return { ...reply, opened };
       } catch {
         return { kind: "refused", failure: failures.notReady };
       } finally {
         opening = undefined;
         const kept = early;
-        if (lifecycle.live() === undefined) abandon();
+        // What was built for a client that was turned away goes with it.
+        if (!opened || lifecycle.live() === undefined) abandon();
         else {
           interrupted.none();
           for (const json of kept.splice(0)) void sendStandalone(json);
@@ -294,12 +341,15 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       const exchange =
         requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach });
       const extra = extraOf(call.caller, row, exchange);
+      const began = now();
       for (const message of messages) {
         if (isRequest(message)) {
           if (exchange !== undefined && isJournalFull(store, message, settings.maxSubscriptions)) {
             const full = failures.limitReached(message.id, "subscriptions", settings.maxSubscriptions);
             void exchange.answer(message.id, JSON.stringify(full));
-          } else if (exchange !== undefined) server.request(message, exchange, extra);
+          } else if (exchange !== undefined) {
+            server.request(message, exchange, extra, began + limitOf(message));
+          }
         } else if (isNotification(message)) {
           const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
           if (isFirst) lifecycle.update({ initialized: 1 });

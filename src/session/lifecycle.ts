@@ -27,7 +27,7 @@ export interface Lifecycle {
   /** Makes a live session of the tombstone; the returned function takes that back. */
   revive(): () => void;
   update(fields: Partial<SessionRow>): void;
-  /** When the session, or its tombstone, is due to end; `inUse` while a stream is open or a call in flight. */
+  /** When the session, or its tombstone, is due to end; `inUse` while a stream is open. */
   deadline(inUse: boolean): number | undefined;
   /** Ends the session; `forget` leaves no tombstone. */
   end(forget: boolean): Promise<void>;

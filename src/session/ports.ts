@@ -73,6 +73,8 @@ export interface Outlet {
   end(reason: DisconnectReason): void;
   /** When the edge at the other end was last known to be alive; undefined where its end is seen at once. */
   lastSeen?(): number;
+  /** True where only a write tells that the edge is gone, and it cannot be asked. */
+  readonly isBlind?: boolean;
 }
 
 /** Opens the session's end of the link that the edge will read, for the stream of this number. */

@@ -94,7 +94,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     lifecycle,
     deadlines,
     streams: streamsOf,
-    inFlight: dispatch.inFlight,
+    calls: dispatch,
     stop: () => stop(false),
   });
 

@@ -59,6 +59,8 @@ export interface Stream {
   end(reason: DisconnectReason): void;
   /** A frame for the edge alone, if a connection is there. */
   tell(frame: string): void;
+  /** Has the edge at the other end written to, so that one which is gone is noticed. It is told its place once more. */
+  probe(): void;
   /** Marks the stream complete; its connection ends as soon as it has everything. */
   finish(): void;
 }
@@ -210,6 +212,11 @@ export function createStream(
     },
     end,
     tell: (frame) => attachment?.outlet.send(frame, attachment.sent),
+    probe() {
+      if (attachment === undefined) return;
+      const { outlet, sent } = attachment;
+      outlet.send(controlFrame({ type: "at", value: eventId(sent) }), sent);
+    },
     finish() {
       complete = true;
       pump();

@@ -25,6 +25,8 @@ export interface Unfinished {
   /** The POST's messages as JSON, where they may run again. */
   readonly request: string | null;
   readonly attempts: number;
+  /** When the call began to take longer than a quick answer. */
+  readonly created: number;
 }
 
 export interface Streams {
@@ -186,8 +188,8 @@ export function unfinishedIn(store: SessionStore): Unfinished[] {
   for (const stored of store.streams()) {
     if (stored.kind === "standalone") continue;
     const ids = owedBy(stored);
-    const { stream, kind, request, attempts } = stored;
-    if (ids.length > 0) found.push({ stream, kind, ids, request, attempts });
+    const { stream, kind, request, attempts, created } = stored;
+    if (ids.length > 0) found.push({ stream, kind, ids, request, attempts, created });
   }
   return found;
 }

@@ -42,27 +42,23 @@ export interface SessionTransport {
   close(): Promise<void>;
 }
 
-/** @param send carries an outbound message on */
-export function createTransport(
-  sessionId: string | undefined,
-  send: (message: JsonRpcMessage, related: RequestId | undefined) => Promise<void>,
-): SessionTransport {
-  let closed = false;
-  const transport: SessionTransport = {
+export interface TransportHooks {
+  /** Carries an outbound message on. */
+  send(message: JsonRpcMessage, related: RequestId | undefined): Promise<void>;
+  /** The server closes its transport; the SDKs do so again from their `onclose`. */
+  close(): void;
+  /** Somebody tells the transport of an error. The SDKs put their own `onerror` in front of it. */
+  error(error: unknown): void;
+}
+
+export function createTransport(sessionId: string | undefined, hooks: TransportHooks): SessionTransport {
+  return {
     sessionId,
+    onerror: hooks.error,
     start: () => Promise.resolve(),
-    send(message, options) {
-      if (closed) return Promise.reject(new Error("The session has ended"));
-      return send(message as JsonRpcMessage, options?.relatedRequestId);
-    },
-    close() {
-      // Once: `onclose` aborts every handler in flight, and the SDKs call `close` from there again.
-      if (!closed) {
-        closed = true;
-        transport.onclose?.();
-      }
-      return Promise.resolve();
+    send: (message, options) => hooks.send(message as JsonRpcMessage, options?.relatedRequestId),
+    async close() {
+      hooks.close();
     },
   };
-  return transport;
 }

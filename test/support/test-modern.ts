@@ -1,6 +1,7 @@
 /**
  * The stateless era of the test server, by variable:
  * - `TEST_MODERN=off`: it is not served.
+ * - `TEST_SDK=wayward 2`: its server is the wayward one.
  * - `TEST_MAX_LISTENERS`: most `subscriptions/listen` streams.
  * - `TEST_TOPIC=on`: the header `x-topic` names the request's topic.
  * @module
@@ -8,6 +9,7 @@
 import type { ModernHandler } from "../../src/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import { createTestServer } from "./test-server.ts";
+import { createWaywardV2 } from "./wayward-server.ts";
 
 export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
   modern: ModernHandler<Env> | undefined;
@@ -15,7 +17,10 @@ export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
 } {
   const maxListeners = Number(variables["TEST_MAX_LISTENERS"] ?? 1024);
   const modern = (): ModernHandler<Env> =>
-    modernHandler<Env>({ createServer: createTestServer, maxListeners });
+    modernHandler<Env>({
+      createServer: variables["TEST_SDK"] === "wayward 2" ? () => createWaywardV2() : createTestServer,
+      maxListeners,
+    });
   return {
     modern: variables["TEST_MODERN"] === "off" ? undefined : modern(),
     ...(variables["TEST_TOPIC"] === "on"

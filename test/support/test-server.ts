@@ -12,6 +12,7 @@ import type { CreateServer, ServerContext } from "../../src/session/server.ts";
 import { pause, text } from "../../worker/example/reply.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 import { createV1Server } from "./v1-server.ts";
+import { createWaywardServer, SDKS } from "./wayward-server.ts";
 
 const Burst = z.object({
   tag: z.string(),
@@ -50,11 +51,13 @@ export function filling(tag: string, n: number, size: number): string {
 }
 
 /**
- * The factory of the test server, or with `TEST_SDK` of v1's; with `TEST_START_MS` each server takes that long to be built, and the
+ * The factory of the test server, or with `TEST_SDK` of v1's (`v1`) or the wayward one (`wayward 1.20`, …); with `TEST_START_MS` each server takes that long to be built, and the
  * session's state says under `built` how often that was.
  */
 export function testServers(variables: Readonly<Record<string, unknown>>): CreateServer {
   if (variables["TEST_SDK"] === "v1") return createV1Server;
+  const wayward = SDKS.find((sdk) => variables["TEST_SDK"] === `wayward ${sdk}`);
+  if (wayward !== undefined) return () => createWaywardServer(wayward);
   const ms = Number(variables["TEST_START_MS"] ?? 0);
   if (ms === 0) return createTestServer;
   return async (context) => {
