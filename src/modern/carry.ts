@@ -6,6 +6,7 @@
 import { createConnection } from "../edge/connection.ts";
 import type { ModernCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
+import { wellFormed } from "../jsonrpc/wire.ts";
 import { frame } from "../sse/frames.ts";
 import { join } from "../sse/join.ts";
 
@@ -64,7 +65,8 @@ function stream(
 
   const run = async (): Promise<void> => {
     const answer = await answering;
-    if (!isStream(answer)) write(encoder.encode(frame({ event: "message", data: await answer.text() })));
+    if (!isStream(answer))
+      write(encoder.encode(frame({ event: "message", data: wellFormed(await answer.text()) })));
     else {
       const reader = answer.body.getReader();
       void connection.ended.then(() => reader.cancel().catch(() => {}));

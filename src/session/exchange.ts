@@ -9,6 +9,7 @@
 import type { JsonAnswer } from "../host.ts";
 import { interrupted, sessionEnded } from "../jsonrpc/failures.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import type { Delay } from "./delays.ts";
 import type { Stream } from "./stream.ts";
 
@@ -139,12 +140,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
       stream?.end("closed");
     },
     abandon() {
-      for (const id of owed.slice()) void exchange.answer(id, JSON.stringify(sessionEnded(id)));
+      for (const id of owed.slice()) void exchange.answer(id, toWire(sessionEnded(id)));
     },
     suspend() {
       if (mode === "call" && options.rerun && options.resumes) return outlive();
       for (const id of owed.slice()) {
-        void exchange.answer(id, JSON.stringify(interrupted(id, options.rerun)));
+        void exchange.answer(id, toWire(interrupted(id, options.rerun)));
       }
     },
   };

@@ -15,6 +15,7 @@ import {
   type RequestId,
 } from "../jsonrpc/messages.ts";
 import { errorBody, internalError, tooLarge } from "../jsonrpc/failures.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import { createInbound, createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ConnectableServer } from "./server.ts";
@@ -28,6 +29,8 @@ type InFlight =
 export interface Instance {
   /** Number of requests in flight. */
   size(): number;
+  /** The client's requests in flight. */
+  requests(): JsonRpcRequest[];
   /** Exchanges with a request in flight, each once. */
   exchanges(): Set<Exchange>;
   /** Hands a client's request to the server; its answer goes to `exchange`. */
@@ -85,7 +88,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   };
 
   const write = (message: JsonRpcMessage): string => {
-    const json = JSON.stringify(message);
+    const json = toWire(message);
     if (json.length > options.maxEventBytes) {
       throw new RangeError(
         `The message has ${json.length} bytes; at most ${options.maxEventBytes} can be sent (maxEventBytes)`,
@@ -104,10 +107,10 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     }
     const { exchange, request } = call.entry;
     let restored: JsonRpcResponse = { ...response, id: call.original };
-    let json = JSON.stringify(restored);
+    let json = toWire(restored);
     if (json.length > options.maxEventBytes) {
       restored = tooLarge(call.original, json.length, options.maxEventBytes);
-      json = JSON.stringify(restored);
+      json = toWire(restored);
     }
     const finish = (): Promise<void> => {
       options.onAnswered(request, restored);
@@ -148,6 +151,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
 
   const instance: Instance = {
     size: inbound.size,
+    requests: () => inbound.entries().flatMap((entry) => (entry.exchange === undefined ? [] : entry.request)),
     exchanges,
     request(request, exchange, extra) {
       deliver({ ...request, id: inbound.add(request.id, { exchange, request }) }, extra);

@@ -110,7 +110,7 @@ describe("a file that cannot be used", () => {
     const path = freshFile();
     open(path, { current: 99, migrations: {} }).close();
     const before = readFileSync(path);
-    expectRefused(path, "newer", /version 99.*reads up to 1.*upgrade/);
+    expectRefused(path, "newer", /version 99.*reads up to 2.*upgrade/);
     expect(readFileSync(path)).toEqual(before);
   });
 

@@ -39,7 +39,8 @@ export interface BurstData {
 /** `size` characters that differ from message to message and are of one to four bytes each. */
 export function filling(tag: string, n: number, size: number): string {
   const unit = `${tag}#${n} é→😀 `;
-  return unit.repeat(Math.ceil(size / unit.length)).slice(0, size);
+  // Half a surrogate pair would not arrive as it was sent.
+  return unit.repeat(Math.ceil(size / unit.length)).slice(0, size).toWellFormed();
 }
 
 /**
