@@ -79,16 +79,24 @@ export function openLog(options: LogOptions): EventLog {
   const isLong = (): boolean => last + 2 - first > limits.maxEvents * 1.1;
   const isLarge = (size: number): boolean => bytes + size > limits.maxStoredBytes * 1.1;
 
-  /** The event up to which the log must be cut so that it holds its bounds with `size` characters more. */
+  /**
+   * The event up to which the log must be cut so that it holds its bounds with `size` characters more. `spare` is
+   * the last that no connection needs. What one does need has a tenth more of room: a client that comes back to a
+   * full log would lose its place to the next message, and again each time it resumes, while a sender that waits
+   * for its reader sends but one before it does.
+   */
   const cutFor = (size: number, spare: number): number => {
     let cut = Math.min(last + 1 - limits.maxEvents, spare);
     if (!isLarge(size)) return cut;
+    const isTight = bytes + size > limits.maxStoredBytes * 1.2;
+    if (!isTight && spare < first) return cut;
     const sizes = store.sizes(stream);
     let kept = size;
     for (let i = sizes.length - 1; i >= 0; i--) {
       const event = sizes[i];
       if (event === undefined || event.seq <= cut) break;
-      if (kept + event.bytes > limits.maxStoredBytes) cut = event.seq;
+      const isSafe = event.seq > spare && !isTight;
+      if (!isSafe && kept + event.bytes > limits.maxStoredBytes) cut = event.seq;
       else kept += event.bytes;
     }
     return cut;

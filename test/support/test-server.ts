@@ -77,13 +77,11 @@ export function createTestServer(context: ServerContext): McpServer {
           else await server.server.sendLoggingMessage(params);
         }
       };
-      if (on === "request") {
-        await send();
-        return text(`sent ${sizes.length}`);
-      }
       const sending = send().finally(() => running.delete(sending));
       running.add(sending);
-      return text("sending");
+      if (on === "standalone") return text("sending");
+      await sending;
+      return text(`sent ${sizes.length}`);
     },
   );
 
