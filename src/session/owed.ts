@@ -50,7 +50,7 @@ export function createOwing(store: SessionStore): Owing {
   return {
     add: (stream, ids) => void owing.set(stream, [...ids]),
     strike(stream, ids) {
-      const owed = owing.get(stream) ?? (JSON.parse(store.stream(stream)?.pending ?? "[]") as RequestId[]);
+      const owed = owing.get(stream) ?? (JSON.parse(store.streamRow(stream)?.pending ?? "[]") as RequestId[]);
       for (const id of ids) if (owed.includes(id)) owed.splice(owed.indexOf(id), 1);
       owing.set(stream, owed);
       return JSON.stringify(owed);

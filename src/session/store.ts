@@ -37,6 +37,7 @@ export interface SessionStore extends EntryStore {
   streams(): (StreamRow & Answered)[];
   /** The rows alone: no log is read. */
   streamRows(): StreamRow[];
+  streamRow(id: number): StreamRow | undefined;
   stream(id: number): (StreamRow & Answered) | undefined;
   putStream(row: StreamRow): void;
   updateStream(stream: number, fields: Partial<StreamRow>): void;
@@ -168,6 +169,12 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
         `SELECT ${STREAM_COLUMNS.join()} FROM stream WHERE key = ?`,
         key,
       ),
+    streamRow: (id) =>
+      sql.exec<{ [Name in keyof StreamRow]: StreamRow[Name] }>(
+        `SELECT ${STREAM_COLUMNS.join()} FROM stream WHERE key = ? AND stream = ?`,
+        key,
+        id,
+      )[0],
     stream: (id) => selectStreams("AND stream = ?", id)[0],
     putStream: (row) => insert("stream", STREAM_COLUMNS, row),
     updateStream(stream, fields) {

@@ -120,7 +120,7 @@ export function createStreams(
 
   const buildStandalone = (): Stream => {
     const id = row.standalone;
-    let stored: StreamRow = store.stream(id) ?? freshRow(id, "standalone");
+    let stored: StreamRow = store.streamRow(id) ?? freshRow(id, "standalone");
     const extent = holdings.extent(id);
     const delivered = extent === undefined ? 0 : store.handed(id);
     return build(
