@@ -58,7 +58,7 @@ interface EventFields {
   /** A hook of the user's threw, or its promise was rejected. */
   "hook.error": { hook: string; message: string; stack: string | undefined };
   "send.error": { session: string | undefined; message: string };
-  /** Events were dropped from a stream's log before any client had them. */
+  /** Events were dropped from a session's logs before any client is known to have had them; told once in a second. */
   "queue.overflow": { session: string; dropped: number; held: number };
   /** A client resumed from events that are no longer held. */
   "replay.gap": { session: string; missed: number };
@@ -103,6 +103,8 @@ interface EventFields {
   "session.terminated": { session: string };
   /** The local host has no database file. */
   "storage.memory": { message: string };
+  /** A session was stored by a later version, which alone can read it: it is left as it is. */
+  "storage.newer": { session: string; found: number; known: number };
   /** A request met an error that no rule foresaw, and was answered 500. */
   "request.error": { method: string; message: string };
   request: {
@@ -135,6 +137,7 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "server.error": "warn",
   "call.failed": "warn",
   "storage.memory": "warn",
+  "storage.newer": "error",
   "request.error": "error",
   request: "debug",
 };

@@ -110,7 +110,10 @@ export interface Link {
   readonly at?: string | undefined;
   /** The next chunk; undefined once the link is over. Rejects where it broke. */
   read(): Promise<Uint8Array | undefined>;
-  /** Everything up to event `seq` has been handed to the client's connection: more may come. */
+  /**
+   * Everything up to event `seq` has been handed to the client's connection: more may come, and nobody need get it
+   * again. Called for each write; a link for which that is a message of its own puts several together.
+   */
   ack(seq: number): void;
   /** Proof of life of the edge, for the session's supervision. Wakes nobody. */
   beat(): void;

@@ -51,6 +51,10 @@ const NUMBERS = {
   maxEvents: [2000, 1, 1_000_000],
   /** Most bytes that one stream keeps for replay. */
   maxStoredBytes: [33_554_432, 1024, 1_073_741_824],
+  /** Most events that a session keeps for replay, over all of its streams. */
+  maxSessionEvents: [20_000, 1, 10_000_000],
+  /** Most bytes that a session keeps for replay, over all of its streams. */
+  maxSessionBytes: [134_217_728, 1024, 8_589_934_592],
   /** Largest single message the server may send. */
   maxEventBytes: [16_777_216, 1024, 268_435_456],
   /** Largest body of a POST. */
@@ -63,6 +67,8 @@ const NUMBERS = {
   maxUserStateBytes: [1_048_576, 0, 67_108_864],
   /** Most resource subscriptions that one session remembers. */
   maxSubscriptions: [1000, 0, 1_000_000],
+  /** Most bytes of resource subscriptions (URIs above all) that one session remembers. */
+  maxSubscriptionBytes: [1_048_576, 0, 67_108_864],
   /** A call answered within this time gets plain JSON; after it, an event stream. */
   quickAnswerMs: [100, 0, 1000],
   /** How long a call may run, restarts included; then it is cancelled and answered with an error. 0 waits for ever. */

@@ -15,6 +15,14 @@ const encoder = new TextEncoder();
 export const PING = "ping";
 export const PONG = "pong";
 
+/**
+ * An acknowledgement is a WebSocket message to the object (a twentieth of a request): it goes after so many bytes,
+ * for the pace, and else once in so long while something comes, for what a client that has no event id must not
+ * get again. The object has sent something within that time, so it is awake: it sleeps after ten seconds at the earliest.
+ */
+const ACK_BYTES = 65_536;
+const ACK_MS = 1000;
+
 /** Largest WebSocket message sent; the platform's own limit is higher. */
 const SLICE = 262_144;
 
@@ -35,8 +43,13 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
   let chunks: Uint8Array[] = [];
   let isOver = false;
   let wake: (() => void) | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let seen = 0;
+  /** Bytes read since the last acknowledgement. */
+  let unacknowledged = 0;
   const over = (): void => {
     isOver = true;
+    if (timer !== undefined) clearTimeout(timer);
     wake?.();
   };
   socket.addEventListener("message", ({ data }) => {
@@ -56,6 +69,12 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
       over();
     }
   };
+  const acknowledge = (): void => {
+    if (timer !== undefined) clearTimeout(timer);
+    timer = undefined;
+    unacknowledged = 0;
+    send(`ack ${seen}`);
+  };
   return {
     at,
     async read() {
@@ -63,9 +82,16 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
       // All that has come: the client is written to once for it.
       const taken = chunks;
       chunks = [];
-      return taken.length === 0 ? undefined : join(taken);
+      if (taken.length === 0) return undefined;
+      const bytes = join(taken);
+      unacknowledged += bytes.length;
+      return bytes;
     },
-    ack: (seq) => send(`ack ${seq}`),
+    ack(seq) {
+      seen = seq;
+      if (unacknowledged >= ACK_BYTES) acknowledge();
+      else if (!isOver) timer ??= setTimeout(acknowledge, ACK_MS);
+    },
     beat: () => send(PING),
     close(reason, seq) {
       over();
@@ -83,7 +109,9 @@ export interface SocketState {
   readonly connectionId: string;
   readonly stream: number;
   readonly openedAt: number;
+  /** The last event sent, and the last that the client is known to have been handed. */
   readonly place: number;
+  readonly handed?: number;
 }
 
 /** The object's end of a WebSocket. */
@@ -100,7 +128,9 @@ export function socketOutlet(
     lastSeen,
     send(frames, place) {
       try {
-        socket.serializeAttachment({ ...state, place } satisfies SocketState);
+        // Also what was acknowledged since: it is read from there.
+        const held = socket.deserializeAttachment() as SocketState;
+        socket.serializeAttachment({ ...held, place } satisfies SocketState);
         for (const slice of slices(frames)) socket.send(slice);
       } catch {
         onBroken();

@@ -68,7 +68,7 @@ export function sessionObject<Env>(
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
       for (const socket of ctx.getWebSockets()) {
         const state = socket.deserializeAttachment() as SocketState;
-        this.#session.restore(state.stream, this.#outlet(socket, state), state.place);
+        this.#session.restore(state.stream, this.#outlet(socket, state), state.place, state.handed ?? 0);
       }
     }
 
@@ -137,9 +137,12 @@ export function sessionObject<Env>(
     }
 
     override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
+      const state = socket.deserializeAttachment() as SocketState;
       const [word, seq] = String(message).split(" ");
-      if (word === "ack") this.#session.ack(stream, connectionId, Number(seq));
+      if (word !== "ack") return;
+      // The object may sleep before the next event's row can say so.
+      socket.serializeAttachment({ ...state, handed: Number(seq) } satisfies SocketState);
+      this.#session.ack(state.stream, state.connectionId, Number(seq));
     }
 
     override webSocketClose(socket: WebSocket, _code: number, reason: string): void {

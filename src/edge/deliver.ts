@@ -24,8 +24,6 @@ export interface Delivery {
   readonly redial: (lastEventId: string | undefined) => Promise<Attached>;
 }
 
-/** Bytes written to the client after which the session is told that more may come. */
-const ACK_EVERY = 65_536;
 /** Pauses before each attempt to dial again. About half a minute in all: then the client is better off reconnecting. */
 const REDIAL_AFTER_MS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800];
 
@@ -58,12 +56,12 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
   /** Passes the link on until it ends; undefined where it broke. */
   const feed = async (from: Link): Promise<DisconnectReason | undefined> => {
     const deframer = createDeframer();
-    let unacknowledged = 0;
     for (;;) {
       const chunk = await from.read().catch(() => undefined);
       if (chunk === undefined) return undefined;
       const run = deframer.push(chunk);
       if (run === undefined) continue;
+      let acknowledged = seq;
       for (const part of partsOf(run)) {
         if ("control" in part) {
           const { type, value } = part.control;
@@ -73,12 +71,10 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
           continue;
         }
         await connection.write(part.frames, part.count);
-        if (part.id !== undefined) note(part.id);
-        unacknowledged += part.frames.length;
-      }
-      if (unacknowledged >= ACK_EVERY) {
-        unacknowledged = 0;
-        from.ack(seq);
+        if (part.id === undefined) continue;
+        note(part.id);
+        // Each time: where saying it costs something, the link says it now and then.
+        if (seq > acknowledged) from.ack((acknowledged = seq));
       }
     }
   };

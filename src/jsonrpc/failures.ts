@@ -4,6 +4,7 @@
  * @module
  */
 import type { JsonRpcErrorObject, JsonRpcResponse, RequestId } from "./messages.ts";
+import { toWire } from "./wire.ts";
 
 /** A message that was turned away. Never thrown: returned, so that each caller decides what it becomes. */
 export interface Failure {
@@ -120,6 +121,12 @@ export const notReady: Failure = refused(
   RETRY_SOON,
 );
 
+export const storedByLater: Failure = refused(
+  503,
+  "Service Unavailable: the session was stored by a later version of the server; try again",
+  RETRY_SOON,
+);
+
 export const unreachable: Failure = refused(
   503,
   "Service Unavailable: the session could not be reached; try again",
@@ -128,7 +135,7 @@ export const unreachable: Failure = refused(
 
 /** The JSON-RPC error response for a failure; `id` is null where no request can be named. */
 export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null): string {
-  return JSON.stringify({ jsonrpc: "2.0", error, id });
+  return toWire({ jsonrpc: "2.0", error, id });
 }
 
 function errorResponse(id: RequestId, code: number, message: string, data?: object): JsonRpcResponse {

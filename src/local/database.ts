@@ -5,7 +5,7 @@
  * SQLite's exclusive lock makes this process the file's only user until it ends, however it ends.
  * @module
  */
-import { createSchema, MIGRATIONS, SCHEMA_VERSION } from "../session/schema.ts";
+import { createSchema, migrate, MIGRATIONS, SCHEMA_VERSION } from "../session/schema.ts";
 import { damaged, DatabaseError, openSqlite, type Sqlite } from "./sqlite.ts";
 
 /** What versions there are, and how to get from one to the next. */
@@ -88,9 +88,7 @@ function prepare(sqlite: Sqlite, path: string, { current, migrations }: Versions
   }
   if (isEmpty) createSchema(sqlite);
   else check(sqlite, path);
-  for (let from = isEmpty ? current : version; from < current; from++) {
-    for (const statement of migrations[from] ?? []) sqlite.exec(statement);
-  }
+  if (!isEmpty && version < current) migrate(sqlite, version, current, migrations);
   for (const statement of LOCAL_SCHEMA) sqlite.exec(statement);
   if (version === current) return;
   sqlite.exec(`PRAGMA application_id = ${APPLICATION_ID}`);

@@ -7,6 +7,7 @@ import { createLiveStream } from "../edge/live.ts";
 import type { StatelessCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
+import { wellFormed } from "../jsonrpc/wire.ts";
 import { frame } from "../sse/frames.ts";
 import type { CallEnd } from "./call-end.ts";
 
@@ -58,7 +59,7 @@ function stream(
 
   const run = async (): Promise<void> => {
     const answer = await answering;
-    if (!isStream(answer)) await writeMessage(await answer.text());
+    if (!isStream(answer)) await writeMessage(wellFormed(await answer.text()));
     else {
       const reader = answer.body.getReader();
       void live.ended.then(() => reader.cancel().catch(() => {}));

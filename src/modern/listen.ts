@@ -17,6 +17,7 @@ import { type Change, type ChangeBus, notificationOf } from "../changes.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
 import type { JsonRpcNotification, RequestId } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 
 /** Bytes that may wait for a reader who is gone without a word. The edge ends slow readers long before. */
 const MAX_WAITING = 33_554_432;
@@ -131,7 +132,7 @@ async function serveListen(
   } catch {
     end();
     const message = "Changes cannot be listened for at the moment; try again";
-    return json(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message } }));
+    return json(toWire({ jsonrpc: "2.0", id, error: { code: -32603, message } }));
   }
 
   const goodbye = async (): Promise<void> => {
@@ -197,7 +198,7 @@ function frameFor(change: Change, id: RequestId): Uint8Array {
     const { method, params } = notificationOf(change);
     const meta = { ...(params?.["_meta"] as object | undefined), [ID]: id };
     const message = { jsonrpc: "2.0", method, params: { ...params, _meta: meta } };
-    frame = encoder.encode(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+    frame = encoder.encode(`event: message\ndata: ${toWire(message)}\n\n`);
     frames.set(id, frame);
   }
   return frame;

@@ -12,6 +12,7 @@ import { acceptedAnswers, accepts, isJson } from "../http/negotiate.ts";
 import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest, type Payload, parsePayload } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import type { Settings } from "../options.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";
 import {
@@ -151,7 +152,10 @@ export async function postOnce(ref: SessionRef, call: Call, settings: Settings):
     }
     if (requests.length === 0) return { kind: "refused", failure: failures.unreachable };
     const errors = requests.map((request) => failures.interrupted(request.id, settings.rerun(request)));
-    return { kind: "json", body: JSON.stringify(call.payload.batch ? errors : errors[0]) };
+    return {
+      kind: "json",
+      body: call.payload.batch ? `[${errors.map(toWire).join()}]` : toWire(errors[0] as object),
+    };
   }
 }
 

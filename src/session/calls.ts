@@ -7,6 +7,7 @@ import { type EventSink, messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isObject, type JsonRpcRequest, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
 import { createInbound, type Inbound } from "./correlation.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import type { Exchange } from "./exchange.ts";
 import { callFailed, withoutPayload } from "./reports.ts";
 
@@ -30,6 +31,8 @@ type Entry = ClientCall | ReplayedCall;
 
 export interface Calls {
   size(): number;
+  /** The client's requests in flight. */
+  requests(): JsonRpcRequest[];
   /** Exchanges with a request in flight, each once. */
   exchanges(): Set<Exchange>;
   /** A client's request is handed to the server; returns the id under which it is. */
@@ -87,7 +90,7 @@ export function createCalls(options: CallsOptions): Calls {
       callFailed(emit, session, request, "unserialisable", withoutPayload(error));
       instead = failures.unserialisable(id);
     }
-    return [instead, JSON.stringify(instead)];
+    return [instead, toWire(instead)];
   };
 
   /** Answers a client's call and lets go of it. Throws where the answer cannot be stored: it is tried again then. */
@@ -134,6 +137,7 @@ export function createCalls(options: CallsOptions): Calls {
 
   return {
     size: inbound.size,
+    requests: () => clientCalls().map(({ entry }) => entry.request),
     exchanges,
     begin: (request, exchange, due) => inbound.add(request.id, { exchange, request, due, lost: false }),
     replay: (replayed) => inbound.add("replay", { replayed }),
@@ -210,5 +214,5 @@ function writeResponse(response: JsonRpcResponse): string {
       throw new TypeError("The result is not an object as JSON");
     }
   }
-  return JSON.stringify(response);
+  return toWire(response);
 }

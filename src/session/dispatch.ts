@@ -14,15 +14,16 @@ import {
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
 import { questionPrefix } from "../jsonrpc/questions.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import { controlFrame, isKeepaliveId } from "../sse/control.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
 import { inTime } from "./in-time.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createInterrupted } from "./interrupted.ts";
-import { isJournalFull, recordSticky, stickyRequests } from "./journal.ts";
+import { createJournal } from "./journal.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, SessionOptions } from "./ports.ts";
-import type { SessionRow } from "./schema.ts";
+import { PART, type SessionRow } from "./schema.ts";
 import { createState } from "./state.ts";
 import { openingOf, type Streams } from "./streams.ts";
 import { createExtra } from "./extra.ts";
@@ -73,6 +74,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const { id, store, settings, lifecycle, now, env, quick } = options;
   const isOpening = (): boolean => opening !== undefined && lifecycle.live() === undefined;
   const state = createState(store, settings.maxStateBytes, isOpening);
+  const journal = createJournal(store, settings);
   /** The call whose `initialize` is under way. */
   let opening: Call | undefined;
   /** Whether the server has accepted it. */
@@ -99,22 +101,24 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
   const onAnswered = (request: JsonRpcRequest, response: JsonRpcResponse): void => {
     if (response.error !== undefined) return;
-    if (request.method !== "initialize") return recordSticky(store, request);
-    opened = true;
+    if (request.method !== "initialize") return journal.record(request);
     const fields = {
       version: String(response.result?.["protocolVersion"]),
       initialize: JSON.stringify(request.params ?? {}),
       initialized: 0,
     };
-    if (lifecycle.live() !== undefined) {
+    if (fields.initialize.length > PART)
+      throw new RangeError("The initialize request is too large to be kept");
+    if (lifecycle.live() === undefined) {
+      const principal = opening?.caller.principal ?? null;
+      lifecycle.open("streamable", { ...fields, principal }, state.keep);
+    } else {
       const { initialized, ...introduced } = fields;
       // A session that is found by its key goes on as its client introduces itself anew.
-      return lifecycle.update(opening === undefined ? introduced : { ...introduced, initialized });
+      lifecycle.update(opening === undefined ? introduced : { ...introduced, initialized });
     }
-    store.transaction(() => {
-      lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
-      state.keep();
-    });
+    // Not before it is stored: no client gets the id of a session that does not exist.
+    opened = true;
   };
 
   /** A session can be there before any server: one of HTTP+SSE begins with its stream. */
@@ -153,7 +157,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       replay: {
         initialize: row?.initialize ? (JSON.parse(row.initialize) as JsonObject) : undefined,
         initialized: row?.initialized === 1,
-        sticky: rehydrated ? stickyRequests(store) : [],
+        sticky: rehydrated ? journal.requests() : [],
       },
       sendUnrelated: (json) => sendStandalone(json),
       hasListener: () => streams()?.standalone.outlet() !== undefined,
@@ -219,7 +223,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
         if (held === undefined) return;
         if (owed !== undefined && last) held.settle(owed);
         else if (owed !== undefined) held.release(owed, settled);
-        else if (stream !== undefined && (cancelled || !last)) held.release(stream.id, settled);
+        else if (stream !== undefined && cancelled) held.release(stream.id, settled);
       },
     });
   };
@@ -344,10 +348,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       const began = now();
       for (const message of messages) {
         if (isRequest(message)) {
-          if (exchange !== undefined && isJournalFull(store, message, settings.maxSubscriptions)) {
-            const full = failures.limitReached(message.id, "subscriptions", settings.maxSubscriptions);
-            void exchange.answer(message.id, JSON.stringify(full));
-          } else if (exchange !== undefined) {
+          const full = journal.refuse(message, server.requests);
+          if (exchange !== undefined && full !== undefined) void exchange.answer(message.id, toWire(full));
+          else if (exchange !== undefined) {
             server.request(message, exchange, extra, began + limitOf(message));
           }
         } else if (isNotification(message)) {

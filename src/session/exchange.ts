@@ -9,6 +9,7 @@
 import type { JsonAnswer } from "../host.ts";
 import { interrupted } from "../jsonrpc/failures.ts";
 import type { JsonRpcResponse, RequestId } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import type { Delay } from "./delays.ts";
 import type { Stream } from "./stream.ts";
 
@@ -146,7 +147,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       stream?.end("closed");
     },
     fail(answerOf) {
-      for (const id of owed.slice()) void exchange.answer(id, JSON.stringify(answerOf(id, options.rerun)));
+      for (const id of owed.slice()) void exchange.answer(id, toWire(answerOf(id, options.rerun)));
     },
     suspend() {
       if (mode === "call" && options.rerun && options.resumes) outlive();

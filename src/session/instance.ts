@@ -18,6 +18,7 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import { type CallsOptions, createCalls } from "./calls.ts";
 import { createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
@@ -31,6 +32,8 @@ export interface Instance {
   readonly ready: Promise<void>;
   /** Number of requests in flight. */
   size(): number;
+  /** The client's requests in flight. */
+  requests(): JsonRpcRequest[];
   /** Hands a client's request to the server; its answer goes to `exchange`. `due` is when it will have run for too long. */
   request(request: JsonRpcRequest, exchange: Exchange, extra: MessageExtra, due: number): void;
   /** Hands on a notification. A cancellation releases the request that it names. */
@@ -97,7 +100,7 @@ export function startInstance(options: InstanceOptions): Instance {
   };
 
   const write = (message: JsonRpcMessage): string => {
-    const json = JSON.stringify(message);
+    const json = toWire(message);
     if (json.length > options.maxEventBytes) {
       throw new RangeError(
         `The message has ${json.length} bytes; at most ${options.maxEventBytes} can be sent (maxEventBytes)`,
@@ -244,6 +247,7 @@ export function startInstance(options: InstanceOptions): Instance {
   return {
     ready,
     size: calls.size,
+    requests: calls.requests,
     request(request, exchange, extra, due) {
       const id = calls.begin(request, exchange, due);
       deliver({ ...request, id }, extra, id);

@@ -16,6 +16,7 @@ import {
   resourceName,
 } from "../changes.ts";
 import { type EventSink, messageOf, shortId } from "../events.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import { isSubscribed } from "./journal.ts";
 import type { SessionChanges } from "./ports.ts";
 import type { SessionStore } from "./store.ts";
@@ -87,7 +88,7 @@ export function createInterest(
       const unwanted: string[] = [];
       for (const change of told) {
         const isWanted = change.kind !== "resource_updated" || isSubscribed(store, change.uri);
-        if (isWanted) wanted.push(JSON.stringify(notificationOf(change)));
+        if (isWanted) wanted.push(toWire(notificationOf(change)));
         else unwanted.push(nameOf(change));
       }
       return { wanted, unwanted };

@@ -6,10 +6,12 @@
 import type { Caller } from "../host.ts";
 import { interrupted, timedOut } from "../jsonrpc/failures.ts";
 import type { JsonRpcRequest, JsonRpcResponse, RequestId } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import { type EventSink, shortId } from "../events.ts";
 import type { SessionStore } from "./store.ts";
 import type { Stream } from "./stream.ts";
-import { type Streams, type Unfinished, unfinishedIn } from "./streams.ts";
+import { type Unfinished, unfinishedIn } from "./owed.ts";
+import type { Streams } from "./streams.ts";
 
 export interface Interrupted {
   /** The session begins in this isolate: there is nothing to look for. */
@@ -61,7 +63,7 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
     if (stream === undefined) return;
     store.transaction(() => {
       for (const requestId of ids) {
-        void stream.emit(JSON.stringify(answerTo(requestId)), JSON.stringify(requestId));
+        void stream.emit(toWire(answerTo(requestId)), JSON.stringify(requestId));
       }
       if (kind === "relay") held.settle(id);
     });

@@ -15,7 +15,8 @@ import { retireStandalone } from "./streams.ts";
 export interface Lifecycle {
   /** The session's row while it can be used; undefined before it is opened and after it has ended. */
   live(): SessionRow | undefined;
-  open(kind: TransportKind, fields: Partial<SessionRow>): SessionRow;
+  /** Stores the session, with what `also` stores; where that fails there is none, here as there. */
+  open(kind: TransportKind, fields: Partial<SessionRow>, also?: () => void): SessionRow;
   /** The row, if the session may be used by this principal over this transport. */
   admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
   /** Notes that the session is in use: written at most once in a tenth of its TTL. */
@@ -53,8 +54,8 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   const update = (fields: Partial<SessionRow>): void => {
     if (row === undefined) return;
-    row = { ...row, ...fields };
     store.update(fields);
+    row = { ...row, ...fields };
   };
 
   const timeToLive = (of: SessionRow): number =>
@@ -78,9 +79,9 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   return {
     live,
-    open(kind, fields) {
+    open(kind, fields, also) {
       const seen = (used.at = now());
-      row = {
+      const opened: SessionRow = {
         id,
         kind,
         status: "active",
@@ -95,8 +96,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         successor: null,
         ...fields,
       };
-      store.open(row);
-      return row;
+      store.transaction(() => {
+        store.open(opened);
+        also?.();
+      });
+      return (row = opened);
     },
     admit(principal, transport) {
       const current = live();

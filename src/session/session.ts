@@ -18,9 +18,10 @@ import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
 import { subscribedUris, subscriptionsIn } from "./journal.ts";
-import { createLifecycle } from "./lifecycle.ts";
+import { createLaterSession } from "./later.ts";
+import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
-import type { SessionRow } from "./schema.ts";
+import { LaterSchema, type SessionRow } from "./schema.ts";
 import type { Stream } from "./stream.ts";
 import { createStreams, openingOf, type Streams } from "./streams.ts";
 import { createUpkeep } from "./upkeep.ts";
@@ -45,8 +46,8 @@ export interface Session {
   ack(stream: number, connectionId: string, seq: number): void;
   /** A connection is over; `seq` is the last event that its client was handed, where known. */
   leave(stream: number, connectionId: string, seq?: number): void;
-  /** Takes up a connection that outlived the isolate. */
-  restore(stream: number, outlet: Outlet, place: number): void;
+  /** Takes up a connection that outlived the isolate, at its place; its client has been handed everything up to `handed`. */
+  restore(stream: number, outlet: Outlet, place: number, handed: number): void;
   /** True while nothing is under way: no connection, no call, no server being built. */
   isIdle(): boolean;
   /** Lets go of the session as the process ends or needs the memory: connections and server end, the session stays. */
@@ -56,9 +57,17 @@ export interface Session {
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
 
 export function createSession<Env>(options: SessionOptions<Env>): Session {
+  try {
+    return sessionOf(options, createLifecycle(options));
+  } catch (error) {
+    if (error instanceof LaterSchema) return createLaterSession(options, error);
+    throw error;
+  }
+}
+
+function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Session {
   const { id, store, settings, now } = options;
   const deadlines = createDeadlines(options.alarm, now);
-  const lifecycle = createLifecycle(options);
   const isLive = (): boolean => lifecycle.live() !== undefined;
   const interest = options.interest?.({ id, store, emit: settings.emit, isLive });
   let streams: Streams | undefined;
@@ -83,7 +92,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   const stop = async (forget: boolean): Promise<void> => {
     interest?.end();
     dispatch.close();
-    for (const stream of streams?.attached() ?? []) stream.end("deleted");
+    streams?.close("deleted");
     streams = undefined;
     await lifecycle.end(forget);
     await deadlines.rearm(lifecycle.deadline(false));
@@ -270,8 +279,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     alarm: upkeep.alarm,
 
     ack(stream, connectionId, seq) {
-      const row = lifecycle.live();
-      if (row !== undefined) streamsOf(row).peek(stream)?.ack(connectionId, seq);
+      if (isLive()) streams?.peek(stream)?.ack(connectionId, seq);
     },
 
     leave(stream, connectionId, seq) {
@@ -282,11 +290,11 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       void upkeep.disconnected();
     },
 
-    restore(stream, outlet, place) {
+    restore(stream, outlet, place, handed) {
       const row = lifecycle.live();
       const held = row === undefined ? undefined : streamsOf(row).find(stream);
       if (held === undefined) outlet.end("deleted");
-      else held.restore(outlet, place);
+      else held.restore(outlet, place, handed);
       // A call may have been in flight as the isolate went to sleep or died.
       dispatch.settleInterrupted();
       dispatch.giveUp(stream);
@@ -297,7 +305,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
     shutdown() {
       dispatch.suspend();
-      for (const stream of streams?.attached() ?? []) stream.end("shutdown");
+      streams?.close("shutdown");
       streams = undefined;
     },
   };

@@ -19,6 +19,9 @@ const WINDOW = 262_144;
 /** A connection that has fallen behind catches up once it has this much room: few long reads of the log, not many short ones. */
 const REFILL = WINDOW / 2;
 
+/** What may be sent in one turn of the event loop while nobody reads: a server that sends on and on must let others in. */
+const UNREAD_EVENTS = 32;
+
 /** How a connection joins. */
 export interface Joining {
   /** Everything up to this event has been seen. */
@@ -45,12 +48,18 @@ export interface Stream {
   outlet(): Outlet | undefined;
   /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
   resumePoint(): number;
-  /** Stores a message, then passes it on. Resolves once the reader's pace allows more. */
+  /**
+   * Stores a message, then passes it on. Resolves once the reader's pace allows more; without a reader, every now
+   * and then in a later turn of the event loop.
+   */
   emit(json: string, answers: string | null): Promise<void>;
   /** Attaches a connection; one that was there ends, having kept what it was handed. */
   attach(outlet: Outlet, joining: Joining): void;
-  /** Takes up a connection that outlived the isolate (a hibernated WebSocket), at its place. */
-  restore(outlet: Outlet, place: number): void;
+  /**
+   * Takes up a connection that outlived the isolate (a hibernated WebSocket), at its place; its client is known
+   * to have been handed everything up to `handed`.
+   */
+  restore(outlet: Outlet, place: number, handed: number): void;
   /** The edge has handed the client everything up to `seq`. */
   ack(connectionId: string, seq: number): void;
   /** The connection is over; `seq` is the last event its client was handed, where that is known. */
@@ -61,6 +70,10 @@ export interface Stream {
   tell(frame: string): void;
   /** Has the edge at the other end written to, so that one which is gone is noticed. It is told its place once more. */
   probe(): void;
+  /** Lets events up to `seq` go for what the session has no room for; a connection that needed one of them ends. */
+  shed(seq: number): void;
+  /** The connection that is there still needs what is after this event; undefined where none is. */
+  neededAfter(): number | undefined;
   /** Marks the stream complete; its connection ends as soon as it has everything. */
   finish(): void;
 }
@@ -70,6 +83,8 @@ interface Attachment {
   /** Brought by an edge that dialled again, not by a client. */
   readonly redialled: boolean;
   sent: number;
+  /** What its edge has handed to the client. */
+  acked: number;
   /** What is under way: `[place, characters]`, oldest first. */
   readonly underway: [number, number][];
   outstanding: number;
@@ -78,7 +93,7 @@ interface Attachment {
 /**
  * @param prefix in front of event ids, see `event-id.ts`
  * @param complete whether nothing more will come on it
- * @param delivered the last event that earlier connections are known to have handed to their clients
+ * @param delivered the last event that earlier connections are known to have handed to their clients, as it is stored
  */
 export function createStream(
   id: number,
@@ -89,6 +104,11 @@ export function createStream(
   hooks: StreamHooks,
 ): Stream {
   let attachment: Attachment | undefined;
+  /** What the storage knows of `delivered`: it goes along with each event, and is written by itself as connections come and go. */
+  let recorded = delivered;
+  /** Sent since the last pause while nobody reads: events, and characters. */
+  let unread = 0;
+  let unreadSize = 0;
   let paced: (() => void)[] = [];
 
   const eventId = (seq: number): string => formatEventId(id, seq, prefix);
@@ -108,11 +128,33 @@ export function createStream(
 
   const end = (reason: DisconnectReason): void => drop()?.outlet.end(reason);
 
-  /** Notes that a client has everything up to `seq`. */
+  /** Notes that a client has everything up to `seq`, and has it stored. */
   const handed = (seq: number): void => {
-    if (seq <= delivered) return;
-    delivered = seq;
-    hooks.onDelivered(seq);
+    delivered = Math.max(delivered, Math.min(seq, log.last()));
+    if (delivered <= recorded) return;
+    recorded = delivered;
+    hooks.onDelivered(delivered);
+  };
+
+  const overflowed = (dropped: number): void => {
+    hooks.onOverflow(dropped);
+    end("overflow");
+  };
+
+  /** Moves a connection past events that are all gone, and tells its client. */
+  const skip = (to: Attachment): string => {
+    const missed = log.last() - to.sent;
+    to.sent = log.last();
+    hooks.onGap(missed);
+    return commentFrame(`gap: ${missed} events before this place are no longer held`);
+  };
+
+  const pause = (size: number): Promise<void> => {
+    unread += 1;
+    unreadSize += size;
+    if (unread < UNREAD_EVENTS && unreadSize < WINDOW) return Promise.resolve();
+    unread = unreadSize = 0;
+    return new Promise((resolve) => setTimeout(resolve, 0));
   };
 
   const pass = (to: Attachment, events: readonly StoredEvent[]): void => {
@@ -142,10 +184,7 @@ export function createStream(
     while (attachment === to && to.sent < log.last() && to.outstanding <= WINDOW - REFILL) {
       const events = log.after(to.sent, WINDOW - to.outstanding);
       if (events.length > 0) pass(to, events);
-      else {
-        hooks.onGap(log.last() - to.sent);
-        to.sent = log.last();
-      }
+      else to.outlet.send(skip(to) + controlFrame({ type: "at", value: eventId(to.sent) }), to.sent);
     }
     if (attachment !== to || to.sent < log.last()) return;
     release();
@@ -159,15 +198,11 @@ export function createStream(
     outlet: () => attachment?.outlet,
     resumePoint: () => attachment?.sent ?? delivered,
     emit(json, answers) {
-      let dropped = 0;
-      const needed = (attachment?.sent ?? delivered) + 1;
-      const seq = log.append(json, answers, needed, (count) => (dropped = count));
-      if (dropped > 0) {
-        hooks.onOverflow(dropped);
-        end("overflow");
-      }
+      const seq = log.append(json, answers, delivered, attachment, overflowed);
+      recorded = Math.max(recorded, delivered);
       pump({ seq, data: json });
-      if (attachment === undefined || attachment.sent === log.last()) return Promise.resolve();
+      if (attachment === undefined) return pause(json.length);
+      if (attachment.sent === log.last()) return Promise.resolve();
       return new Promise((resolve) => paced.push(resolve));
     },
     attach(outlet, { after, opening, retryMs }) {
@@ -186,21 +221,34 @@ export function createStream(
       end("replaced");
       // Stored: the next time the client may come without an event id, to another isolate.
       handed(after);
-      attachment = { outlet, redialled, sent: after, underway: [], outstanding: 0 };
-      const first = eventId(after);
-      let text = controlFrame({ type: "at", value: first });
+      const joined: Attachment = {
+        outlet,
+        redialled,
+        sent: after,
+        acked: after,
+        underway: [],
+        outstanding: 0,
+      };
+      attachment = joined;
+      // Before the priming event, whose id is the place behind the gap: no later event would tell of it.
+      const gap = after < log.last() && log.trimmed() === log.last() ? skip(joined) : "";
+      const first = eventId(joined.sent);
+      let text = controlFrame({ type: "at", value: first }) + gap;
       if (opening === "prime") text += primingFrame(first, retryMs);
       else if (opening === "retry") text += `retry: ${retryMs}\n\n`;
-      outlet.send(text, after);
+      outlet.send(text, joined.sent);
       pump();
     },
-    restore(outlet, place) {
-      attachment = { outlet, redialled: true, sent: place, underway: [], outstanding: 0 };
+    restore(outlet, place, known) {
+      delivered = Math.max(delivered, Math.min(known, log.last()));
+      attachment = { outlet, redialled: true, sent: place, acked: known, underway: [], outstanding: 0 };
       pump();
     },
     ack(connectionId, seq) {
       if (attachment?.outlet.connectionId !== connectionId) return;
       const { underway } = attachment;
+      attachment.acked = Math.min(seq, attachment.sent);
+      delivered = Math.max(delivered, attachment.acked);
       while (underway[0] !== undefined && underway[0][0] <= seq) {
         attachment.outstanding -= underway.shift()?.[1] ?? 0;
       }
@@ -211,6 +259,12 @@ export function createStream(
       if (seq !== undefined) handed(seq);
     },
     end,
+    shed(seq) {
+      const dropped = seq - Math.max(log.trimmed(), attachment?.sent ?? delivered);
+      log.trim(seq);
+      if (dropped > 0) overflowed(dropped);
+    },
+    neededAfter: () => attachment?.acked,
     tell: (frame) => attachment?.outlet.send(frame, attachment.sent),
     probe() {
       if (attachment === undefined) return;

@@ -22,7 +22,7 @@ export interface Upkeep {
   disconnected(): Promise<void>;
 }
 
-export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "store" | "settings" | "now"> {
+export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "settings" | "now"> {
   readonly lifecycle: Lifecycle;
   readonly deadlines: Deadlines;
   readonly streams: (row: SessionRow) => Streams;
@@ -35,16 +35,15 @@ export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "sto
 const HOLD_MS = 20_000;
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { id, store, settings, now, lifecycle, deadlines, streams, calls, stop } = options;
+  const { id, settings, now, lifecycle, deadlines, streams, calls, stop } = options;
   const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));
   const supervises = settings.keepaliveIntervalMs > 0;
 
-  /** When the session next has something to do. */
-  const next = (): number | undefined => {
+  /** When the session next has something to do; `oldest` is when the oldest of its messages was stored. */
+  const next = (oldest: number | undefined): number | undefined => {
     const row = lifecycle.live();
     if (row === undefined) return lifecycle.deadline(false);
     const outlets = outletsOf(streams(row));
-    const oldest = store.oldestEvent();
     const due = [
       lifecycle.deadline(outlets.length > 0),
       ...outlets.map(({ outlet }) => outlet.openedAt + settings.maxStreamMs),
@@ -72,12 +71,13 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     }
   };
 
-  const ring = async (): Promise<void> => {
+  /** Does what is due; returns when the oldest message that is kept was stored. */
+  const ring = async (): Promise<number | undefined> => {
     const row = lifecycle.live();
     if (row === undefined) {
       const deadline = lifecycle.deadline(false);
       if (deadline !== undefined && deadline <= now()) await lifecycle.forget();
-      return;
+      return undefined;
     }
     calls.expire();
     supervise(row);
@@ -86,10 +86,11 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     const deadline = lifecycle.deadline(inUse);
     if (deadline !== undefined && deadline <= now()) {
       settings.emit("session.expired", { session: shortId(id), provisional: row.status === "provisional" });
-      return stop();
+      await stop();
+      return undefined;
     }
     if (inUse) lifecycle.touch();
-    streams(row).age(now() - settings.messageTtlMs);
+    return streams(row).age(now() - settings.messageTtlMs);
   };
 
   /**
@@ -113,8 +114,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     begun,
     async alarm() {
       try {
-        await ring();
-        await deadlines.rearm(next());
+        await deadlines.rearm(next(await ring()));
       } catch (error) {
         settings.emit("send.error", { session: shortId(id), message: String(error) });
         await salvage();

@@ -1,6 +1,6 @@
 /**
  * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
- * numbered messages of given sizes, `settle` answers once no burst of this isolate runs any more,
+ * numbered messages of given sizes, `flood` many in one turn without waiting, `bulk` answers much and late, `settle` answers once no burst of this isolate runs any more,
  * `publish` tells of numbered changes, `request` shows the HTTP request, `hang` says when it is cancelled, `drop` ends the standalone stream's
  * connection.
  * @module
@@ -21,6 +21,13 @@ const Burst = z.object({
   intervalMs: z.int().min(0).default(0),
   on: z.enum(["request", "standalone"]),
 });
+
+const Flood = z.object({
+  count: z.int().min(1),
+  size: z.int().min(0),
+  on: z.enum(["request", "standalone"]),
+});
+const Bulk = z.object({ size: z.int().min(0), ms: z.int().min(0) });
 
 const Publish = z.object({
   uri: z.string(),
@@ -47,7 +54,11 @@ export interface BurstData {
 /** `size` characters that differ from message to message and are of one to four bytes each. */
 export function filling(tag: string, n: number, size: number): string {
   const unit = `${tag}#${n} é→😀 `;
-  return unit.repeat(Math.ceil(size / unit.length)).slice(0, size);
+  // Half a surrogate pair would not arrive as it was sent.
+  return unit
+    .repeat(Math.ceil(size / unit.length))
+    .slice(0, size)
+    .toWellFormed();
 }
 
 /**
@@ -86,13 +97,38 @@ export function createTestServer(context: ServerContext): McpServer {
           else await server.server.sendLoggingMessage(params);
         }
       };
-      if (on === "request") {
-        await send();
-        return text(`sent ${sizes.length}`);
-      }
       const sending = send().finally(() => running.delete(sending));
       running.add(sending);
-      return text("sending");
+      if (on === "standalone") return text("sending");
+      await sending;
+      return text(`sent ${sizes.length}`);
+    },
+  );
+
+  server.registerTool(
+    "flood",
+    {
+      description: "Sends numbered messages in one turn of the event loop, waiting for none",
+      inputSchema: Flood,
+    },
+    async ({ count, size, on }, ctx) => {
+      const pad = "x".repeat(size);
+      for (let n = 1; n <= count; n++) {
+        const params = { level: "info" as const, logger: "flood", data: { n, pad } };
+        void (on === "request"
+          ? ctx.mcpReq.notify({ method: "notifications/message", params })
+          : server.server.sendLoggingMessage(params));
+      }
+      return text(`flooded ${count}`);
+    },
+  );
+
+  server.registerTool(
+    "bulk",
+    { description: "Answers so much after so long", inputSchema: Bulk },
+    async ({ size, ms }) => {
+      await pause(ms);
+      return text("b".repeat(size));
     },
   );
 

@@ -5,6 +5,7 @@
  */
 import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
 import type { DurableObject } from "cloudflare:workers";
+import type { HoldfastEvent } from "../../src/events.ts";
 import { createMcpWorker, type HoldfastOptions } from "../../worker/cloudflare.ts";
 import type { ServerContext } from "../../src/session/server.ts";
 import { createTestServer } from "../support/test-server.ts";
@@ -126,10 +127,17 @@ function createServer(context: ServerContext): McpServer {
   return server;
 }
 
+const told: Partial<Record<Variant, HoldfastEvent[]>> = {};
+
+/** The events of the sessions under these settings. */
+export function toldBy(name: Variant): readonly HoldfastEvent[] {
+  return told[name] ?? [];
+}
+
 const worker = (name: Variant, namespace: (env: Cloudflare.Env) => DurableObjectNamespace) =>
   createMcpWorker<Cloudflare.Env>({
     ...VARIANTS[name],
-    logLevel: "silent",
+    onEvent: (event) => void (told[name] ??= []).push(event),
     basePath: `/${name}`,
     createServer,
     namespace,
