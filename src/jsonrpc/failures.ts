@@ -26,6 +26,8 @@ const CODE = {
 } as const;
 
 const RETRY_SOON = { "Retry-After": "1" };
+/** Sessions end by the minute at best, not by the second. */
+const RETRY_LATER = { "Retry-After": "60" };
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -111,6 +113,23 @@ export const unsupportedMediaType: Failure = refused(
 
 export const tooManyRequests = (limit: number): Failure =>
   refused(429, `Too Many Requests: ${limit} requests are already in flight in this session`, RETRY_SOON);
+
+/** The principal's own doing. */
+export const tooManySessions = (limit: number): Failure =>
+  refused(
+    429,
+    `Too Many Requests: ${limit} sessions are open already under these credentials; end one (DELETE), or try again later`,
+    RETRY_LATER,
+  );
+
+export const noPlace = (limit: number): Failure =>
+  refused(503, `Service Unavailable: ${limit} sessions are open already; try again later`, RETRY_LATER);
+
+export const noMemory: Failure = refused(
+  503,
+  "Service Unavailable: too many sessions are in use at the same time; try again",
+  RETRY_SOON,
+);
 
 export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
 

@@ -32,7 +32,7 @@ export interface Lifecycle {
 
 export type LifecycleOptions = Pick<
   SessionOptions<unknown>,
-  "id" | "store" | "settings" | "now" | "successors" | "erase"
+  "id" | "store" | "settings" | "now" | "successors" | "erase" | "onTombstone"
 >;
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
@@ -126,6 +126,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         store.clear();
         update({ status: "ended", ended: now() });
       });
+      options.onTombstone?.(current.principal);
     },
     forget: erase,
     async gone(principal, offerSuccessor) {

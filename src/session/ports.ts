@@ -25,6 +25,8 @@ export interface SessionOptions<Env> {
   readonly quick: Delay;
   /** Removes all that the session has stored. */
   readonly erase: () => Promise<void>;
+  /** The session has ended, and its tombstone is stored. */
+  readonly onTombstone?: ((principal: string | null) => void) | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
