@@ -92,7 +92,11 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     };
     if (lifecycle.live() !== undefined) return lifecycle.update(fields);
     store.transaction(() => {
-      lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
+      lifecycle.open("streamable", {
+        ...fields,
+        status: "provisional",
+        principal: opening?.caller.principal ?? null,
+      });
       state.keep();
     });
   };

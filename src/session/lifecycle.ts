@@ -1,7 +1,8 @@
 /**
- * How a session comes to be, ages, and ends. Its row goes from `provisional` (a successor that
- * nobody has used yet) to `active` to `ended` (a tombstone that can name a successor), then to
- * nothing. An HTTP+SSE session, and one that its client deleted, leave no tombstone.
+ * How a session comes to be, ages, and ends. Its row goes from `provisional` (nobody has used it yet,
+ * since it was opened or named as a successor) to `active` to `ended` (a tombstone that can name a
+ * successor), then to nothing. An HTTP+SSE session, which is in use from the start, one that its client
+ * deleted, and one that was never used leave no tombstone.
  * @module
  */
 import { shortId } from "../events.ts";
@@ -17,8 +18,9 @@ export interface Lifecycle {
   open(kind: TransportKind, fields: Partial<SessionRow>): SessionRow;
   /** The row, if the session may be used by this principal over this transport. */
   admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
-  /** Notes that the session is in use: written at most once in a tenth of its TTL. */
+  /** Notes that the session is in use: written at once where it was not before, then at most once in a tenth of its TTL. */
   touch(): void;
+  /** Any of its fields that changes says that the session is in use. */
   update(fields: Partial<SessionRow>): void;
   /** When the session, or its tombstone, is due to end; `inUse` while a stream is open or a call in flight. */
   deadline(inUse: boolean): number | undefined;
@@ -35,6 +37,11 @@ export type LifecycleOptions = Pick<
   "id" | "store" | "settings" | "now" | "successors" | "erase" | "onTombstone"
 >;
 
+/** True for a successor that nobody has used: what a client has opened itself, it has yet to complete. */
+export function isSuccessor(row: SessionRow): boolean {
+  return row.status === "provisional" && row.initialized === 1;
+}
+
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { id, store, settings, now, successors } = options;
   let row = store.load();
@@ -44,8 +51,10 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   const live = (): SessionRow | undefined => (row?.status === "ended" ? undefined : row);
 
-  const update = (fields: Partial<SessionRow>): void => {
+  const update = (changed: Partial<SessionRow>): void => {
     if (row === undefined) return;
+    const fields: Partial<SessionRow> =
+      row.status === "provisional" ? { status: "active", seen: now(), ...changed } : changed;
     row = { ...row, ...fields };
     store.update(fields);
   };
@@ -100,16 +109,20 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       const seen = (used.at = now());
       const current = live();
       if (current === undefined) return;
-      if (current.status === "provisional") update({ status: "active", seen });
+      if (current.status === "provisional") update({});
       else if (seen - current.seen > timeToLive(current) / 10) update({ seen });
     },
     update,
     deadline(inUse) {
       if (row === undefined) return undefined;
       if (row.status === "ended") return (row.ended ?? 0) + settings.tombstoneTtlMs;
-      if (row.status === "provisional") return row.created + settings.provisionalTtlMs;
+      if (inUse) return undefined;
       // The stored time may lag a tenth behind the last use; no session ends early for it.
-      return inUse ? undefined : Math.max(used.at, row.seen) + timeToLive(row) * 1.1;
+      const left = timeToLive(row) * 1.1;
+      if (row.status === "active") return Math.max(used.at, row.seen) + left;
+      const { provisionalTtlMs } = settings;
+      // A successor is named to clients whose session has just ended: its own time does not depend on that one's.
+      return row.created + (isSuccessor(row) ? provisionalTtlMs : Math.min(provisionalTtlMs, left));
     },
     async end(forget) {
       const current = live();

@@ -18,7 +18,7 @@ import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
 import { subscriptionsIn } from "./journal.ts";
-import { createLifecycle } from "./lifecycle.ts";
+import { createLifecycle, isSuccessor } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
 import type { Stream } from "./stream.ts";
@@ -54,6 +54,18 @@ export interface Session {
 }
 
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
+
+/** True for the message that ends the handshake of a session that nobody has used yet. */
+function completesOpening(request: Call | Attach, row: SessionRow): boolean {
+  return (
+    row.status === "provisional" &&
+    !isSuccessor(row) &&
+    "payload" in request &&
+    request.payload.messages.some((message) => "method" in message && message.method === INITIALIZED)
+  );
+}
+
+const INITIALIZED = "notifications/initialized";
 
 export function createSession<Env>(options: SessionOptions<Env>): Session {
   const { id, store, settings, now } = options;
@@ -102,8 +114,9 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   const admit = (request: Call | Attach): SessionRow | undefined => {
     const row = lifecycle.admit(request.caller.principal, request.transport);
     if (row !== undefined) {
-      lifecycle.touch();
-      // A successor waits under a deadline of its own; from its first use on it lives as long as any session.
+      // The first word of most clients is a write by itself, which says that the session is in use too.
+      if (!completesOpening(request, row)) lifecycle.touch();
+      // An alarm that is set to the end of an unused session stays: it finds this one in use, and moves on then.
       if (row.status === "provisional") void upkeep.begun();
       ofTopic(request.caller);
     }
@@ -154,7 +167,8 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const row = admit(call);
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
       if (initialize) {
-        return row.status === "provisional" ? dispatch.open(call) : refused(failures.alreadyInitialized);
+        // A successor that nobody has used may be initialised once more.
+        return isSuccessor(row) ? dispatch.open(call) : refused(failures.alreadyInitialized);
       }
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
       const uris = subscriptionsIn(payload.messages);
