@@ -174,6 +174,12 @@ export function limitReached(id: RequestId, what: string, limit: number): JsonRp
   return errorResponse(id, CODE.invalidRequest, `This session holds at most ${limit} ${what}`);
 }
 
+/** The answer to a subscription of which nothing would be heard: the hub cannot be reached, or is full. */
+export function notWatched(id: RequestId): JsonRpcResponse {
+  const message = "Changes of this resource cannot be listened for at the moment; try again";
+  return errorResponse(id, CODE.internalError, message, { reason: "not-watched" });
+}
+
 /** The answer to a request that was in flight when its session was deleted. */
 export function sessionEnded(id: RequestId): JsonRpcResponse {
   const message = "The session was ended while the request was in flight";

@@ -14,6 +14,7 @@ import {
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
 import { controlFrame, isKeepaliveId } from "../sse/control.ts";
+import type { Confirm } from "./confirm.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createInterrupted } from "./interrupted.ts";
@@ -52,6 +53,8 @@ export interface DispatchOptions<Env> extends SessionOptions<Env> {
   readonly streams: (row: SessionRow) => Streams;
   /** Makes sure that the alarm rings by then. */
   readonly by: (at: number) => void;
+  /** See {@link InstanceOptions.confirm}. */
+  readonly confirm: Confirm | undefined;
   /** Where the server publishes changes. */
   readonly notify: Notifier | undefined;
 }
@@ -120,6 +123,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       sendUnrelated: (json) => sendStandalone(json),
       hasListener: () => streams()?.standalone.outlet() !== undefined,
       transaction: (body) => store.transaction(body),
+      confirm: options.confirm,
       onAnswered,
     });
   };

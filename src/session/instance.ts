@@ -15,6 +15,7 @@ import {
   type RequestId,
 } from "../jsonrpc/messages.ts";
 import { errorBody, internalError, tooLarge } from "../jsonrpc/failures.ts";
+import type { Confirm } from "./confirm.ts";
 import { createInbound, createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ConnectableServer } from "./server.ts";
@@ -56,6 +57,8 @@ export interface InstanceOptions {
   readonly hasListener: () => boolean;
   /** Makes one unit of what an answer that is stored writes. */
   readonly transaction: <T>(body: () => T) => T;
+  /** Asked about each answer first; where it takes time, the answer waits. */
+  readonly confirm?: Confirm | undefined;
   /** A request was answered, before the answer goes out. */
   readonly onAnswered: (request: JsonRpcRequest, response: JsonRpcResponse) => void;
 }
@@ -66,6 +69,7 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   const outbound = createOutbound();
   /** While replaying, what the server announces on its own has been announced before. */
   let replaying = true;
+  let isClosed = false;
 
   const exchanges = (): Set<Exchange> => {
     const found = new Set<Exchange>();
@@ -95,6 +99,18 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
   };
 
   const answer = (response: JsonRpcResponse): Promise<void> => {
+    const entry = inbound.get(response.id);
+    const confirming = entry?.exchange === undefined ? undefined : options.confirm?.(entry.request, response);
+    if (confirming === undefined) return settle(response);
+    return confirming.then((confirmed) => {
+      // Whoever closed the server has answered what was in flight.
+      if (isClosed) return undefined;
+      if (confirmed.undo !== undefined) tell(confirmed.undo.method, confirmed.undo.params);
+      return settle(confirmed.response);
+    });
+  };
+
+  const settle = (response: JsonRpcResponse): Promise<void> => {
     const call = inbound.take(response.id);
     // Cancelled, or a second answer: nobody waits.
     if (call === undefined) return Promise.resolve();
@@ -175,7 +191,17 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       if (restored !== undefined) deliver(restored, extra);
       return restored !== undefined;
     },
-    close: () => void transport.close(),
+    close() {
+      isClosed = true;
+      void transport.close();
+    },
+  };
+
+  /** A request of our own whose answer nobody waits for. */
+  const tell = (method: string, params: JsonObject): void => {
+    const id = inbound.add("told", { replayed() {} });
+    inbound.take(id);
+    deliver({ jsonrpc: "2.0", id, method, params });
   };
 
   const replayRequest = (method: string, params: JsonObject): Promise<JsonRpcResponse> =>

@@ -3,25 +3,16 @@
  * once they have succeeded, compacted to the last word, and replayed into the next instance.
  * @module
  */
-import { isRequest, type JsonObject, type JsonRpcMessage, type JsonRpcRequest } from "../jsonrpc/messages.ts";
+import type { JsonObject, JsonRpcRequest } from "../jsonrpc/messages.ts";
 import type { SessionStore } from "./store.ts";
 
-const SUBSCRIBE = "resources/subscribe";
-const UNSUBSCRIBE = "resources/unsubscribe";
+export const SUBSCRIBE = "resources/subscribe";
+export const UNSUBSCRIBE = "resources/unsubscribe";
 const SET_LEVEL = "logging/setLevel";
 
 /** The entry that a resource's subscription is journalled under. */
 export function subscriptionName(uri: string): string {
   return `${SUBSCRIBE} ${uri}`;
-}
-
-/** The resources that these messages subscribe to. */
-export function subscriptionsIn(messages: readonly JsonRpcMessage[]): string[] {
-  return messages.flatMap((message) => {
-    if (!isRequest(message) || message.method !== SUBSCRIBE) return [];
-    const uri = message.params?.["uri"];
-    return typeof uri === "string" ? [uri] : [];
-  });
 }
 
 /** True where the session's client has subscribed to the resource. */

@@ -14,10 +14,10 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
 import { parseEventId } from "../sse/event-id.ts";
+import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
-import { subscriptionsIn } from "./journal.ts";
 import { createLifecycle, isSuccessor } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
@@ -72,7 +72,13 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
   const deadlines = createDeadlines(options.alarm, now);
   const lifecycle = createLifecycle(options);
   const isLive = (): boolean => lifecycle.live() !== undefined;
-  const interest = options.interest?.({ id, store, emit: settings.emit, isLive });
+  const interest = options.interest?.({
+    id,
+    store,
+    emit: settings.emit,
+    isLive,
+    ringIn: (ms) => void deadlines.by(now() + ms),
+  });
   let streams: Streams | undefined;
 
   const streamsOf = (row: SessionRow): Streams =>
@@ -82,6 +88,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     ...options,
     lifecycle,
     streams: streamsOf,
+    confirm: interest && createConfirm(store, interest),
     notify: interest?.notify,
     by: (at) => void deadlines.by(at),
   });
@@ -171,11 +178,6 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
         return isSuccessor(row) ? dispatch.open(call) : refused(failures.alreadyInitialized);
       }
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
-      const uris = subscriptionsIn(payload.messages);
-      if (uris.length > 0 && interest !== undefined) {
-        await interest.subscribing(uris);
-        if (!isLive()) return lifecycle.gone(caller.principal, true);
-      }
       return dispatch.run(call, open);
     },
 
@@ -195,7 +197,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
       await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);
-      if (stream === streamsOf(row).standalone) interest?.listening();
+      if (stream === streamsOf(row).standalone) void interest?.listening();
       return { kind: "streaming" };
     },
 
@@ -220,7 +222,11 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       return unwanted;
     },
 
-    alarm: upkeep.alarm,
+    async alarm() {
+      await upkeep.alarm();
+      const row = lifecycle.live();
+      if (row !== undefined && streamsOf(row).standalone.outlet() !== undefined) await interest?.again();
+    },
 
     ack(stream, connectionId, seq) {
       const row = lifecycle.live();
