@@ -17,6 +17,7 @@ export interface Failure {
 const CODE = {
   parseError: -32700,
   invalidRequest: -32600,
+  invalidParams: -32602,
   internalError: -32603,
   /** Implementation-defined: the transport refused the request (the official SDKs use the same). */
   refused: -32000,
@@ -130,6 +131,26 @@ export const noMemory: Failure = refused(
   "Service Unavailable: too many sessions are in use at the same time; try again",
   RETRY_SOON,
 );
+
+/** `subscriptions/listen`: the principal's own doing. */
+export const tooManyListeners = (limit: number): Failure =>
+  refused(429, `Too Many Requests: ${limit} listeners are open already under these credentials`, RETRY_SOON);
+
+export const noListenerMore: Failure = refused(
+  503,
+  "Service Unavailable: too many listeners are open at the same time; try again",
+  RETRY_SOON,
+);
+
+export const listensTooLong = (limit: number): Failure =>
+  refused(413, `Payload Too Large: subscriptions/listen exceeds ${limit} bytes (maxListenBytes)`);
+
+export const listensToTooMuch = (limit: number): Failure =>
+  failure(
+    400,
+    CODE.invalidParams,
+    `Invalid params: notifications.resourceSubscriptions holds at most ${limit} resources (maxSubscriptions)`,
+  );
 
 export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
 

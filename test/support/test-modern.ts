@@ -1,7 +1,7 @@
 /**
  * The stateless era of the test server, by variable:
  * - `TEST_MODERN=off`: it is not served.
- * - `TEST_MAX_LISTENERS`: most `subscriptions/listen` streams.
+ * - `TEST_MAX_LISTENERS`, `TEST_MAX_LISTENERS_EACH`: most `subscriptions/listen` streams, in all and of one principal.
  * - `TEST_TOPIC=on`: the header `x-topic` names the request's topic.
  * @module
  */
@@ -14,8 +14,9 @@ export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
   topic?: (request: Request) => string;
 } {
   const maxListeners = Number(variables["TEST_MAX_LISTENERS"] ?? 1024);
+  const maxListenersPerPrincipal = Number(variables["TEST_MAX_LISTENERS_EACH"] ?? 128);
   const modern = (): ModernHandler<Env> =>
-    modernHandler<Env>({ createServer: createTestServer, maxListeners });
+    modernHandler<Env>({ createServer: createTestServer, maxListeners, maxListenersPerPrincipal });
   return {
     modern: variables["TEST_MODERN"] === "off" ? undefined : modern(),
     ...(variables["TEST_TOPIC"] === "on"
