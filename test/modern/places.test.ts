@@ -19,16 +19,14 @@ const leaveAll = (streams: readonly Listening[]): void => {
   for (const stream of streams) stream.leave();
 };
 
-/** So many listeners of one principal, or a rejection and none: places may be free a moment later. */
+/** So many listeners of one principal, one after the other: each waits for a place that may be free a moment later. */
 async function take(url: string, name: string, count: number): Promise<Listening[]> {
-  const asked = Array.from({ length: count }, (_, n) =>
-    listen(url, TOOLS, { id: `${name}.${n}`, headers: as(name) }),
-  );
-  const settled = await Promise.allSettled(asked);
-  const open = settled.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  if (open.length === count) return open;
-  leaveAll(open);
-  throw new Error(`${open.length} of ${count} may listen`);
+  const open: Listening[] = [];
+  while (open.length < count) {
+    const id = `${name}.${open.length}`;
+    open.push(await eventually(() => listen(url, TOOLS, { id, headers: as(name) })));
+  }
+  return open;
 }
 
 describe.each(hosts)("on $name", (host) => {
@@ -56,8 +54,7 @@ describe.each(hosts)("on $name", (host) => {
 
     // Places are free again once who had them has left, all of them.
     leaveAll([...mine, ...others]);
-    const again = await eventually(() => take(server.url, "ada", 4));
-    again.push(...(await eventually(() => take(server.url, "eve", 2))));
+    const again = [...(await take(server.url, "ada", 4)), ...(await take(server.url, "eve", 2))];
     leaveAll(again);
   });
 
@@ -73,7 +70,7 @@ describe.each(hosts)("on $name", (host) => {
       const malformed = modernRequest("subscriptions/listen", { notifications: 7 });
       await (await postModern(server.url, malformed, as("cy"))).text();
     }
-    const streams = await eventually(() => take(server.url, "cy", 4));
+    const streams = await take(server.url, "cy", 4);
     leaveAll(streams);
   });
 
