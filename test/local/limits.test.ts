@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } fro
 import { createLocalMcp, type LocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
 import { answerOf, openSession, post } from "../support/mcp.ts";
 import { initialize, notification, request, upTo } from "../support/messages.ts";
-import { startProcess } from "../support/process.ts";
+import { run } from "../support/process.ts";
 import { readEvents } from "../support/sse.ts";
 import { createTestServer } from "../support/test-server.ts";
 import { eventually } from "../support/wait.ts";
@@ -265,24 +265,11 @@ describe("memory", () => {
 });
 
 test("20,000 sessions that are opened and not used again leave a small heap alive", async () => {
-  const server = await startProcess(["node", "--max-old-space-size=256"], {
-    vars: { HOLDFAST_LOG_LEVEL: "silent" },
-  });
-  try {
-    const statuses = new Map<number, number>();
-    let left = 20_000;
-    const client = async (): Promise<void> => {
-      while (left-- > 0) {
-        const response = await post(`${server.url}/mcp`, initialize());
-        await response.arrayBuffer();
-        statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
-      }
-    };
-    await Promise.all(Array.from({ length: 16 }, client));
-    expect(Object.fromEntries(statuses)).toEqual({ 200: 20_000 });
-    const session = await openSession(server.url);
-    expect(await session.tool("echo", { text: "alive" })).toBe("alive");
-  } finally {
-    await server.close();
-  }
-}, 180_000);
+  const main = new URL("support/flood-main.ts", import.meta.url).pathname;
+  const { code, stdout } = await run(["node", "--max-old-space-size=256", main, "20000", freshFile()]);
+  expect(code).toBe(0);
+  const { statuses, inMemory } = JSON.parse(stdout) as { statuses: unknown; inMemory: number };
+  expect(statuses).toEqual({ 200: 20_000 });
+  expect(inMemory).toBeGreaterThan(100);
+  expect(inMemory).toBeLessThan(1500);
+}, 240_000);
