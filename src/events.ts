@@ -101,6 +101,8 @@ interface EventFields {
   "session.rotated": { session: string; successor: string };
   "session.expired": { session: string; provisional: boolean };
   "session.terminated": { session: string };
+  /** Callers are turned away by the limit that this option sets: how many since it was last told. */
+  "limit.reached": { limit: string; value: number; refused: number };
   /** The local host has no database file. */
   "storage.memory": { message: string };
   /** A session was stored by a later version, which alone can read it: it is left as it is. */
@@ -131,6 +133,7 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "listen.gap": "warn",
   "listen.publish_failed": "error",
   "listen.watch_failed": "warn",
+  "limit.reached": "warn",
   "session.interrupted": "warn",
   "session.start_failed": "error",
   "session.server_closed": "warn",

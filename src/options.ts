@@ -45,8 +45,14 @@ const NUMBERS = {
   messageTtlMs: [600_000, 100, 31_536_000_000],
   /** How long an ended session is remembered, so that it can name its successor. */
   tombstoneTtlMs: [86_400_000, 100, 31_536_000_000],
-  /** How long a successor waits for its first request. */
-  provisionalTtlMs: [60_000, 100, 86_400_000],
+  /** How long a session waits for its first use after it was opened; until then nothing of it is kept beyond that. */
+  provisionalTtlMs: [300_000, 100, 86_400_000],
+  /** Most sessions that are open at once. In one process only, as the two that follow. */
+  maxSessions: [100_000, 1, 1_000_000_000],
+  /** Most of them that belong to one principal. */
+  maxSessionsPerPrincipal: [10_000, 1, 1_000_000_000],
+  /** Most sessions in memory. 0 goes by the size of the heap. */
+  maxResidents: [0, 0, 100_000_000],
   /** Most events that one stream keeps for replay. */
   maxEvents: [2000, 1, 1_000_000],
   /** Most bytes that one stream keeps for replay. */

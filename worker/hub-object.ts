@@ -10,6 +10,7 @@ import { DurableObject } from "cloudflare:workers";
 import { type Change, nameOf } from "../src/changes.ts";
 import { messageOf, shortId } from "../src/events.ts";
 import type { Settings } from "../src/options.ts";
+import { keyOf } from "./hub-names.ts";
 import { openRing, type Ring, RING_TTL_MS } from "./hub-ring.ts";
 import {
   AFTER_HEADER,
@@ -30,12 +31,15 @@ export interface HubObjectOptions<Env> {
 
 /** Sessions that are told at the same time. */
 const TELL_AT_ONCE = 32;
+/** The one name that a session watches besides its resources. */
+const LISTS = 1;
 
 /** Makes the Durable Object class for these options. */
 export function hubObject<Env>(
   options: HubObjectOptions<Env>,
 ): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
-  const { emit } = options.settings;
+  const { settings } = options;
+  const { emit } = settings;
 
   return class McpHub extends DurableObject<Env> {
     #opened: Ring | undefined;
@@ -55,8 +59,12 @@ export function hubObject<Env>(
           await this.#publish(await request.json<Publication>());
           return new Response(null, { status: 204 });
         case HUB_PATHS.watch: {
-          const { session, names } = await request.json<WatchRequest>();
-          return new Response(null, { status: this.#ring().watch(session, names) ? 204 : 429 });
+          const { session, add, drop } = await request.json<WatchRequest>();
+          const ring = this.#ring();
+          ring.unwatch(session, drop);
+          if (!ring.watch(session, add)) return new Response(null, { status: 429 });
+          if (!ring.isWatched()) await this.#cleanLater();
+          return new Response(null, { status: 204 });
         }
         case HUB_PATHS.forget:
           this.#ring().unwatch((await request.json<ForgetRequest>()).session);
@@ -68,7 +76,7 @@ export function hubObject<Env>(
     }
 
     #ring(): Ring {
-      return (this.#opened ??= openRing(this.ctx.storage));
+      return (this.#opened ??= openRing(this.ctx.storage, { namesEach: settings.maxSubscriptions + LISTS }));
     }
 
     /** Opens a link. Its first frame says where the numbers stand, and brings what a broken one missed. */
@@ -108,7 +116,7 @@ export function hubObject<Env>(
       try {
         while (ring.told < ring.last) {
           const upTo = ring.last;
-          const due = ring.isWatched() ? this.#due(ring.after(ring.told)) : [];
+          const due = ring.isWatched() ? await this.#due(ring.after(ring.told)) : [];
           const next = async (): Promise<void> => {
             for (let one = due.pop(); one !== undefined; one = due.pop()) await this.#tellOne(...one);
           };
@@ -120,11 +128,11 @@ export function hubObject<Env>(
       }
     }
 
-    #due(changes: readonly Change[]): [session: string, changes: Change[]][] {
+    async #due(changes: readonly Change[]): Promise<[session: string, changes: Change[]][]> {
       const distinct = new Map(changes.map((change) => [JSON.stringify(change), change]));
       const due = new Map<string, Change[]>();
       for (const change of distinct.values()) {
-        for (const session of this.#ring().watchers(nameOf(change))) {
+        for (const session of this.#ring().watchers(await keyOf(nameOf(change)))) {
           const held = due.get(session);
           if (held === undefined) due.set(session, [change]);
           else held.push(change);
@@ -142,7 +150,7 @@ export function hubObject<Env>(
       try {
         const answer = await ask().catch(ask);
         if (answer.status === 404) this.#ring().unwatch(session);
-        else this.#ring().unwatch(session, await answer.json<string[]>());
+        else this.#ring().unwatch(session, await Promise.all((await answer.json<string[]>()).map(keyOf)));
       } catch (error) {
         emit("send.error", { session: shortId(session), message: messageOf(error) });
       }

@@ -27,7 +27,10 @@ export interface HubFrame {
 
 export interface WatchRequest {
   readonly session: string;
-  readonly names: readonly string[];
+  /** Keys of names (`keyOf`) that the session is to be told of from now on. */
+  readonly add: readonly string[];
+  /** Keys of those that it wants to hear nothing of any more. */
+  readonly drop: readonly string[];
 }
 
 export interface ForgetRequest {

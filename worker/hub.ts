@@ -8,7 +8,8 @@ import type { EventSink } from "../src/events.ts";
 import type { SessionChanges } from "../src/session/ports.ts";
 import { createListeners, type Listeners } from "./hub-link.ts";
 import { createPublisher, type Publisher } from "./hub-publisher.ts";
-import { HUB_PATHS } from "./hub-wire.ts";
+import { keyOf } from "./hub-names.ts";
+import { HUB_PATHS, type WatchRequest } from "./hub-wire.ts";
 
 export interface HubOptions<Env> {
   /** The namespace of the hub class, as bound in the Worker's configuration. */
@@ -69,9 +70,16 @@ export function createHub<Env>(options: HubOptions<Env>): WorkerHub {
     bus: busOf,
     forSession: (session) => ({
       publish: (topic, change) => busOf(topic).publish(change),
-      watch: (topic, names) => post(topic, HUB_PATHS.watch, { session, names }),
+      async watch(topic, add, drop) {
+        const [added, dropped] = await Promise.all([keysOf(add), keysOf(drop)]);
+        await post(topic, HUB_PATHS.watch, { session, add: added, drop: dropped } satisfies WatchRequest);
+      },
       // A hub that is not told finds out when it next tells the session of something.
       forget: (topic) => waitUntil(post(topic, HUB_PATHS.forget, { session }).catch(() => {})),
     }),
   };
+}
+
+function keysOf(names: readonly string[]): Promise<string[]> {
+  return Promise.all(names.map(keyOf));
 }

@@ -18,6 +18,7 @@ export interface Failure {
 const CODE = {
   parseError: -32700,
   invalidRequest: -32600,
+  invalidParams: -32602,
   internalError: -32603,
   /** Implementation-defined: the transport refused the request (the official SDKs use the same). */
   refused: -32000,
@@ -27,6 +28,8 @@ const CODE = {
 } as const;
 
 const RETRY_SOON = { "Retry-After": "1" };
+/** Sessions end by the minute at best, not by the second. */
+const RETRY_LATER = { "Retry-After": "60" };
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -113,6 +116,43 @@ export const unsupportedMediaType: Failure = refused(
 export const tooManyRequests = (limit: number): Failure =>
   refused(429, `Too Many Requests: ${limit} requests are already in flight in this session`, RETRY_SOON);
 
+/** The principal's own doing. */
+export const tooManySessions = (limit: number): Failure =>
+  refused(
+    429,
+    `Too Many Requests: ${limit} sessions are open already under these credentials; end one (DELETE), or try again later`,
+    RETRY_LATER,
+  );
+
+export const noPlace = (limit: number): Failure =>
+  refused(503, `Service Unavailable: ${limit} sessions are open already; try again later`, RETRY_LATER);
+
+export const noMemory: Failure = refused(
+  503,
+  "Service Unavailable: too many sessions are in use at the same time; try again",
+  RETRY_SOON,
+);
+
+/** `subscriptions/listen`: the principal's own doing. */
+export const tooManyListeners = (limit: number): Failure =>
+  refused(429, `Too Many Requests: ${limit} listeners are open already under these credentials`, RETRY_SOON);
+
+export const noListenerMore: Failure = refused(
+  503,
+  "Service Unavailable: too many listeners are open at the same time; try again",
+  RETRY_SOON,
+);
+
+export const listensTooLong = (limit: number): Failure =>
+  refused(413, `Payload Too Large: subscriptions/listen exceeds ${limit} bytes (maxListenBytes)`);
+
+export const listensToTooMuch = (limit: number): Failure =>
+  failure(
+    400,
+    CODE.invalidParams,
+    `Invalid params: notifications.resourceSubscriptions holds at most ${limit} resources (maxSubscriptions)`,
+  );
+
 export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
 
 export const notReady: Failure = refused(
@@ -189,6 +229,12 @@ export function limitReached(id: RequestId, what: string, limit: number): JsonRp
 export function clientUnreachable(id: RequestId): JsonRpcResponse {
   const message = "The client cannot be asked: its request came without a session";
   return errorResponse(id, CODE.refused, message, { reason: "no-session" });
+}
+
+/** The answer to a subscription of which nothing would be heard: the hub cannot be reached, or is full. */
+export function notWatched(id: RequestId): JsonRpcResponse {
+  const message = "Changes of this resource cannot be listened for at the moment; try again";
+  return errorResponse(id, CODE.internalError, message, { reason: "not-watched" });
 }
 
 /** The answer to a request that was in flight when its session was deleted. */

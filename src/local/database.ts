@@ -29,6 +29,8 @@ const LOCAL_SCHEMA = [
   "CREATE UNIQUE INDEX IF NOT EXISTS session_id ON session (id)",
   "CREATE TABLE IF NOT EXISTS alarm (key INTEGER PRIMARY KEY, at INTEGER NOT NULL)",
   "CREATE INDEX IF NOT EXISTS alarm_at ON alarm (at)",
+  // Who wants to hear of a change, without reading what others keep. The user's state is not in it.
+  "CREATE INDEX IF NOT EXISTS entry_name ON entry (name) WHERE kind = 'watch' OR kind = 'sticky'",
 ];
 
 /**

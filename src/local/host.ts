@@ -3,12 +3,15 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
-import type { Answer, Link, Refusal, SessionHost, SessionRef } from "../host.ts";
+import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { isRequest, type Payload } from "../jsonrpc/messages.ts";
+import { createLimitNotice } from "../limits.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
 import { createInterest } from "../session/interest.ts";
-import type { OpenOutlet, Successors } from "../session/ports.ts";
+import type { Successors } from "../session/ports.ts";
 import type { SqlStore } from "../session/schema.ts";
 import type { CreateServer } from "../session/server.ts";
 import { createSession, type Session } from "../session/session.ts";
@@ -16,9 +19,11 @@ import { createSessionStore } from "../session/store.ts";
 import type { UserChannel } from "../user/state.ts";
 import { answerUserRequest } from "../user/store.ts";
 import { createAlarms } from "./alarms.ts";
+import { createCensus } from "./census.ts";
 import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
-import { createLink } from "./link.ts";
+import { sessionsThatFit } from "./memory.ts";
+import { createReplies } from "./replies.ts";
 import { createResidents, type Resident } from "./residents.ts";
 import { createSlots } from "./slots.ts";
 import { createTurns } from "./turns.ts";
@@ -52,6 +57,8 @@ export interface LocalHost extends SessionHost {
 /** How long {@link LocalHost.close} waits for clients to be told. */
 const CLOSE_MS = 2000;
 
+const NOTHING: Payload = { batch: false, messages: [] };
+
 const MEMORY_NOTICE = "Sessions are kept in memory and end with this process; set `database` to keep them";
 
 /**
@@ -73,6 +80,9 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const quick = createDelay(settings.quickAnswerMs);
   let closing: Promise<void> | undefined;
   let isClosed = false;
+  const maxResidents = settings.maxResidents || sessionsThatFit();
+  const tellLimit = createLimitNotice(settings.emit, now);
+  const census = createCensus(sql, settings, tellLimit);
   /** Ends the wait of each request that is being answered. */
   const waiting = createSlots<(error: Error) => void>();
 
@@ -95,11 +105,16 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const keyOf = (id: string): number | undefined => residents.keyOf(id) ?? storedKeyOf(id);
 
   const erase = (id: string, key: number): void => {
-    sql.transaction(() => {
-      for (const table of ["event", "stream", "entry", "alarm", "session"]) {
+    const gone = sql.transaction(() => {
+      for (const table of ["event", "stream", "entry", "alarm"]) {
         sql.exec(`DELETE FROM ${table} WHERE key = ?`, key);
       }
+      return sql.exec<{ principal: string | null; status: string }>(
+        "DELETE FROM session WHERE key = ? RETURNING principal, status",
+        key,
+      );
     });
+    for (const { principal, status } of gone) if (status !== "ended") census.leave(principal);
     residents.forget(id);
   };
 
@@ -108,15 +123,43 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     async (request) =>
       answerUserRequest(sql, name, request, settings.maxUserStateBytes);
 
+  /** Gives a place back that no session has come to stand in. */
+  const vacate = (id: string, principal: string | null): void => {
+    if (isClosed || storedKeyOf(id) === undefined) census.leave(principal);
+  };
+
+  /** Opens a session where there is a place for it. */
+  const opening = async <T>(
+    id: string,
+    asked: Call | Attach,
+    body: () => Promise<T>,
+  ): Promise<T | Refusal> => {
+    const principal = asked.caller.principal ?? null;
+    const failure = census.enter(principal);
+    if (failure !== undefined) return refusal(failure, asked);
+    try {
+      return await body();
+    } finally {
+      vacate(id, principal);
+    }
+  };
+
   const successors: Successors = {
     async create(seed) {
       const id = randomId();
-      await residents.load(id, ++lastKey).session.adopt(seed);
-      return id;
+      const key = ++lastKey;
+      const failure = census.enter(seed.principal);
+      if (failure !== undefined) throw new Error(failure.error.message);
+      try {
+        await visit(id, key, ({ session }) => session.adopt(seed));
+        return id;
+      } finally {
+        vacate(id, seed.principal);
+      }
     },
-    isLive: async (id) => {
+    async isLive(id) {
       const key = keyOf(id);
-      return key !== undefined && residents.load(id, key).session.isLive();
+      return key !== undefined && visit(id, key, async ({ session }) => session.isLive());
     },
   };
 
@@ -158,23 +201,50 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         isErased = true;
         erase(id, key);
       },
+      onTombstone: census.leave,
       now,
     });
   };
 
-  const residents = createResidents(now, evictAfterMs, create);
-  const alarms = createAlarms(sql, now, async (id, key) => {
+  const residents = createResidents({
+    now,
+    evictAfterMs,
+    most: maxResidents,
+    create,
+    onError: (id, error) => settings.emit("send.error", { session: shortId(id), message: messageOf(error) }),
+  });
+
+  /** Runs `body` with the session in memory, for what has to be done whether there is room or not: one at a time. */
+  const visit = async <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T> => {
     const wasResident = residents.keyOf(id) !== undefined;
     const resident = residents.load(id, key);
     const release = residents.hold(resident);
-    await resident.session.alarm().finally(release);
-    if (!wasResident) residents.evict(id);
-  });
+    try {
+      return await body(resident);
+    } finally {
+      release();
+      if (!wasResident) residents.evict(id);
+    }
+  };
 
-  /** Runs `body` with the session in memory; rejects where the host closes before it is done. */
-  const use = <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T> =>
+  const alarms = createAlarms(sql, now, (id, key) => visit(id, key, ({ session }) => session.alarm()));
+
+  /**
+   * Runs `body` with the session in memory, where there is room for it; rejects where the host closes before
+   * it is done.
+   */
+  const use = <T>(
+    id: string,
+    key: number,
+    body: (resident: Resident) => Promise<T>,
+    asked?: Call,
+  ): Promise<T | Refusal> =>
     new Promise((resolve, reject) => {
       if (closing !== undefined) throw new Error("The host is closed");
+      if (!residents.admit(id)) {
+        tellLimit("maxResidents", maxResidents);
+        return resolve(refusal(failures.noMemory, asked));
+      }
       const resident = residents.load(id, key);
       const release = residents.hold(resident);
       const settled = (): void => {
@@ -185,55 +255,28 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       void body(resident).finally(settled).then(resolve, reject);
     });
 
-  /** Asks the session for a reply that may be a stream; `onLeave` hears of the stream's end. */
-  const replyOf = async <R extends { kind: string }>(
-    id: string,
-    resident: Resident,
-    connectionId: () => string,
-    onLeave: (stream: number, seq: number) => void,
-    ask: (open: OpenOutlet) => Promise<R | { kind: "streaming" }>,
-  ): Promise<R | { kind: "stream"; link: Link }> => {
-    let link: Link | undefined;
-    const open: OpenOutlet = (stream) => {
-      const release = residents.hold(resident);
-      const ends = createLink(connectionId(), now(), {
-        settled: sql.settled,
-        onAck(seq) {
-          if (!isClosed) resident.session.ack(stream, connectionId(), seq);
-        },
-        onClose(seq) {
-          if (!isClosed) attempt(id, () => onLeave(stream, seq));
-          release();
-        },
-      });
-      link = ends.link;
-      return ends.outlet;
-    };
-    try {
-      const reply = await ask(open);
-      if (reply.kind !== "streaming") return reply as R;
-      if (link === undefined) throw new Error("the session streams on no link");
-      return { kind: "stream", link };
-    } catch (error) {
-      link?.close("lost", 0);
-      throw error;
-    }
-  };
+  const replyOf = createReplies({
+    residents,
+    now,
+    settled: sql.settled,
+    isClosed: () => isClosed,
+    attempt: (id, body) => void attempt(id, body),
+  });
 
   const hub = createLocalHub(
     sql,
-    (id, key, change) => {
-      use(id, key, ({ session }) => session.notify([change])).catch(() => {
-        // The host is closing: the session's client comes back to a process that knows nothing of this.
-      });
+    async (id, key, change) => {
+      // While the host closes: the session's client comes back to a process that knows nothing of this.
+      if (closing === undefined) await visit(id, key, ({ session }) => session.notify([change]));
     },
     (error) => settings.emit("request.error", { method: "publish", message: messageOf(error) }),
   );
 
-  const refTo = (id: string, key: number): SessionRef => ({
-    id,
-    post: (call) =>
-      use(id, key, (resident) => {
+  const post = (id: string, key: number, call: Call): Promise<Answer> =>
+    use(
+      id,
+      key,
+      (resident) => {
         const { session } = resident;
         const { connectionId } = call;
         // As between isolates: the end of a POST's connection does not tell what its client has read.
@@ -253,20 +296,29 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
             return reply;
           },
         );
-      }),
+      },
+      call,
+    );
+
+  const attach = (id: string, key: number, request: Attach): Promise<Attached> =>
+    use(id, key, (resident) => {
+      const { session } = resident;
+      const { connectionId } = request;
+      const onLeave = (stream: number, seq: number): void => session.leave(stream, connectionId, seq);
+      return replyOf<Refusal>(
+        id,
+        resident,
+        () => connectionId,
+        onLeave,
+        (open) => session.attach(request, open),
+      );
+    });
+
+  const refTo = (id: string, key: number): SessionRef => ({
+    id,
+    post: (call) => (call.opens ? opening(id, call, () => post(id, key, call)) : post(id, key, call)),
     attach: (request) =>
-      use(id, key, (resident) => {
-        const { session } = resident;
-        const { connectionId } = request;
-        const onLeave = (stream: number, seq: number): void => session.leave(stream, connectionId, seq);
-        return replyOf<Refusal>(
-          id,
-          resident,
-          () => connectionId,
-          onLeave,
-          (open) => session.attach(request, open),
-        );
-      }),
+      request.opens ? opening(id, request, () => attach(id, key, request)) : attach(id, key, request),
     end: (caller) => use(id, key, ({ session }) => session.end(caller)),
   });
 
@@ -294,6 +346,14 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };
+}
+
+/** Names the request where it is one alone. */
+function refusal(failure: failures.Failure, asked: Call | Attach | undefined): Refusal {
+  const { batch, messages } = asked !== undefined && "payload" in asked ? asked.payload : NOTHING;
+  const [message] = messages;
+  const isOne = !batch && message !== undefined && isRequest(message);
+  return { kind: "refused", failure, ...(isOne && { id: message.id }) };
 }
 
 /** 32 random bytes: nobody guesses one. */

@@ -8,12 +8,21 @@ import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@m
 import { type ChangeBus, type ChangeHub, createMemoryHub, createNotifier } from "../changes.ts";
 import type { StatelessCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION } from "../http/headers.ts";
-import { isInitialize, isObject, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
+import { failed } from "../http/respond.ts";
+import {
+  isInitialize,
+  isObject,
+  isRequest,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  type Payload,
+} from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server.ts";
 import { userOfCall } from "../user/user.ts";
 import { type CallEnd, callEnd } from "./call-end.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
+import { createPlaces } from "./places.ts";
 
 export interface ModernOptions<Env = unknown> {
   /**
@@ -21,8 +30,18 @@ export interface ModernOptions<Env = unknown> {
    * session eras can be given here too; `context.era` tells it for which it builds.
    */
   createServer: (context: ServerContext<Env>) => McpServer | Server | Promise<McpServer | Server>;
-  /** Most `subscriptions/listen` streams that are open at once in this isolate or process. Default 1024. */
+  /** Most `subscriptions/listen` streams that are open at once in this isolate or process; 503 above. Default 1024. */
   maxListeners?: number;
+  /**
+   * Most of them that belong to one principal; 429 above. Default 128. Without `authorize` all callers are one
+   * stranger, and only `maxListeners` counts.
+   */
+  maxListenersPerPrincipal?: number;
+  /**
+   * Most bytes of one `subscriptions/listen` request, which is kept while its stream is open; 413 above. How many
+   * resources it may name is `maxSubscriptions`. Default 131072.
+   */
+  maxListenBytes?: number;
 }
 
 /** The revision that is served statelessly. */
@@ -36,13 +55,22 @@ const SILENT = { publish(): void {}, subscribe: () => (): void => {} };
  * @throws {RangeError} naming an option that is wrong
  */
 export function modernHandler<Env = unknown>(options: ModernOptions<Env>): ModernHandler<Env> {
-  const { createServer, maxListeners = 1024 } = options;
-  if (!Number.isInteger(maxListeners) || maxListeners < 0) {
-    throw new RangeError(`maxListeners must be a whole number from 0, not ${String(maxListeners)}`);
+  const {
+    createServer,
+    maxListeners = 1024,
+    maxListenersPerPrincipal = 128,
+    maxListenBytes = 131_072,
+  } = options;
+  const limits = { maxListeners, maxListenersPerPrincipal, maxListenBytes };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isInteger(value) || value < 0) {
+      throw new RangeError(`${name} must be a whole number from 0, not ${String(value)}`);
+    }
   }
   /** Requests being served, with what the factory is to be told about each. */
   const calls = new WeakMap<Request, { call: StatelessCall<Env>; end: CallEnd }>();
   const listens = createListens();
+  const places = createPlaces(limits);
   let memory: ChangeHub | undefined;
 
   const handler = createMcpHandler(
@@ -59,19 +87,29 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
         throw error;
       }
     },
-    // Keepalives are the edge's, which holds the client's connection.
-    { legacy: "reject", bus: SILENT, maxSubscriptions: maxListeners, keepAliveMs: 0 },
+    // Keepalives are the edge's, which holds the client's connection. Listeners are counted before the SDK sees
+    // them: its own count, which lags a little behind, must not refuse one that has a place.
+    { legacy: "reject", bus: SILENT, maxSubscriptions: Infinity, keepAliveMs: 0 },
   );
 
   const answer = async (call: StatelessCall<Env>, bus: ChangeBus): Promise<Response> => {
     const { request, payload, caller, settings } = call;
-    // Before the SDK counts them.
-    if (isListen(payload)) listens.sweep();
-    const response = await handler.fetch(request, {
-      ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
-      parsedBody: bodyOf(payload),
-    });
-    return isListen(payload) ? listens.serve(response, bus, settings.keepaliveIntervalMs) : response;
+    const serve = (): Promise<Response> =>
+      handler.fetch(request, {
+        ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
+        parsedBody: bodyOf(payload),
+      });
+    const listening = listenOf(payload);
+    if (listening === undefined) return serve();
+    listens.sweep();
+    const place = places.enter(call);
+    if ("status" in place) return failed(place, {}, listening.id);
+    try {
+      return await listens.serve(await serve(), place, bus, settings.keepaliveIntervalMs);
+    } catch (error) {
+      place.leave();
+      throw error;
+    }
   };
 
   return {
@@ -126,6 +164,7 @@ function isModern(version: unknown): boolean {
   return typeof version === "string" && /^\d{4}-\d\d-\d\d$/.test(version) && version >= VERSION;
 }
 
-function isListen({ batch, messages: [message] }: Payload): boolean {
-  return !batch && message !== undefined && "method" in message && message.method === "subscriptions/listen";
+function listenOf({ batch, messages: [message] }: Payload): JsonRpcRequest | undefined {
+  const isOne = !batch && message !== undefined && isRequest(message);
+  return isOne && message.method === "subscriptions/listen" ? message : undefined;
 }

@@ -49,8 +49,8 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
 }
 
 export function refuse(refusal: Refusal, headers: Readonly<Record<string, string>>): Response {
-  const { failure, successor } = refusal;
-  return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor });
+  const { failure, successor, id } = refusal;
+  return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor }, id);
 }
 
 function stream<E extends Env>(

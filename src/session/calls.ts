@@ -5,7 +5,14 @@
  */
 import { type EventSink, messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isObject, type JsonRpcRequest, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
+import {
+  isObject,
+  type JsonObject,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+  type RequestId,
+} from "../jsonrpc/messages.ts";
+import type { Confirm } from "./confirm.ts";
 import { createInbound, type Inbound } from "./correlation.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import type { Exchange } from "./exchange.ts";
@@ -43,8 +50,13 @@ export interface Calls {
   find(id: RequestId): Entry | undefined;
   /** True where a request in flight has this progress token. */
   hasToken(token: unknown): boolean;
-  /** The server's answer. Never rejects for what the server wrote: nobody but the client can use that. */
-  answer(response: JsonRpcResponse): Promise<void>;
+  /** An id under which the server is told something whose answer nobody waits for. */
+  fresh(): number;
+  /**
+   * The server's answer. Never rejects for what the server wrote: nobody but the client can use that. `undo` is
+   * handed what the server must be told so that what it granted has not happened.
+   */
+  answer(response: JsonRpcResponse, undo: (method: string, params: JsonObject) => void): Promise<void>;
   /** The server did not take the request: where it is still in flight, it is answered. */
   refuse(id: RequestId, why: unknown): void;
   /** An answer went nowhere, nobody knows whose: where there is but one call that can have been, it is answered. */
@@ -66,6 +78,8 @@ export interface CallsOptions {
   readonly maxEventBytes: number;
   /** Makes one unit of what an answer that is stored writes. */
   readonly transaction: <T>(body: () => T) => T;
+  /** Asked about each answer first; where it takes time, the answer waits. */
+  readonly confirm?: Confirm | undefined;
   /** A request was answered, before the answer goes out. */
   readonly onAnswered: (request: JsonRpcRequest, response: JsonRpcResponse) => void;
 }
@@ -147,11 +161,23 @@ export function createCalls(options: CallsOptions): Calls {
         const meta = request.params?.["_meta"];
         return isObject(meta) && meta["progressToken"] === token;
       }),
-    async answer(response) {
+    fresh() {
+      const id = inbound.add("told", { replayed() {} });
+      inbound.take(id);
+      return id;
+    },
+    async answer(response, undo) {
       const call = inbound.get(response.id);
       // Cancelled, or a second answer: nobody waits.
       if (call === undefined) return;
-      if (call.exchange !== undefined) return settle(response.id, call, response);
+      if (call.exchange !== undefined) {
+        const confirming = options.confirm?.(call.request, response);
+        if (confirming === undefined) return settle(response.id, call, response);
+        const confirmed = await confirming;
+        if (confirmed.undo !== undefined) undo(confirmed.undo.method, confirmed.undo.params);
+        // Whoever cancelled it meanwhile, or ended the server, has settled it.
+        return inbound.get(response.id) === call ? settle(response.id, call, confirmed.response) : undefined;
+      }
       inbound.take(response.id);
       call.replayed(response);
     },

@@ -16,6 +16,7 @@ import {
 import { questionPrefix } from "../jsonrpc/questions.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import { controlFrame, isKeepaliveId } from "../sse/control.ts";
+import type { Confirm } from "./confirm.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
 import { inTime } from "./in-time.ts";
 import { type Instance, startInstance } from "./instance.ts";
@@ -66,6 +67,8 @@ export interface DispatchOptions<Env> extends SessionOptions<Env> {
   readonly isKeyed: () => boolean;
   /** Makes sure that the alarm rings by then. */
   readonly by: (at: number) => void;
+  /** See {@link InstanceOptions.confirm}. */
+  readonly confirm: Confirm | undefined;
   /** Where the server publishes changes. */
   readonly notify: Notifier | undefined;
 }
@@ -111,7 +114,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       throw new RangeError("The initialize request is too large to be kept");
     if (lifecycle.live() === undefined) {
       const principal = opening?.caller.principal ?? null;
-      lifecycle.open("streamable", { ...fields, principal }, state.keep);
+      lifecycle.open("streamable", { ...fields, status: "provisional", principal }, state.keep);
     } else {
       const { initialized, ...introduced } = fields;
       // A session that is found by its key goes on as its client introduces itself anew.
@@ -162,6 +165,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       sendUnrelated: (json) => sendStandalone(json),
       hasListener: () => streams()?.standalone.outlet() !== undefined,
       transaction: (body) => store.transaction(body),
+      confirm: options.confirm,
       onAnswered,
       onClosed,
     });

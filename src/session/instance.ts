@@ -132,7 +132,7 @@ export function startInstance(options: InstanceOptions): Instance {
   const send = async (message: JsonRpcMessage, related: RequestId | undefined): Promise<void> => {
     if (isResponse(message)) {
       // One that comes too late is nobody's, and nobody's fault.
-      return isOver ? undefined : calls.answer(message);
+      return isOver ? undefined : calls.answer(message, tell);
     }
     if (isOver) throw new Error("The session has ended");
     const isWithdrawal = message.method === "notifications/cancelled";
@@ -206,6 +206,10 @@ export function startInstance(options: InstanceOptions): Instance {
     // The SDKs report what they drop, and forget it.
     if (complaint !== undefined && id !== undefined) calls.refuse(id, complaint);
   };
+
+  /** A request of our own whose answer nobody waits for. */
+  const tell = (method: string, params: JsonObject): void =>
+    isOver ? undefined : deliver({ jsonrpc: "2.0", id: calls.fresh(), method, params }, undefined);
 
   const withdraw = (requestId: number, params: JsonObject, extra?: MessageExtra): void =>
     deliver({ jsonrpc: "2.0", method: "notifications/cancelled", params: { ...params, requestId } }, extra);

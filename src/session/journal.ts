@@ -34,8 +34,8 @@ export interface JournalLimits {
   readonly maxSubscriptionBytes: number;
 }
 
-const SUBSCRIBE = "resources/subscribe";
-const UNSUBSCRIBE = "resources/unsubscribe";
+export const SUBSCRIBE = "resources/subscribe";
+export const UNSUBSCRIBE = "resources/unsubscribe";
 const SET_LEVEL = "logging/setLevel";
 
 /** The resources that these messages subscribe to. */

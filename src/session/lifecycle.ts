@@ -1,7 +1,8 @@
 /**
- * How a session comes to be, ages, and ends. Its row goes from `provisional` (a successor that
- * nobody has used yet) to `active` to `ended` (a tombstone that can name a successor), then to
- * nothing. An HTTP+SSE session, and one that its client deleted, leave no tombstone.
+ * How a session comes to be, ages, and ends. Its row goes from `provisional` (nobody has used it yet,
+ * since it was opened or named as a successor) to `active` to `ended` (a tombstone that can name a
+ * successor), then to nothing. An HTTP+SSE session, which is in use from the start, one that its client
+ * deleted, and one that was never used leave no tombstone.
  * @module
  */
 import { shortId } from "../events.ts";
@@ -19,7 +20,7 @@ export interface Lifecycle {
   open(kind: TransportKind, fields: Partial<SessionRow>, also?: () => void): SessionRow;
   /** The row, if the session may be used by this principal over this transport. */
   admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
-  /** Notes that the session is in use: written at most once in a tenth of its TTL. */
+  /** Notes that the session is in use: written at once where it was not before, then at most once in a tenth of its TTL. */
   touch(): void;
   /** True where nothing is stored under this id: it was never opened, or has been forgotten. */
   isVacant(): boolean;
@@ -27,6 +28,7 @@ export interface Lifecycle {
   isRevivable(principal: string | undefined, transport: TransportKind): boolean;
   /** Makes a live session of the tombstone; the returned function takes that back. */
   revive(): () => void;
+  /** Any of its fields that changes says that the session is in use. */
   update(fields: Partial<SessionRow>): void;
   /** When the session, or its tombstone, is due to end; `inUse` while a stream is open. */
   deadline(inUse: boolean): number | undefined;
@@ -40,8 +42,13 @@ export interface Lifecycle {
 
 export type LifecycleOptions = Pick<
   SessionOptions<unknown>,
-  "id" | "store" | "settings" | "now" | "successors" | "erase"
+  "id" | "store" | "settings" | "now" | "successors" | "erase" | "onTombstone"
 >;
+
+/** True for a successor that nobody has used: what a client has opened itself, it has yet to complete. */
+export function isSuccessor(row: SessionRow): boolean {
+  return row.status === "provisional" && row.initialized === 1;
+}
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { id, store, settings, now, successors } = options;
@@ -52,8 +59,10 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   const live = (): SessionRow | undefined => (row?.status === "ended" ? undefined : row);
 
-  const update = (fields: Partial<SessionRow>): void => {
+  const update = (changed: Partial<SessionRow>): void => {
     if (row === undefined) return;
+    const fields: Partial<SessionRow> =
+      row.status === "provisional" ? { status: "active", seen: now(), ...changed } : changed;
     store.update(fields);
     row = { ...row, ...fields };
   };
@@ -111,7 +120,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       const seen = (used.at = now());
       const current = live();
       if (current === undefined) return;
-      if (current.status === "provisional") update({ status: "active", seen });
+      if (current.status === "provisional") update({});
       else if (seen - current.seen > timeToLive(current) / 10) update({ seen });
     },
     isVacant: () => row === undefined,
@@ -130,9 +139,13 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     deadline(inUse) {
       if (row === undefined) return undefined;
       if (row.status === "ended") return (row.ended ?? 0) + settings.tombstoneTtlMs;
-      if (row.status === "provisional") return row.created + settings.provisionalTtlMs;
+      if (inUse) return undefined;
       // The stored time may lag a tenth behind the last use; no session ends early for it.
-      return inUse ? undefined : Math.max(used.at, row.seen) + timeToLive(row) * 1.1;
+      const left = timeToLive(row) * 1.1;
+      if (row.status === "active") return Math.max(used.at, row.seen) + left;
+      const { provisionalTtlMs } = settings;
+      // A successor is named to clients whose session has just ended: its own time does not depend on that one's.
+      return row.created + (isSuccessor(row) ? provisionalTtlMs : Math.min(provisionalTtlMs, left));
     },
     async end(forget) {
       const current = live();
@@ -155,6 +168,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         store.clear(isRevivable);
         update({ status: "ended", ended: now() });
       });
+      options.onTombstone?.(current.principal);
     },
     forget: erase,
     async gone(principal, offerSuccessor) {

@@ -28,6 +28,8 @@ export interface SessionOptions<Env> {
   readonly quick: Delay;
   /** Removes all that the session has stored. */
   readonly erase: () => Promise<void>;
+  /** The session has ended, and its tombstone is stored. */
+  readonly onTombstone?: ((principal: string | null) => void) | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -43,8 +45,11 @@ export interface Alarm {
 export interface SessionChanges {
   /** Tells everyone who listens. Never throws, and waits for nobody. */
   publish(topic: string, change: Change): void;
-  /** From now on the session's `notify` is called for changes of these names (`nameOf`). Rejects where the hub cannot be reached. */
-  watch(topic: string, names: readonly string[]): Promise<void>;
+  /**
+   * From now on the session's `notify` is called for changes of the names `add` (`nameOf`), and no longer for those
+   * of `drop`. Rejects where the hub cannot be reached, or has no room for all of `add`: it then has none of them.
+   */
+  watch(topic: string, add: readonly string[], drop: readonly string[]): Promise<void>;
   /** The session wants to hear nothing more. */
   forget(topic: string): void;
 }

@@ -14,12 +14,13 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
 import { parseEventId } from "../sse/event-id.ts";
+import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
-import { subscribedUris, subscriptionsIn } from "./journal.ts";
+import { subscribedUris } from "./journal.ts";
 import { createLaterSession } from "./later.ts";
-import { createLifecycle, type Lifecycle } from "./lifecycle.ts";
+import { createLifecycle, isSuccessor, type Lifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
 import { LaterSchema, type SessionRow } from "./schema.ts";
 import type { Stream } from "./stream.ts";
@@ -56,6 +57,18 @@ export interface Session {
 
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
 
+/** True for the message that ends the handshake of a session that nobody has used yet. */
+function completesOpening(request: Call | Attach, row: SessionRow): boolean {
+  return (
+    row.status === "provisional" &&
+    !isSuccessor(row) &&
+    "payload" in request &&
+    request.payload.messages.some((message) => "method" in message && message.method === INITIALIZED)
+  );
+}
+
+const INITIALIZED = "notifications/initialized";
+
 export function createSession<Env>(options: SessionOptions<Env>): Session {
   try {
     return sessionOf(options, createLifecycle(options));
@@ -69,7 +82,13 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
   const { id, store, settings, now } = options;
   const deadlines = createDeadlines(options.alarm, now);
   const isLive = (): boolean => lifecycle.live() !== undefined;
-  const interest = options.interest?.({ id, store, emit: settings.emit, isLive });
+  const interest = options.interest?.({
+    id,
+    store,
+    emit: settings.emit,
+    isLive,
+    ringIn: (ms) => void deadlines.by(now() + ms),
+  });
   let streams: Streams | undefined;
 
   const streamsOf = (row: SessionRow): Streams =>
@@ -79,6 +98,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     ...options,
     lifecycle,
     streams: streamsOf,
+    confirm: interest && createConfirm(store, interest),
     notify: interest?.notify,
     isKeyed: () => isKeyed,
     topic: () => ownTopic,
@@ -119,8 +139,9 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
   const admit = (request: Call | Attach): SessionRow | undefined => {
     const row = lifecycle.admit(request.caller.principal, request.transport);
     if (row !== undefined) {
-      lifecycle.touch();
-      // A successor waits under a deadline of its own; from its first use on it lives as long as any session.
+      // The first word of most clients is a write by itself, which says that the session is in use too.
+      if (!completesOpening(request, row)) lifecycle.touch();
+      // An alarm that is set to the end of an unused session stays: it finds this one in use, and moves on then.
       if (row.status === "provisional") void upkeep.begun();
       ofTopic(request.caller);
     }
@@ -157,7 +178,9 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     }
     await upkeep.begun();
     // Its hubs have forgotten it.
-    await interest?.subscribing(subscribedUris(store));
+    if (interest !== undefined) {
+      await Promise.all(subscribedUris(store).map((uri) => interest.subscribing(uri)));
+    }
     settings.emit("session.revived", { session: shortId(id) });
     return true;
   };
@@ -222,14 +245,10 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
       // To a session that is found by its key the client may introduce itself anew: its server hears of it.
       if (initialize && call.keyed === undefined) {
-        return row.status === "provisional" ? dispatch.open(call) : refused(failures.alreadyInitialized);
+        // A successor that nobody has used may be initialised once more.
+        return isSuccessor(row) ? dispatch.open(call) : refused(failures.alreadyInitialized);
       }
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
-      const uris = subscriptionsIn(payload.messages);
-      if (uris.length > 0 && interest !== undefined) {
-        await interest.subscribing(uris);
-        if (!isLive()) return lifecycle.gone(caller.principal, true);
-      }
       return dispatch.run(call, open);
     },
 
@@ -250,7 +269,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
       await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);
-      if (stream === streamsOf(row).standalone) interest?.listening();
+      if (stream === streamsOf(row).standalone) void interest?.listening();
       return { kind: "streaming" };
     },
 
@@ -276,7 +295,11 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       return unwanted;
     },
 
-    alarm: upkeep.alarm,
+    async alarm() {
+      await upkeep.alarm();
+      const row = lifecycle.live();
+      if (row !== undefined && streamsOf(row).standalone.outlet() !== undefined) await interest?.again();
+    },
 
     ack(stream, connectionId, seq) {
       if (isLive()) streams?.peek(stream)?.ack(connectionId, seq);

@@ -2,7 +2,7 @@
  * The stateless era of the test server, by variable:
  * - `TEST_MODERN=off`: it is not served.
  * - `TEST_SDK=wayward 2`: its server is the wayward one.
- * - `TEST_MAX_LISTENERS`: most `subscriptions/listen` streams.
+ * - `TEST_MAX_LISTENERS`, `TEST_MAX_LISTENERS_EACH`: most `subscriptions/listen` streams, in all and of one principal.
  * - `TEST_TOPIC=on`: the header `x-topic` names the request's topic.
  * @module
  */
@@ -16,10 +16,12 @@ export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
   topic?: (request: Request) => string;
 } {
   const maxListeners = Number(variables["TEST_MAX_LISTENERS"] ?? 1024);
+  const maxListenersPerPrincipal = Number(variables["TEST_MAX_LISTENERS_EACH"] ?? 128);
   const modern = (): ModernHandler<Env> =>
     modernHandler<Env>({
       createServer: variables["TEST_SDK"] === "wayward 2" ? () => createWaywardV2() : createTestServer,
       maxListeners,
+      maxListenersPerPrincipal,
     });
   return {
     modern: variables["TEST_MODERN"] === "off" ? undefined : modern(),

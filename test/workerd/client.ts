@@ -53,6 +53,13 @@ export interface PoolSession {
 
 /** Opens a session: `initialize`, `initialized`. */
 export async function openSession(variant: Variant, version: string = LATEST): Promise<PoolSession> {
+  const session = await startSession(variant, version);
+  await (await session.post(notification("notifications/initialized"))).text();
+  return session;
+}
+
+/** Sends `initialize` and nothing else. */
+export async function startSession(variant: Variant, version: string = LATEST): Promise<PoolSession> {
   const path = `/${variant}/mcp`;
   let headers: Record<string, string> = {
     Accept: "application/json, text/event-stream",
@@ -70,7 +77,6 @@ export async function openSession(variant: Variant, version: string = LATEST): P
   await opened.text();
   if (id === null) throw new Error(`no session: ${opened.status}`);
   headers = { ...headers, "Mcp-Session-Id": id, "MCP-Protocol-Version": version };
-  await (await post(notification("notifications/initialized"))).text();
 
   const connect = async (asked: (signal: AbortSignal) => Promise<Response>): Promise<SseConnection> => {
     const controller = new AbortController();

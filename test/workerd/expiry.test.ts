@@ -2,8 +2,9 @@
 import { evictDurableObject, listDurableObjectIds, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { request, toolCall } from "../support/messages.ts";
-import { fetchWorker, inspectObject, openSession, type PoolSession, stubOf } from "./client.ts";
+import { initialize, notification, request, toolCall } from "../support/messages.ts";
+import { eventually } from "../support/wait.ts";
+import { fetchWorker, inspectObject, openSession, type PoolSession, startSession, stubOf } from "./client.ts";
 import { advance, alarmIn, pass, ringNext, useClock } from "./clock.ts";
 
 useClock();
@@ -90,6 +91,52 @@ describe("a session", () => {
     await expectNothingLeft(session.stub);
     expect((await ask(session)).status).toBe(404);
     await expectNothingLeft(session.stub);
+  });
+});
+
+describe("a session that nobody uses after it was opened", () => {
+  test("leaves nothing once its provisional time is over, without a tombstone", async () => {
+    const session = await startSession("brief");
+    expect(await statusOf(session.stub)).toBe("provisional");
+    await evictDurableObject(session.stub);
+    expect(await ringNext(session.stub)).toBe(PROVISIONAL_MS);
+    await expectNothingLeft(session.stub);
+    const answer = await ask(session);
+    expect(answer.status).toBe(404);
+    expect(answer.headers.has("mcp-session-id")).toBe(false);
+    await expectNothingLeft(session.stub);
+  });
+
+  test("hundreds of them leave no row and no alarm", async () => {
+    const sessions = await Promise.all(Array.from({ length: 200 }, () => startSession("brief")));
+    advance(PROVISIONAL_MS);
+    for (const { stub } of sessions) {
+      await runDurableObjectAlarm(stub);
+      await expectNothingLeft(stub);
+    }
+  });
+
+  const uses: [string, (session: PoolSession) => Promise<unknown>][] = [
+    ["a request", ask],
+    ["initialized", (session) => session.post(notification("notifications/initialized"))],
+    ["another notification", (session) => session.post(notification("notifications/roots/list_changed"))],
+    ["a stream", async (session) => (await session.get()).leave()],
+  ];
+  test.each(uses)("lives as long as any from its first use on, by %s", async (_, use) => {
+    const session = await startSession("brief");
+    advance(PROVISIONAL_MS - 1);
+    await use(session);
+    await eventually(async () => expect((await inspectObject(session.stub)).sockets).toBe(0));
+    await evictDurableObject(session.stub);
+    await pass(session.stub, TTL_MS - 1);
+    expect(await statusOf(session.stub)).toBe("active");
+    await pass(session.stub, 1);
+    expect(await statusOf(session.stub)).toBe("ended");
+  });
+
+  test("is not given another server by a second initialize", async () => {
+    const session = await startSession("brief");
+    expect((await session.post(initialize("2025-11-25"))).status).toBe(400);
   });
 });
 
