@@ -4,6 +4,7 @@ import { deliver } from "../edge/deliver.ts";
 import type { Answer, Attached, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
 import { empty, failed, json } from "../http/respond.ts";
+import type { RequestId } from "../jsonrpc/messages.ts";
 import { frame } from "../sse/frames.ts";
 import type { Admitted, Site } from "./context.ts";
 
@@ -14,6 +15,8 @@ export interface Answering<E extends Env> {
   /** See {@link namedOnDemand}. */
   readonly connectionId: () => string;
   readonly transport: TransportKind;
+  /** The id under which a refusal answers. */
+  readonly id?: RequestId | null;
   /** Written before the stream's first frame. */
   readonly prelude?: string;
 }
@@ -31,7 +34,7 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
     case "accepted":
       return empty(202, headers);
     case "refused":
-      return refuse(answer, headers);
+      return refuse(answer, headers, to.id);
     case "json": {
       const withId = answer.opened ? { ...headers, [SESSION_ID]: to.ref.id } : headers;
       if (only === undefined) return json(answer.body, withId);
@@ -44,9 +47,13 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
   }
 }
 
-export function refuse(refusal: Refusal, headers: Readonly<Record<string, string>>): Response {
+export function refuse(
+  refusal: Refusal,
+  headers: Readonly<Record<string, string>>,
+  id: RequestId | null = null,
+): Response {
   const { failure, successor } = refusal;
-  return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor });
+  return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor }, id);
 }
 
 function stream<E extends Env>(

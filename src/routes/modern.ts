@@ -4,9 +4,10 @@ import { DEFAULT_TOPIC } from "../changes.ts";
 import { messageOf } from "../events.ts";
 import type { ModernHandler } from "../host.ts";
 import { acceptedAnswers } from "../http/negotiate.ts";
+import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import type { Payload } from "../jsonrpc/messages.ts";
+import { type Payload, refusalId } from "../jsonrpc/messages.ts";
 import { type Admitted, type Site, withHeaders } from "./context.ts";
 
 /** Answers a request of 2026-07-28. A session id that it may carry means nothing (C30). */
@@ -17,11 +18,12 @@ export async function stateless<E extends Env>(
   payload: Payload,
 ): Promise<Response> {
   if (acceptedAnswers(request.headers.get("accept")) !== "any") {
-    return failed(failures.notAcceptable("application/json and text/event-stream"), headers);
+    const failure = failures.notAcceptable("application/json and text/event-stream");
+    return failed(failure, headers, refusalId(payload));
   }
   const topic = caller.topic ?? DEFAULT_TOPIC;
   const response = await handler.handle({
-    request,
+    request: undoubled(request),
     payload,
     caller,
     env: c.env,
@@ -31,4 +33,14 @@ export async function stateless<E extends Env>(
     onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
   });
   return withHeaders(response, headers);
+}
+
+/** The handler compares the version header with the body: one that a proxy has doubled is put right before. */
+function undoubled(request: Request): Request {
+  const version = request.headers.get(PROTOCOL_VERSION);
+  const once = single(version);
+  if (once === null || once === version) return request;
+  const headers = new Headers(request.headers);
+  headers.set(PROTOCOL_VERSION, once);
+  return new Request(request.url, { method: request.method, headers, signal: request.signal });
 }
