@@ -100,7 +100,9 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   if (testPage !== undefined) {
     const page = async (c: Context<E>): Promise<Response> => {
       try {
-        return mounted(c, await testPage());
+        const response: unknown = await testPage();
+        if (!(response instanceof Response)) throw new TypeError("testPage must return a Response");
+        return mounted(c, response);
       } catch (error) {
         hookFailed(settings.emit, "testPage", error);
         return failed(failures.internalError);

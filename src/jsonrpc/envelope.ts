@@ -183,7 +183,9 @@ export function requestIdOf(value: unknown): RequestId | null {
   if (!isObject(value)) return null;
   const { id, method, result, error } = value;
   if (!isGiven(method) && (isGiven(result) || isGiven(error))) return null;
-  return id !== undefined && idFault(id) === undefined ? (id as RequestId) : null;
+  // A fraction is no id in MCP, and yet what its sender waits for.
+  if (typeof id === "number") return Math.abs(id) <= Number.MAX_SAFE_INTEGER ? id : null;
+  return typeof id === "string" && idFault(id) === undefined ? id : null;
 }
 
 /**

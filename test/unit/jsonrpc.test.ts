@@ -99,6 +99,7 @@ describe("the door", () => {
     [{ params: { _meta: { "io.modelcontextprotocol/related-task": {} } } }, -32602, "related-task"],
     [{ jsonrpc: "1.0" }, -32600, "jsonrpc must"],
     [{ method: 17 }, -32600, "method must"],
+    [{ method: undefined, params: {} }, -32600, "a method, a result or an error"],
     [{ result: {} }, -32600, "result must not stand beside method"],
     [{ error: { code: 1, message: "" } }, -32600, "error must not stand beside method"],
     [{ method: undefined }, -32600, "a method, a result or an error"],
@@ -129,7 +130,6 @@ describe("the door", () => {
 
   it.each<[message: object, path: string]>([
     [{ id: null, method: "ping" }, "id must"],
-    [{ id: 1.5, method: "ping" }, "id must"],
     [{ id: 2 ** 53, method: "ping" }, "id must"],
     [{ id: true, method: "ping" }, "id must"],
     [{ id: "x".repeat(1025), method: "ping" }, "id must have at most 1024 bytes"],
@@ -151,6 +151,13 @@ describe("the door", () => {
         status: 400,
         error: { code: -32600, message: expect.stringContaining(path) },
       }),
+    });
+  });
+
+  it("refuses a fraction for an id under that very id", () => {
+    expect(parsePayload('{"jsonrpc":"2.0","id":1.5,"method":"ping"}')).toMatchObject({
+      id: 1.5,
+      failure: { status: 400, error: { code: -32600 } },
     });
   });
 
