@@ -31,11 +31,11 @@ interface Connected {
 
 /** Connected as a session would. */
 async function connect<Server extends ConnectableServer>(
-  server: Server & { server: { onerror?: ((error: Error) => void) | undefined } },
+  server: Server & { server: object },
 ): Promise<Connected> {
   const errors: string[] = [];
   const waiting = new Map<RequestId, () => void>();
-  server.server.onerror = ({ message: said }) => errors.push(said);
+  Object.assign(server.server, { onerror: ({ message: said }: Error) => errors.push(said) });
   const transport = createTransport("s", (sent) => {
     if (isResponse(sent)) waiting.get(sent.id)?.();
     return Promise.resolve();

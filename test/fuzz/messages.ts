@@ -153,7 +153,8 @@ const call = fc
     ...(kind === 1 ? extra : {}),
   }));
 
-const announcement = call.map(({ id: _, ...rest }) => rest);
+/** Without the id, which JSON leaves out where it is undefined. */
+const announcement = call.map((one) => ({ ...one, id: undefined }));
 
 const response = fc
   .tuple(

@@ -1,0 +1,137 @@
+/**
+ * A seeded fuzz of a whole server: no 5xx, no silence, no end of the process, a valid answer to everything, memory
+ * flat. `SEQUENCE_SEED=<seed>` draws the same requests again, `FUZZ_RUNS=<n>` sets how many groups of eight.
+ * @module
+ */
+import { readFileSync } from "node:fs";
+import * as fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { openSse } from "../support/http-sse.ts";
+import { openSession } from "../support/mcp.ts";
+import type { Subject } from "../support/subject.ts";
+import type { TestServer } from "../support/workerd.ts";
+import { exchange, type Reply } from "./exchange.ts";
+import { faultsOf, requestsIn, staysOpen, unanswered } from "./judge.ts";
+import { httpRequest, type HttpRequest, noise, resolved, type SessionName } from "./requests.ts";
+
+const seed = inject("seed");
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 250);
+const AT_ONCE = 8;
+/** Longest wait for an answer. */
+const ANSWER_MS = 5000;
+/** What the second half of the requests may add to the process' memory. */
+const GROWTH_BYTES = 160_000_000;
+
+const SETTINGS = {
+  HOLDFAST_LOG_LEVEL: "warn",
+  // Sessions come and go by the hundred.
+  HOLDFAST_SESSION_TTL_MS: "5000",
+  HOLDFAST_TOMBSTONE_TTL_MS: "1000",
+  HOLDFAST_KEEPALIVE_INTERVAL_MS: "1000",
+  HOLDFAST_SUPERVISE_INTERVAL_MS: "1000",
+};
+
+export function testFuzz(subject: Subject): void {
+  describe(`fuzz on ${subject.name}`, () => {
+    let server: TestServer & { readonly pid?: number };
+    const ids = new Map<SessionName, string>();
+    const leaves: (() => void)[] = [];
+
+    /** Opens the sessions anew that are gone: ended by a request, or by their age. */
+    const reopen = async (): Promise<void> => {
+      for (const name of ["2025-03-26", "2025-06-18", "2025-11-25"] as const) {
+        const headers = { "Mcp-Session-Id": ids.get(name) ?? "none", "Content-Type": "application/json" };
+        const body = '{"jsonrpc":"2.0","method":"notifications/roots/list_changed"}';
+        const Accept = "application/json, text/event-stream";
+        const answer = await fetch(`${server.url}/mcp`, {
+          method: "POST",
+          headers: { ...headers, Accept },
+          body,
+        });
+        await answer.body?.cancel();
+        if (answer.status !== 202) ids.set(name, (await openSession(server.url, { version: name })).id);
+      }
+      if (!ids.has("http+sse")) {
+        const { stream, endpoint } = await openSse(server.url);
+        leaves.push(() => stream.leave());
+        ids.set("http+sse", new URL(endpoint, server.url).searchParams.get("sessionId") ?? "");
+      }
+    };
+
+    beforeAll(async () => {
+      console.log(`fuzz on ${subject.name} from seed ${seed}`);
+      server = await subject.start(SETTINGS);
+    });
+    afterAll(async () => {
+      for (const leave of leaves) leave();
+      await server.close();
+    });
+
+    /** The request as bytes. */
+    const wire = ({ method, path, headers, body }: HttpRequest): Uint8Array => {
+      const payload = Buffer.from(body ?? "", "utf8");
+      const lines = headers.map(([name, value]) => `${name}: ${resolved(value, ids)}\r\n`).join("");
+      const length = body === undefined ? "" : `Content-Length: ${payload.length}\r\n`;
+      const head = `${method} ${resolved(path, ids)} HTTP/1.1\r\n${lines}${length}Connection: close\r\n\r\n`;
+      return Buffer.concat([Buffer.from(head, "latin1"), payload]);
+    };
+
+    const send = async (request: HttpRequest): Promise<void> => {
+      const requests = requestsIn(request);
+      const isEnough = (reply: Reply): boolean => {
+        if (request.method === "HEAD" || staysOpen(request, reply, requests)) return true;
+        const isStream = reply.headers.get("content-type") === "text/event-stream";
+        return isStream && unanswered(request, reply).length === 0;
+      };
+      const reply = await exchange({ url: server.url, bytes: wire(request), isEnough, ms: ANSWER_MS });
+      expect(reply, "a connection that ended without an answer").toBeDefined();
+      if (reply !== undefined)
+        expect({ faults: faultsOf(request, reply), reply }).toMatchObject({ faults: [] });
+    };
+
+    const memory = (): number => {
+      const rss = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1];
+      return Number(rss) * 1024;
+    };
+
+    const half = (number: number): Promise<void> =>
+      fc.assert(
+        fc.asyncProperty(
+          fc.array(httpRequest, { minLength: AT_ONCE, maxLength: AT_ONCE }),
+          noise,
+          async (requests, bytes) => {
+            await reopen();
+            const sent = requests.map(send);
+            // To these there may be no answer at all; only it must not hurt the others.
+            const hurled = exchange({
+              url: server.url,
+              bytes: Buffer.from(bytes, "latin1"),
+              isEnough: () => true,
+              ms: 200,
+            }).catch(() => undefined);
+            await Promise.all(sent);
+            const reply = await hurled;
+            // 501 and 505 are the runtime's own.
+            expect([500, 502, 503, 504]).not.toContain(reply?.status);
+          },
+        ),
+        { seed: seed + number, numRuns: Math.ceil(RUNS / 2), endOnFailure: true },
+      );
+
+    test(
+      "every request is answered, and answered well",
+      async () => {
+        await half(1);
+        const before = memory();
+        await half(2);
+        const after = memory();
+        expect(after - before).toBeLessThan(GROWTH_BYTES);
+
+        expect((await fetch(`${server.url}/health`)).status).toBe(200);
+        const said = server.events().filter(({ type }) => type === "request.error" || type === "hook.error");
+        expect(said).toEqual([]);
+      },
+      20_000 + RUNS * 400,
+    );
+  });
+}
