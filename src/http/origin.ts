@@ -87,6 +87,8 @@ export function createHostCheck(settings: Settings): (request: Request) => boole
   return ({ url, headers }) => {
     const site = url.slice(0, url.indexOf("/", 8));
     if (site === last) return true;
+    // Some runtimes pass on a Host that is no name at all.
+    if (!URL.canParse(url)) return false;
     if (isKnown(new URL(url))) {
       last = site;
       return true;

@@ -83,10 +83,15 @@ export function testFuzz(subject: Subject): void {
         const isStream = reply.headers.get("content-type") === "text/event-stream";
         return isStream && unanswered(request, reply).length === 0;
       };
-      const reply = await exchange({ url: server.url, bytes: wire(request), isEnough, ms: ANSWER_MS });
-      expect(reply, "a connection that ended without an answer").toBeDefined();
-      if (reply !== undefined)
-        expect({ faults: faultsOf(request, reply), reply }).toMatchObject({ faults: [] });
+      const blame = (what: string): Error => new Error(`${what}\n${JSON.stringify(request)}`);
+      const reply = await exchange({ url: server.url, bytes: wire(request), isEnough, ms: ANSWER_MS }).catch(
+        (error: unknown) => {
+          throw blame(String(error));
+        },
+      );
+      if (reply === undefined) throw blame("a connection that ended without an answer");
+      const faults = faultsOf(request, reply);
+      if (faults.length > 0) throw blame(`${faults.join("; ")}: ${reply.status} ${reply.text.slice(0, 500)}`);
     };
 
     const memory = (): number => {

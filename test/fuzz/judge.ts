@@ -1,5 +1,6 @@
 /** What must be true of every answer, whatever was asked. @module */
 import { MAX_URI_BYTES } from "../../src/jsonrpc/envelope.ts";
+import { isJson, isPlain } from "../../src/http/negotiate.ts";
 import {
   isRequest,
   type JsonRpcRequest,
@@ -56,12 +57,15 @@ export function staysOpen(
   return method !== "POST" || requests.some(({ method: called }) => called === "subscriptions/listen");
 }
 
+function headerOf({ headers }: HttpRequest, name: string): string | undefined {
+  return headers.findLast(([given]) => given.toLowerCase() === name)?.[1];
+}
+
 /** What is wrong with an answer; empty where nothing is. */
 export function faultsOf(request: HttpRequest, reply: Reply): string[] {
   const faults: string[] = [];
   const { status, headers, text } = reply;
-  const header = (name: string): string | undefined =>
-    request.headers.findLast(([given]) => given.toLowerCase() === name)?.[1];
+  const header = (name: string): string | undefined => headerOf(request, name);
   const isOurs = OURS.test(request.path) && !BAD_HOSTS.includes(header("host") ?? "");
   if (!(status >= 200 && status < 500)) faults.push(`status ${status}`);
 
@@ -73,7 +77,8 @@ export function faultsOf(request: HttpRequest, reply: Reply): string[] {
   }
   if (mirrored !== undefined && !ALLOWED.includes(mirrored)) faults.push(`${mirrored} is allowed`);
 
-  if (headers.get("content-type") === "application/json" && request.method !== "HEAD") {
+  // Bun adds a charset to what the SDK answers.
+  if (/^application\/json(;|$)/.test(headers.get("content-type") ?? "") && request.method !== "HEAD") {
     try {
       const parsed = messagesIn(reply);
       if (status >= 400 && isOurs) {
@@ -104,6 +109,9 @@ export function faultsOf(request: HttpRequest, reply: Reply): string[] {
 /** The id that a refusal must have: that of the one request, where it was let in so far as to be read. */
 function idDue(request: HttpRequest, status: number): RequestId | undefined {
   if (request.method !== "POST" || ![400, 404, 406, 429].includes(status)) return undefined;
+  // What is not declared as plain JSON is not read.
+  if (!isJson(headerOf(request, "content-type") ?? null)) return undefined;
+  if (!isPlain(headerOf(request, "content-encoding") ?? null)) return undefined;
   const parsed = parsePayload(request.body ?? "", 65_536);
   if ("failure" in parsed) return parsed.id ?? undefined;
   const id = refusalId(parsed.payload);
