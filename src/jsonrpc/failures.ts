@@ -117,6 +117,8 @@ export const forbiddenCrossSite: Failure = refused(
   "Forbidden: a request from another site must name an Origin that is allowed",
 );
 
+export const malformedHost: Failure = invalidRequest("the Host header is missing, or is no name");
+
 export const forbiddenHost: Failure = refused(
   403,
   "Forbidden: this Host is not allowed; a name that this server is reached by is set in publicUrl or listed in allowedHosts",

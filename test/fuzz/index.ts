@@ -15,7 +15,7 @@ import { faultsOf, requestsIn, staysOpen, unanswered } from "./judge.ts";
 import { httpRequest, type HttpRequest, noise, resolved, type SessionName } from "./requests.ts";
 
 const seed = inject("seed");
-const RUNS = Number(process.env["FUZZ_RUNS"] ?? 250);
+const RUNS = Number(process.env["FUZZ_RUNS"] ?? 400);
 const AT_ONCE = 8;
 /** Longest wait for an answer. */
 const ANSWER_MS = 5000;
