@@ -64,7 +64,11 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     throw new RangeError(`evictAfterMs must be a whole number from 10 to 86400000, not ${evictAfterMs}`);
   }
   const sql = createTurns(openDatabase(database), (error) =>
-    settings.emit("request.error", { method: "store", message: messageOf(error) }),
+    // The error itself does not say which file: a tool may pass it on.
+    settings.emit("request.error", {
+      method: "store",
+      message: `${messageOf(error)} [${database ?? "memory"}]`,
+    }),
   );
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
   const now = (): number => Date.now();
