@@ -8,7 +8,9 @@ import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { openSse } from "../support/http-sse.ts";
 import { openSession } from "../support/mcp.ts";
+import { type EventStream, messageOf } from "../support/sse.ts";
 import type { Subject } from "../support/subject.ts";
+import { within } from "../support/wait.ts";
 import type { TestServer } from "../support/workerd.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { faultsOf, requestsIn, staysOpen, unanswered } from "./judge.ts";
@@ -31,11 +33,28 @@ const SETTINGS = {
   HOLDFAST_SUPERVISE_INTERVAL_MS: "1000",
 };
 
+/** True where the answer to a single request comes on the stream of HTTP+SSE. */
+function isRelayed(request: HttpRequest): boolean {
+  const { method, path, body = "" } = request;
+  return (
+    method === "POST" &&
+    path === "/messages?sessionId={http+sse}" &&
+    requestsIn(request).length === 1 &&
+    !body.trimStart().startsWith("[")
+  );
+}
+
+function withId(body: string, id: string): string {
+  return JSON.stringify({ ...(JSON.parse(body) as object), id });
+}
+
 export function testFuzz(subject: Subject): void {
   describe(`fuzz on ${subject.name}`, () => {
     let server: TestServer & { readonly pid?: number };
     const ids = new Map<SessionName, string>();
     const leaves: (() => void)[] = [];
+    let count = 0;
+    let relayedCount = 0;
 
     /** Opens the sessions anew that are gone: ended by a request, or by their age. */
     const reopen = async (): Promise<void> => {
@@ -52,9 +71,20 @@ export function testFuzz(subject: Subject): void {
         if (answer.status !== 202) ids.set(name, (await openSession(server.url, { version: name })).id);
       }
       if (!ids.has("http+sse")) {
-        const { stream, endpoint } = await openSse(server.url);
+        const { stream, id } = await openSse(server.url);
         leaves.push(() => stream.leave());
-        ids.set("http+sse", new URL(endpoint, server.url).searchParams.get("sessionId") ?? "");
+        ids.set("http+sse", id);
+        // Should it break, the answers that it owes are missed.
+        relay(stream).catch(() => {});
+      }
+    };
+
+    /** Requests that were only accepted, and what is called once their answer comes on the stream. */
+    const relayed = new Map<unknown, () => void>();
+    const relay = async (stream: EventStream): Promise<void> => {
+      for (let item = await stream.next(); item !== undefined; item = await stream.next()) {
+        const message = messageOf(item);
+        if (message !== undefined && message.method === undefined) relayed.get(message.id)?.();
       }
     };
 
@@ -76,8 +106,14 @@ export function testFuzz(subject: Subject): void {
       return Buffer.concat([Buffer.from(head, "latin1"), payload]);
     };
 
-    const send = async (request: HttpRequest): Promise<void> => {
+    const send = async (drawn: HttpRequest): Promise<void> => {
+      // On a stream that is shared an answer is known by its id.
+      const request = isRelayed(drawn)
+        ? { ...drawn, body: withId(drawn.body ?? "", `relayed ${++count}`) }
+        : drawn;
       const requests = requestsIn(request);
+      const [{ id } = { id: null }] = requests;
+      const relayedAnswer = new Promise<void>((resolve) => relayed.set(id, resolve));
       const isEnough = (reply: Reply): boolean => {
         if (request.method === "HEAD" || staysOpen(request, reply, requests)) return true;
         const isStream = reply.headers.get("content-type") === "text/event-stream";
@@ -92,6 +128,14 @@ export function testFuzz(subject: Subject): void {
       if (reply === undefined) throw blame("a connection that ended without an answer");
       const faults = faultsOf(request, reply);
       if (faults.length > 0) throw blame(`${faults.join("; ")}: ${reply.status} ${reply.text.slice(0, 500)}`);
+      if (reply.status === 202 && requests.length > 0) {
+        if (!request.path.startsWith("/messages?")) throw blame("a request that was only accepted");
+        if (isRelayed(request)) {
+          await within(relayedAnswer, JSON.stringify(request), ANSWER_MS);
+          relayedCount += 1;
+        }
+      }
+      relayed.delete(id);
     };
 
     const memory = (): number => {
@@ -133,6 +177,7 @@ export function testFuzz(subject: Subject): void {
         expect(after - before).toBeLessThan(GROWTH_BYTES);
 
         expect((await fetch(`${server.url}/health`)).status).toBe(200);
+        expect(relayedCount).toBeGreaterThan(RUNS / 10);
         const said = server.events().filter(({ type }) => type === "request.error" || type === "hook.error");
         expect(said).toEqual([]);
       },
