@@ -7,7 +7,7 @@
 import type { ChangeBus } from "./changes.ts";
 import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
-import type { Payload, RequestId } from "./jsonrpc/messages.ts";
+import type { Payload } from "./jsonrpc/messages.ts";
 import type { Settings } from "./options.ts";
 import type { UserChannel } from "./user/state.ts";
 
@@ -79,8 +79,6 @@ export interface Refusal {
   readonly kind: "refused";
   readonly failure: Failure;
   readonly successor?: string | undefined;
-  /** The request that the refusal answers, where it is one alone. */
-  readonly id?: RequestId | undefined;
 }
 
 /** A request for a stream. */

@@ -65,6 +65,8 @@ const NUMBERS = {
   maxEventBytes: [16_777_216, 1024, 268_435_456],
   /** Largest body of a POST. */
   maxBodyBytes: [4_194_304, 1, 268_435_456],
+  /** Largest `params` of `initialize`: they are kept with the session, and with its tombstone. */
+  maxInitializeBytes: [65_536, 1024, 1_048_576],
   /** Most requests in flight in one session. */
   maxInFlight: [1000, 1, 1_000_000],
   /** Largest `session.state`, as JSON. */
@@ -108,6 +110,13 @@ type Choices = { -readonly [Name in keyof typeof CHOICES]: (typeof CHOICES)[Name
 export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   /** Origins that browsers may call from, besides the server's own and, on localhost, localhost. */
   allowedOrigins?: AllowedOrigins;
+  /**
+   * Names that this server is reached by over plain http, besides localhost and the host of `publicUrl`:
+   * `mcp.lan`, `*.internal.example`, or `*` for any; ports do not count. With it, every request must name one
+   * of these. Without it, a name that a web page could have rebound to this server is refused, unless a proxy
+   * says that it has passed the request on.
+   */
+  allowedHosts?: readonly string[];
   /** Path in front of all routes, such as `/api`. */
   basePath?: string;
   /** Absolute URL that clients see for the mount point, where a proxy rewrites it. */
@@ -128,6 +137,8 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
 /** All settings, checked and complete. */
 export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly allowedOrigins: AllowedOrigins;
+  /** In lower case, without ports; undefined where none was given. */
+  readonly allowedHosts: readonly string[] | undefined;
   readonly basePath: string;
   readonly publicUrl: string | undefined;
   readonly rerun: (request: JsonRpcRequest) => boolean;
@@ -177,6 +188,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
     ...numbers,
     ...choices,
     allowedOrigins: checkOrigins(options.allowedOrigins ?? []),
+    allowedHosts: options.allowedHosts && checkHosts(options.allowedHosts),
     basePath: checkBasePath(options.basePath ?? ""),
     publicUrl: checkPublicUrl(options.publicUrl),
     rerun: (request: JsonRpcRequest) =>
@@ -209,6 +221,7 @@ export function optionsFromEnv(env: Readonly<Record<string, unknown>>): Holdfast
   for (const name of keysOf(NUMBERS)) read(name, (text) => checkNumber(name, Number(text), text));
   for (const name of keysOf(CHOICES)) read(name, (text) => checkChoice(name, text));
   read("allowedOrigins", (text) => checkOrigins(text.split(",").map((origin) => origin.trim())));
+  read("allowedHosts", (text) => checkHosts(text.split(",").map((host) => host.trim())));
   read("basePath", checkBasePath);
   read("publicUrl", checkPublicUrl);
   return options;
@@ -266,6 +279,19 @@ function checkOrigins(origins: AllowedOrigins): AllowedOrigins {
       throw new RangeError(`allowedOrigins must hold origins such as https://app.example, not ${origin}`);
     }
     return url.origin;
+  });
+}
+
+function checkHosts(hosts: readonly string[]): readonly string[] {
+  return hosts.map((host) => {
+    const name = host.toLowerCase();
+    const plain = name.replace(/^\*\./, "");
+    if (name === "*" || (URL.canParse(`http://${plain}`) && new URL(`http://${plain}`).hostname === plain)) {
+      return name;
+    }
+    throw new RangeError(
+      `allowedHosts must hold names without scheme and port, such as mcp.example, not ${host}`,
+    );
   });
 }
 

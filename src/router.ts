@@ -5,10 +5,11 @@
  */
 import { type Context, type Env, Hono } from "hono";
 import type { ChangeHub } from "./changes.ts";
-import { shortId } from "./events.ts";
+import { clientText, shortId } from "./events.ts";
+import { hookFailed } from "./hooks.ts";
 import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { SESSION_ID } from "./http/headers.ts";
-import { preflightHeaders } from "./http/origin.ts";
+import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, resolveOptions } from "./options.ts";
@@ -87,6 +88,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     requests: settings.sessionless === "serve" ? requests : undefined,
     hub,
     topic,
+    isHostAllowed: createHostCheck(settings),
   };
   const app = new Hono<E>();
 
@@ -96,11 +98,11 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
-          method: c.req.method,
-          session: session === undefined ? undefined : shortId(session),
+          method: clientText(c.req.method),
+          session: session === undefined ? undefined : clientText(shortId(session)),
           status: response.status,
-          contentType: c.req.header("content-type"),
-          accept: c.req.header("accept"),
+          contentType: clientText(c.req.header("content-type")),
+          accept: clientText(c.req.header("accept")),
         };
       });
       return response;
@@ -115,11 +117,20 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   });
   route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
   route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
-  route("/info", "GET", { GET: info });
+  route("/info", "GET, HEAD", { GET: info, HEAD: info });
   const { basePath, testPage } = settings;
   app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
   if (testPage !== undefined) {
-    const page = (c: Context<E>): Response => mounted(c, testPage());
+    const page = async (c: Context<E>): Promise<Response> => {
+      try {
+        const response: unknown = await testPage();
+        if (!(response instanceof Response)) throw new TypeError("testPage must return a Response");
+        return mounted(c, response);
+      } catch (error) {
+        hookFailed(settings.emit, "testPage", error);
+        return failed(failures.internalError);
+      }
+    };
     app.get(`${basePath}/test`, page).get(`${basePath}/test/`, page);
   }
   return app;
@@ -145,7 +156,7 @@ async function answer<E extends Env>(
     if (handler === undefined) return failed(failures.methodNotAllowed(methods), admitted.headers);
     return await handler(site, admitted);
   } catch (error) {
-    site.settings.emit("request.error", { method: c.req.method, message: String(error) });
+    site.settings.emit("request.error", { method: clientText(c.req.method), message: String(error) });
     return failed(failures.internalError, headers);
   }
 }

@@ -102,7 +102,8 @@ export function sessionObject<Env>(
     }
 
     async #post(request: Request): Promise<Response> {
-      const call = decodeCall(await request.text());
+      const call = decodeCall(await request.text(), options.settings.maxInitializeBytes);
+      if ("failure" in call) return encodeReply({ kind: "refused", failure: call.failure });
       const connectionId = call.connectionId();
       let body: ReadableStream | undefined;
       let at: string | undefined;

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Attach, Call, Caller, JsonAnswer, Refusal } from "../src/host.ts";
-import { parsePayload } from "../src/jsonrpc/messages.ts";
+import { parsePayload, type Unreadable } from "../src/jsonrpc/messages.ts";
 import type { Reply } from "../src/session/exchange.ts";
 
 /** Paths of the object; the host part of the URL means nothing. */
@@ -41,11 +41,15 @@ export function encodeCall({ opens, keyed, transport, caller, accept, connection
   return `${pack({ opens, keyed, transport, caller, accept, connectionId: connectionId() })}\n${text}`;
 }
 
-export function decodeCall(body: string): Call {
+/**
+ * The call, through the same door as at the edge: as a rule it passes, since the edge has let it in. The two
+ * may be of different versions for a while, as a deploy spreads; then the object's word counts.
+ */
+export function decodeCall(body: string, maxInitializeBytes: number): Call | Unreadable {
   const split = body.indexOf("\n");
   const text = body.slice(split + 1);
-  const parsed = parsePayload(text);
-  if ("failure" in parsed) throw new TypeError("the edge has checked the payload");
+  const parsed = parsePayload(text, maxInitializeBytes);
+  if ("failure" in parsed) return parsed;
   const { connectionId, ...rest } = unpack<Omit<Call, "connectionId"> & { connectionId: string }>(
     body.slice(0, split),
   );

@@ -9,8 +9,11 @@ export function json(body: string, headers: Headers = {}, status: number = 200):
   return new Response(body, { status, headers: { ...headers, "Content-Type": JSON_TYPE } });
 }
 
-/** The answer to a message that was turned away: its status, and a JSON-RPC error that says why, to the request where it is known. */
-export function failed(failure: Failure, headers: Headers = {}, id?: RequestId): Response {
+/**
+ * The answer to a message that was turned away: its status, and a JSON-RPC error that says why.
+ * @param id the request's, wherever it could be read: some clients wait for it whatever the status says
+ */
+export function failed(failure: Failure, headers: Headers = {}, id: RequestId | null = null): Response {
   if (failure.status === 204) return empty(204, headers);
   return json(errorBody(failure.error, id), { ...headers, ...failure.headers }, failure.status);
 }

@@ -47,6 +47,21 @@ export const parseError: Failure = failure(400, CODE.parseError, "Parse error: t
 export const invalidRequest = (why: string): Failure =>
   failure(400, CODE.invalidRequest, `Invalid Request: ${why}`);
 
+export const invalidParams = (why: string): Failure =>
+  failure(400, CODE.invalidParams, `Invalid params: ${why}`);
+
+/** @param entry which one of the batch is at fault, counted from 1 */
+export function inBatch({ status, error }: Failure, entry: number): Failure {
+  const message = `${error.message} (message ${entry} of the batch, of which nothing was run)`;
+  return failure(status, error.code, message);
+}
+
+export const initializeTooLarge = (limit: number): Failure =>
+  refused(
+    413,
+    `Payload Too Large: the params of initialize exceed ${limit} bytes (maxInitializeBytes); clients send icons as URLs`,
+  );
+
 export const missingSessionId: Failure = refused(
   400,
   "Bad Request: Mcp-Session-Id header is required; start with initialize",
@@ -94,7 +109,23 @@ export const unauthorized: Failure = refused(401, "Unauthorized", {
   "WWW-Authenticate": "Bearer",
 });
 
-export const forbiddenOrigin: Failure = refused(403, "Forbidden: this Origin is not allowed");
+export const forbiddenOrigin: Failure = refused(
+  403,
+  "Forbidden: this Origin is not allowed; list it in allowedOrigins, or, where it is this server's own behind a proxy that ends TLS, set publicUrl",
+);
+
+/** For what a web page makes a browser send without saying from where. */
+export const forbiddenCrossSite: Failure = refused(
+  403,
+  "Forbidden: a request from another site must name an Origin that is allowed",
+);
+
+export const malformedHost: Failure = invalidRequest("the Host header is missing, or is no name");
+
+export const forbiddenHost: Failure = refused(
+  403,
+  "Forbidden: this Host is not allowed; a name that this server is reached by is set in publicUrl or listed in allowedHosts",
+);
 
 /** Exactly this message: clients match on it. */
 export const sessionNotFound: Failure = failure(404, CODE.sessionNotFound, "Session not found");
@@ -111,6 +142,13 @@ export const bodyTooLarge = (limit: number): Failure =>
 export const unsupportedMediaType: Failure = refused(
   415,
   "Unsupported Media Type: Content-Type must be application/json",
+);
+
+/** HTTP semantics, "415": the header says what would be taken. */
+export const unsupportedEncoding: Failure = refused(
+  415,
+  "Unsupported Media Type: the body must not be compressed (Content-Encoding)",
+  { "Accept-Encoding": "identity" },
 );
 
 export const tooManyRequests = (limit: number): Failure =>

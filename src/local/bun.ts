@@ -1,4 +1,6 @@
 /** `holdfast/bun`: `holdfast/local` and an HTTP server on Bun. @module */
+import { failed } from "../http/respond.ts";
+import * as failures from "../jsonrpc/failures.ts";
 import {
   DEFAULT_HOSTNAME,
   DEFAULT_PORT,
@@ -17,6 +19,7 @@ interface Runtime {
     port: number;
     hostname: string;
     idleTimeout: number;
+    development: boolean;
     fetch: (request: Request, server: never) => Response | Promise<Response>;
   }): { readonly port: number; stop(cut?: boolean): Promise<void> };
 }
@@ -30,7 +33,16 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const { Bun: runtime } = globalThis as unknown as { Bun: Runtime };
   try {
     // Bun cuts connections that are silent for 10 s, by default: a quiet stream would not live to its first keepalive.
-    const http = runtime.serve({ port, hostname, idleTimeout: 0, fetch });
+    const http = runtime.serve({
+      port,
+      hostname,
+      idleTimeout: 0,
+      // Its page about an error shows source and stack to whoever asked.
+      development: false,
+      // Under a Host that is no name Bun gives a path for the URL, over which Hono throws.
+      fetch: (request, server) =>
+        request.url.startsWith("/") ? failed(failures.malformedHost) : fetch(request, server),
+    });
     return serverOf(
       hostname,
       { port: http.port, stop: () => http.stop(), cut: () => void http.stop(true) },

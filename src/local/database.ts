@@ -64,6 +64,7 @@ function openOnce(path: string | undefined, versions: Versions): Sqlite {
     if (path !== undefined) sqlite.exec("PRAGMA journal_mode = WAL");
     // Safe against the end of the process at any time. The end of the machine may cost the last moment, never the file.
     sqlite.exec("PRAGMA synchronous = NORMAL");
+    sqlite.opened();
     return sqlite;
   } catch (error) {
     sqlite.close();
@@ -105,7 +106,7 @@ function check(sqlite: Sqlite, path: string): void {
   if ((size?.bytes ?? 0) > CHECKED_BYTES) return;
   const [found] = sqlite.exec<{ quick_check: string }>("PRAGMA quick_check(1)");
   const verdict = found?.quick_check.split("\n").at(-1);
-  if (verdict !== "ok") throw damaged(path, verdict ?? "unreadable");
+  if (verdict !== "ok") throw damaged(`The database file ${path}`, verdict ?? "unreadable");
 }
 
 function pragma(sqlite: Sqlite, name: "application_id" | "user_version"): number {

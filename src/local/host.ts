@@ -6,7 +6,6 @@ import type { ChangeHub } from "../changes.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isRequest, type Payload } from "../jsonrpc/messages.ts";
 import { createLimitNotice } from "../limits.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
@@ -57,8 +56,6 @@ export interface LocalHost extends SessionHost {
 /** How long {@link LocalHost.close} waits for clients to be told. */
 const CLOSE_MS = 2000;
 
-const NOTHING: Payload = { batch: false, messages: [] };
-
 const MEMORY_NOTICE = "Sessions are kept in memory and end with this process; set `database` to keep them";
 
 /**
@@ -73,7 +70,11 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     throw new RangeError(`evictAfterMs must be a whole number from 10 to 86400000, not ${evictAfterMs}`);
   }
   const sql = createTurns(openDatabase(database), (error) =>
-    settings.emit("request.error", { method: "store", message: messageOf(error) }),
+    // The error itself does not say which file: a tool may pass it on.
+    settings.emit("request.error", {
+      method: "store",
+      message: `${messageOf(error)} [${database ?? "memory"}]`,
+    }),
   );
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
   const now = (): number => Date.now();
@@ -136,7 +137,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   ): Promise<T | Refusal> => {
     const principal = asked.caller.principal ?? null;
     const failure = census.enter(principal);
-    if (failure !== undefined) return refusal(failure, asked);
+    if (failure !== undefined) return { kind: "refused", failure };
     try {
       return await body();
     } finally {
@@ -233,17 +234,12 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
    * Runs `body` with the session in memory, where there is room for it; rejects where the host closes before
    * it is done.
    */
-  const use = <T>(
-    id: string,
-    key: number,
-    body: (resident: Resident) => Promise<T>,
-    asked?: Call,
-  ): Promise<T | Refusal> =>
+  const use = <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T | Refusal> =>
     new Promise((resolve, reject) => {
       if (closing !== undefined) throw new Error("The host is closed");
       if (!residents.admit(id)) {
         tellLimit("maxResidents", maxResidents);
-        return resolve(refusal(failures.noMemory, asked));
+        return resolve({ kind: "refused", failure: failures.noMemory });
       }
       const resident = residents.load(id, key);
       const release = residents.hold(resident);
@@ -273,32 +269,27 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   );
 
   const post = (id: string, key: number, call: Call): Promise<Answer> =>
-    use(
-      id,
-      key,
-      (resident) => {
-        const { session } = resident;
-        const { connectionId } = call;
-        // As between isolates: the end of a POST's connection does not tell what its client has read.
-        const onLeave = (stream: number): void => session.leave(stream, connectionId());
-        return replyOf<Exclude<Answer, { kind: "stream" }>>(
-          id,
-          resident,
-          connectionId,
-          onLeave,
-          async (open) => {
-            const reply = await session.post(call, open);
-            if ((call.opens || call.keyed !== undefined) && storedKeyOf(id) === undefined) {
-              // A server that refused to be initialised leaves no session, nor what its factory may have stored.
-              erase(id, key);
-              if (session.isLive()) throw new Error("the session could not be stored");
-            }
-            return reply;
-          },
-        );
-      },
-      call,
-    );
+    use(id, key, (resident) => {
+      const { session } = resident;
+      const { connectionId } = call;
+      // As between isolates: the end of a POST's connection does not tell what its client has read.
+      const onLeave = (stream: number): void => session.leave(stream, connectionId());
+      return replyOf<Exclude<Answer, { kind: "stream" }>>(
+        id,
+        resident,
+        connectionId,
+        onLeave,
+        async (open) => {
+          const reply = await session.post(call, open);
+          if ((call.opens || call.keyed !== undefined) && storedKeyOf(id) === undefined) {
+            // A server that refused to be initialised leaves no session, nor what its factory may have stored.
+            erase(id, key);
+            if (session.isLive()) throw new Error("the session could not be stored");
+          }
+          return reply;
+        },
+      );
+    });
 
   const attach = (id: string, key: number, request: Attach): Promise<Attached> =>
     use(id, key, (resident) => {
@@ -314,11 +305,23 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       );
     });
 
+  /** Sessions that their first request, by their key, is opening: those that come at once need no place of their own. */
+  const beginning = new Set<string>();
+  const opensByKey = (id: string, { keyed }: Call | Attach): boolean =>
+    keyed !== undefined && !beginning.has(id) && storedKeyOf(id) === undefined;
+
+  /** Does what is asked, in a place for the session where it is the one that opens it. */
+  const placed = <T>(id: string, asked: Call | Attach, body: () => Promise<T>): Promise<T | Refusal> => {
+    if (asked.opens) return opening(id, asked, body);
+    if (!opensByKey(id, asked)) return body();
+    beginning.add(id);
+    return opening(id, asked, body).finally(() => beginning.delete(id));
+  };
+
   const refTo = (id: string, key: number): SessionRef => ({
     id,
-    post: (call) => (call.opens ? opening(id, call, () => post(id, key, call)) : post(id, key, call)),
-    attach: (request) =>
-      request.opens ? opening(id, request, () => attach(id, key, request)) : attach(id, key, request),
+    post: (call) => placed(id, call, () => post(id, key, call)),
+    attach: (request) => placed(id, request, () => attach(id, key, request)),
     end: (caller) => use(id, key, ({ session }) => session.end(caller)),
   });
 
@@ -346,14 +349,6 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };
-}
-
-/** Names the request where it is one alone. */
-function refusal(failure: failures.Failure, asked: Call | Attach | undefined): Refusal {
-  const { batch, messages } = asked !== undefined && "payload" in asked ? asked.payload : NOTHING;
-  const [message] = messages;
-  const isOne = !batch && message !== undefined && isRequest(message);
-  return { kind: "refused", failure, ...(isOne && { id: message.id }) };
 }
 
 /** 32 random bytes: nobody guesses one. */

@@ -7,7 +7,7 @@
 import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@modelcontextprotocol/server";
 import { type ChangeBus, type ChangeHub, createMemoryHub, createNotifier } from "../changes.ts";
 import type { StatelessCall, ModernHandler } from "../host.ts";
-import { PROTOCOL_VERSION } from "../http/headers.ts";
+import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import { failed } from "../http/respond.ts";
 import {
   isInitialize,
@@ -120,7 +120,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       if (isInitialize(payload) && !isModern(claimed)) return false;
       // The body decides; the header speaks for a body that claims nothing. A later revision comes here
       // too: the SDK tells its client which is served.
-      return claimed !== undefined || isModern(request.headers.get(PROTOCOL_VERSION)?.trim());
+      return claimed !== undefined || isModern(single(request.headers.get(PROTOCOL_VERSION))?.trim());
     },
 
     async handle(given) {

@@ -7,10 +7,10 @@
  */
 import { createNotifier } from "../changes.ts";
 import type { RequestHandler, StatelessCall } from "../host.ts";
-import { PROTOCOL_VERSION } from "../http/headers.ts";
+import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
+import { isRequest, type JsonRpcMessage, refusalId } from "../jsonrpc/messages.ts";
 import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import type { CreateServer, RequestContext } from "../session/server.ts";
 import { userOfCall } from "../user/user.ts";
@@ -26,7 +26,7 @@ export function requestHandler<Env = unknown>({ createServer }: RequestOptions<E
   return {
     async handle(call) {
       const { payload, request, settings } = call;
-      const version = request.headers.get(PROTOCOL_VERSION) ?? UNNAMED_VERSION;
+      const version = single(request.headers.get(PROTOCOL_VERSION)) ?? UNNAMED_VERSION;
       if (payload.batch && !hasBatches(version)) return failed(failures.batchNotSupported(version));
       const requests = payload.messages.filter(isRequest);
       // Notifications and answers speak of something that came before, and nothing did.
@@ -34,6 +34,7 @@ export function requestHandler<Env = unknown>({ createServer }: RequestOptions<E
       return serveOnce({
         request,
         requests,
+        refusesAs: refusalId(payload),
         batch: payload.batch,
         caller: call.caller,
         version,

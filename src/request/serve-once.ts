@@ -9,7 +9,7 @@ import { SSE_HEADERS } from "../http/headers.ts";
 import { acceptedAnswers } from "../http/negotiate.ts";
 import { empty, failed, json } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { type JsonRpcRequest, unknownClient } from "../jsonrpc/messages.ts";
+import { type JsonRpcRequest, type RequestId, unknownClient } from "../jsonrpc/messages.ts";
 import type { Settings } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
 import { createExchange, type Exchange } from "../session/exchange.ts";
@@ -23,6 +23,8 @@ export interface OneRequest {
   readonly request: Request;
   /** The POST's requests, at least one. */
   readonly requests: readonly JsonRpcRequest[];
+  /** The id under which a refusal of the whole POST answers. */
+  readonly refusesAs: RequestId | null;
   readonly batch: boolean;
   readonly caller: Caller;
   /** The protocol revision that it speaks. */
@@ -68,7 +70,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   } catch (error) {
     close();
     emit("request.error", { method: "POST", message: String(error) });
-    return failed(failures.notReady);
+    return failed(failures.notReady, {}, one.refusesAs);
   }
 
   exchange = createExchange({

@@ -4,6 +4,7 @@ import { deliver } from "../edge/deliver.ts";
 import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
 import { empty, failed, json } from "../http/respond.ts";
+import type { RequestId } from "../jsonrpc/messages.ts";
 import { frame } from "../sse/frames.ts";
 import type { Admitted, Site } from "./context.ts";
 
@@ -16,6 +17,8 @@ export interface Answering<E extends Env> {
   readonly transport: TransportKind;
   /** For a session that is found by its key. */
   readonly keyed?: Keyed;
+  /** The id under which a refusal answers. */
+  readonly id?: RequestId | null;
   /** Written before the stream's first frame. */
   readonly prelude?: string;
 }
@@ -33,7 +36,7 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
     case "accepted":
       return empty(202, headers);
     case "refused":
-      return refuse(answer, headers);
+      return refuse(answer, headers, to.id);
     case "json": {
       // A session that is found by its key is named to nobody: its client would keep no id.
       const withId =
@@ -48,8 +51,12 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
   }
 }
 
-export function refuse(refusal: Refusal, headers: Readonly<Record<string, string>>): Response {
-  const { failure, successor, id } = refusal;
+export function refuse(
+  refusal: Refusal,
+  headers: Readonly<Record<string, string>>,
+  id: RequestId | null = null,
+): Response {
+  const { failure, successor } = refusal;
   return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor }, id);
 }
 

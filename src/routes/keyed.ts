@@ -7,7 +7,7 @@ import type { Context, Env } from "hono";
 import { DEFAULT_TOPIC } from "../changes.ts";
 import { hookFailed } from "../hooks.ts";
 import type { Keyed, SessionRef } from "../host.ts";
-import { PROTOCOL_VERSION } from "../http/headers.ts";
+import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isObject, isResponse, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import { sessionOfQuestion } from "../jsonrpc/questions.ts";
@@ -61,7 +61,7 @@ export async function findKeyed<E extends Env>(
   const { sessionKey, host, settings } = site;
   const { principal } = caller;
   if (sessionKey === undefined || principal === undefined) return undefined;
-  const keyed: Keyed = { version: request.headers.get(PROTOCOL_VERSION) ?? UNNAMED_VERSION };
+  const keyed: Keyed = { version: single(request.headers.get(PROTOCOL_VERSION)) ?? UNNAMED_VERSION };
   const asked = payload && answeredSession(payload);
   const known = asked === undefined ? undefined : host.find(asked, c.env);
   if (known !== undefined) return { ref: known, keyed };

@@ -3,6 +3,7 @@ import type { Env } from "hono";
 import { DEFAULT_TOPIC } from "../changes.ts";
 import { messageOf } from "../events.ts";
 import type { StatelessCall } from "../host.ts";
+import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import type { Payload } from "../jsonrpc/messages.ts";
 import { type Admitted, type Site, withHeaders } from "./context.ts";
 
@@ -20,7 +21,7 @@ export async function stateless<E extends Env>(
 ): Promise<Response> {
   const topic = caller.topic ?? DEFAULT_TOPIC;
   const response = await handler.handle({
-    request,
+    request: undoubled(request),
     payload,
     caller,
     env: c.env,
@@ -31,4 +32,14 @@ export async function stateless<E extends Env>(
     onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
   });
   return withHeaders(response, headers);
+}
+
+/** The handler compares the version header with the body: one that a proxy has doubled is put right before. */
+function undoubled(request: Request): Request {
+  const version = request.headers.get(PROTOCOL_VERSION);
+  const once = single(version);
+  if (once === null || once === version) return request;
+  const headers = new Headers(request.headers);
+  headers.set(PROTOCOL_VERSION, once);
+  return new Request(request.url, { method: request.method, headers, signal: request.signal });
 }

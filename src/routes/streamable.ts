@@ -4,14 +4,22 @@
  * @module
  */
 import type { Env } from "hono";
-import { shortId } from "../events.ts";
+import { clientText, shortId } from "../events.ts";
 import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
 import { readBody } from "../http/body.ts";
 import { SSE_TYPE } from "../http/headers.ts";
-import { acceptedAnswers, accepts, isJson } from "../http/negotiate.ts";
+import { acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";
+import { peekId } from "../http/peek.ts";
 import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isInitialize, isRequest, type Payload, parsePayload } from "../jsonrpc/messages.ts";
+import {
+  isInitialize,
+  isRequest,
+  type Payload,
+  parsePayload,
+  refusalId,
+  type Unreadable,
+} from "../jsonrpc/messages.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import type { Settings } from "../options.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";
@@ -30,16 +38,18 @@ export const METHODS = "GET, POST, DELETE";
 
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers } = admitted;
+  const body = await readMessages(admitted, site.settings);
+  if ("failure" in body) return failed(body.failure, headers, body.id);
+  const { text, payload } = body;
+  const refusesAs = refusalId(payload);
   const accept = acceptedAnswers(request.headers.get("accept"));
   if (accept === undefined) {
-    return failed(failures.notAcceptable("application/json and text/event-stream"), headers);
+    return failed(failures.notAcceptable("application/json and text/event-stream"), headers, refusesAs);
   }
-  const body = await readMessages(admitted, site.settings);
-  if ("failure" in body) return failed(body.failure, headers);
-  const { text, payload } = body;
   if (site.modern?.claims(request, payload)) {
     if (accept !== "any") {
-      return failed(failures.notAcceptable("application/json and text/event-stream"), headers);
+      const failure = failures.notAcceptable("application/json and text/event-stream");
+      return failed(failure, headers, refusesAs);
     }
     return stateless(site, site.modern, admitted, payload);
   }
@@ -58,14 +68,18 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
 
   if (!isInitialize(payload)) {
     const unsupported = unsupportedVersion(site, request);
-    if (unsupported !== undefined) return failed(unsupported, headers);
+    if (unsupported !== undefined) return failed(unsupported, headers, refusesAs);
   }
   const found = id === undefined ? await findKeyed(site, admitted, payload) : undefined;
   if (found !== undefined) {
-    if ("failure" in found) return failed(found.failure, headers);
+    if ("failure" in found) return failed(found.failure, headers, refusesAs);
     const { ref, keyed } = found;
     const answer = await postOnce(ref, { ...call, keyed }, site.settings);
-    return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", keyed }, only);
+    return respond(
+      answer,
+      { site, admitted, ref, connectionId, transport: "streamable", id: refusesAs, keyed },
+      only,
+    );
   }
   if (isInitialize(payload)) {
     const known = await initializeKnown(site, admitted, id, call);
@@ -76,9 +90,9 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     return stateless(site, site.requests, admitted, payload);
   }
   const ref = findSession(site, admitted, id, failures.missingSessionId);
-  if ("status" in ref) return failed(ref, headers);
+  if ("status" in ref) return failed(ref, headers, refusesAs);
   const answer = await postOnce(ref, call, site.settings);
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" }, only);
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", id: refusesAs }, only);
 }
 
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
@@ -121,19 +135,27 @@ export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>
   }
 }
 
-/** Reads and parses the body of a POST. */
+/**
+ * Reads and parses the body of a POST.
+ * @param limit bytes
+ */
 export async function readMessages<E extends Env>(
   { request, c }: Admitted<E>,
   settings: Settings,
-): Promise<{ text: string; payload: Payload } | { failure: failures.Failure }> {
-  if (!isJson(request.headers.get("content-type"))) return { failure: failures.unsupportedMediaType };
+  limit: number = settings.maxBodyBytes,
+): Promise<{ text: string; payload: Payload } | Unreadable> {
+  if (!isJson(request.headers.get("content-type")))
+    return { failure: failures.unsupportedMediaType, id: null };
+  if (!isPlain(request.headers.get("content-encoding"))) {
+    return { failure: failures.unsupportedEncoding, id: null };
+  }
   // What middleware has read through the context, Hono still holds.
   const read = request.bodyUsed
     ? new Request(request.url, { method: "POST", body: await c.req.text() })
     : request;
-  const body = await readBody(read, settings.maxBodyBytes);
-  if ("failure" in body) return body;
-  const parsed = parsePayload(body.text);
+  const body = await readBody(read, limit);
+  if ("failure" in body) return { failure: body.failure, id: await peekId(read) };
+  const parsed = parsePayload(body.text, settings.maxInitializeBytes);
   return "failure" in parsed ? parsed : { text: body.text, payload: parsed.payload };
 }
 
@@ -170,8 +192,8 @@ export async function establish<E extends Env>(
   const headers = caller.headers();
   emit("connection.establishing", {
     connectionId,
-    clientIp: headers["cf-connecting-ip"] ?? headers["x-forwarded-for"],
-    userAgent: headers["user-agent"],
+    clientIp: clientText(headers["cf-connecting-ip"] ?? headers["x-forwarded-for"]),
+    userAgent: clientText(headers["user-agent"]),
   });
   try {
     const attached = await ref.attach(request).catch(() => ref.attach(request));
@@ -198,18 +220,27 @@ async function initializeKnown<E extends Env>(
   id: string | undefined,
   call: Call,
 ): Promise<Response | undefined> {
-  if (id === undefined) return undefined;
+  // Empty is what a template leaves that had nothing to fill in.
+  if (id === undefined || id === "") return undefined;
   const { headers } = admitted;
+  const refusesAs = refusalId(call.payload);
   const ref = findSession(site, admitted, id, failures.missingSessionId);
   if (!("status" in ref)) {
     const answer = await postOnce(ref, call, site.settings);
     const isGone = answer.kind === "refused" && answer.failure.status === 404;
     if (!isGone) {
       const { connectionId } = call;
-      return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
+      return respond(answer, {
+        site,
+        admitted,
+        ref,
+        connectionId,
+        transport: "streamable",
+        id: refusesAs,
+      });
     }
-  } else if (ref !== failures.sessionNotFound) return failed(ref, headers);
-  return site.settings.recovery === "spec" ? failed(failures.sessionNotFound, headers) : undefined;
+  } else if (ref !== failures.sessionNotFound) return failed(ref, headers, refusesAs);
+  return site.settings.recovery === "spec" ? failed(failures.sessionNotFound, headers, refusesAs) : undefined;
 }
 
 /** Opens a session. One that died under its `initialize` left nothing behind: another is opened. */
@@ -219,14 +250,19 @@ async function open<E extends Env>(
   call: Call,
   only: "sse" | undefined,
 ): Promise<Response> {
+  const refusesAs = refusalId(call.payload);
   for (let attempt = 1; ; attempt++) {
     const ref = site.host.mint(admitted.c.env);
     try {
       const answer = await ref.post({ ...call, opens: true });
       const { connectionId } = call;
-      return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" }, only);
+      return respond(
+        answer,
+        { site, admitted, ref, connectionId, transport: "streamable", id: refusesAs },
+        only,
+      );
     } catch {
-      if (attempt === 2) return failed(failures.unreachable, admitted.headers);
+      if (attempt === 2) return failed(failures.unreachable, admitted.headers, refusesAs);
     }
   }
 }

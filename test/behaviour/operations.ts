@@ -48,6 +48,12 @@ export function testOperations(subject: Subject): void {
       });
     });
 
+    test("HEAD /info is answered as GET is, without the body", async () => {
+      const answer = await fetch(`${server.url}/info`, { method: "HEAD", headers: auth });
+      expect([answer.status, answer.headers.get("content-type")]).toEqual([200, "application/json"]);
+      expect(await answer.text()).toBe("");
+    });
+
     test("/info tells no secret", async () => {
       const text = await (await fetch(`${server.url}/info`, { headers: auth })).text();
       expect(text).not.toMatch(/hunter2|secret|token|ann/i);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { readBody } from "../../src/http/body.ts";
-import { acceptedAnswers, accepts, isJson } from "../../src/http/negotiate.ts";
-import { isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
-import { type AllowedOrigins, resolveOptions } from "../../src/options.ts";
+import { single } from "../../src/http/headers.ts";
+import { acceptedAnswers, accepts, acceptsByName, isJson, isPlain } from "../../src/http/negotiate.ts";
+import { createHostCheck, isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
+import { type AllowedOrigins, type HoldfastOptions, resolveOptions } from "../../src/options.ts";
 
 describe("Accept", () => {
   it.each([
@@ -22,6 +23,17 @@ describe("Accept", () => {
     expect(acceptedAnswers(header)).toBe(answers);
   });
 
+  it.each([
+    ["text/event-stream", true],
+    ["application/json, Text/Event-Stream;q=0.5", true],
+    ["text/event-stream;q=0", false],
+    ["text/*", false],
+    ["*/*", false],
+    [null, false],
+  ])("%j names the event stream: %j", (header, expected) => {
+    expect(acceptsByName(header, "text/event-stream")).toBe(expected);
+  });
+
   it("admits a type by its family", () => {
     expect(accepts("text/*", "text/event-stream")).toBe(true);
     expect(accepts("image/*", "text/event-stream")).toBe(false);
@@ -33,11 +45,98 @@ describe("Content-Type", () => {
     ["application/json", true],
     ["application/json; charset=utf-8", true],
     ["Application/JSON", true],
+    ["application/json, application/json", true],
+    ["application/json; charset=utf-8, application/json", true],
+    ["application/json, text/plain", false],
     ["application/jsonp", false],
     ["text/plain", false],
     [null, false],
   ])("%j is JSON: %j", (header, expected) => {
     expect(isJson(header)).toBe(expected);
+  });
+});
+
+describe("Content-Encoding", () => {
+  it.each([
+    [null, true],
+    ["", true],
+    ["identity", true],
+    ["Identity, identity", true],
+    ["gzip", false],
+    ["identity, gzip", false],
+  ])("%j leaves the body as it is: %j", (header, expected) => {
+    expect(isPlain(header)).toBe(expected);
+  });
+});
+
+describe("a header that a proxy has doubled", () => {
+  it.each([
+    [null, null],
+    ["a", "a"],
+    ["a, a", "a"],
+    ["a,a , a", "a"],
+    ["a, b", "a, b"],
+    ["a,", "a,"],
+    [", ", ""],
+  ])("%j counts as %j", (header, expected) => {
+    expect(single(header)).toBe(expected);
+  });
+});
+
+describe("Host", () => {
+  const allowed = (
+    url: string,
+    options: HoldfastOptions = {},
+    headers: Record<string, string> = {},
+  ): boolean => createHostCheck(resolveOptions(options))({ url, headers: new Headers(headers) } as Request);
+
+  it.each<[url: string, expected: boolean]>([
+    ["http://localhost:8787/mcp", true],
+    ["http://a.localhost/mcp", true],
+    ["http://127.0.0.1/mcp", true],
+    ["http://[::1]:1/mcp", true],
+    ["http://[2001:db8::1]/mcp", true],
+    ["http://10.0.0.7:8787/mcp", true],
+    ["http://mcp/mcp", true],
+    ["http://mcp.svc.cluster.local/mcp", true],
+    ["http://mcp.internal/mcp", true],
+    ["https://mcp.example/mcp", true],
+    ["http://mcp.example/mcp", false],
+    ["http://localhost.evil.example/mcp", false],
+    ["http://127.0.0.1.evil.example/mcp", false],
+    ["http://evillocal/mcp", true],
+    ["http://evil.notlocal/mcp", false],
+    ["http://a b/mcp", false],
+    ["http://localhost:99999/mcp", false],
+    ["/mcp", false],
+  ])("of %s is allowed by default: %j", (url, expected) => {
+    expect(allowed(url)).toBe(expected);
+  });
+
+  it("is what the user says it is", () => {
+    const url = "http://mcp.example:8787/mcp";
+    expect(allowed(url, { publicUrl: "https://mcp.example/base" })).toBe(true);
+    expect(allowed(url, { allowedHosts: ["MCP.example"] })).toBe(true);
+    expect(allowed(url, { allowedHosts: ["*.example"] })).toBe(true);
+    expect(allowed(url, { allowedHosts: ["*"] })).toBe(true);
+    expect(allowed(url, { allowedHosts: ["other.example"] })).toBe(false);
+    expect(allowed("https://mcp.example/mcp", { allowedHosts: ["other.example"] })).toBe(false);
+    expect(allowed("http://localhost/mcp", { allowedHosts: ["other.example"] })).toBe(true);
+  });
+
+  it("may be a public name behind a proxy, unless names are listed", () => {
+    const url = "http://mcp.example/mcp";
+    for (const name of [
+      "X-Forwarded-For",
+      "X-Forwarded-Proto",
+      "Forwarded",
+      "Via",
+      "X-Real-IP",
+      "CF-Connecting-IP",
+    ]) {
+      expect(allowed(url, {}, { [name]: "x" })).toBe(true);
+      expect(allowed(url, { allowedHosts: [] }, { [name]: "x" })).toBe(false);
+    }
   });
 });
 
