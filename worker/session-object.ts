@@ -17,7 +17,7 @@ import { createSession, type Session } from "../src/session/session.ts";
 import { createSessionStore } from "../src/session/store.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
 import type { WorkerHub } from "./hub.ts";
-import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
+import { bodyOutlet, parseClose, parseSeq, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
 import { decodeAttach, decodeCall, decodeEnd, encodeReply, PATHS } from "./wire.ts";
 
 export interface SessionObjectOptions<Env> {
@@ -128,8 +128,9 @@ export function sessionObject<Env>(
 
     override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
       const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
-      const [word, seq] = String(message).split(" ");
-      if (word === "ack") this.#session.ack(stream, connectionId, Number(seq));
+      const [word, text] = String(message).split(" ");
+      const seq = parseSeq(text);
+      if (word === "ack" && seq !== undefined) this.#session.ack(stream, connectionId, seq);
     }
 
     override webSocketClose(socket: WebSocket, _code: number, reason: string): void {

@@ -5,72 +5,41 @@
 
 export interface Sink {
   readonly readable: ReadableStream<Uint8Array>;
-  /** Resolves once the reader has taken the bytes, or room is left for more. Rejects once the reader is gone. */
+  /**
+   * Resolves once the reader has taken the bytes. Rejects once the reader is gone. Nothing is held in between:
+   * what counts as written has left for the socket, which has a queue of its own.
+   */
   write(bytes: Uint8Array): Promise<void>;
-  close(): void;
-}
-
-/** Bytes that may wait for the reader before a write does. */
-const BUFFER = 65_536;
-
-interface NativeTransform {
-  readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
-}
-
-/** @param onCancel the reader has gone away and the runtime says so */
-export function createSink(onCancel: () => void): Sink {
-  const { IdentityTransformStream: Native } = globalThis as {
-    IdentityTransformStream?: new () => NativeTransform;
-  };
-  return Native === undefined ? scriptSink(onCancel) : nativeSink(new Native(), onCancel);
+  /** Ends the body after what was written. Resolves once the reader has taken the end, or cannot any more. */
+  close(): Promise<void>;
+  /** Breaks the body off, whatever the reader has not taken: the server cuts the client's connection. */
+  abort(): void;
 }
 
 /**
- * workerd's own pipe: long-lived responses made of JavaScript streams have been seen to stall there
- * in production, native ones have not.
+ * workerd's own pipe where there is one: long-lived responses made of JavaScript streams have been seen to
+ * stall there in production, native ones have not. It paces like the standard one: a write waits for a read.
  */
-function nativeSink({ readable, writable }: NativeTransform, onCancel: () => void): Sink {
+const { IdentityTransformStream: Pipe = TransformStream<Uint8Array, Uint8Array> } = globalThis as {
+  IdentityTransformStream?: typeof TransformStream<Uint8Array, Uint8Array>;
+};
+
+/** @param onCancel the reader has gone away and the runtime says so */
+export function createSink(onCancel: () => void): Sink {
+  const { readable, writable } = new Pipe();
   const writer = writable.getWriter();
   writer.closed.catch(onCancel);
   return {
     readable,
     write: (bytes) => writer.write(bytes),
-    close: () => void writer.close().catch(() => {}),
+    close: () => writer.close().catch(() => {}),
+    abort: () => void writer.abort(brokenOff()).catch(() => {}),
   };
 }
 
-function scriptSink(onCancel: () => void): Sink {
-  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  let room: (() => void) | undefined;
-  let isOver = false;
-  const readable = new ReadableStream<Uint8Array>(
-    {
-      start: (own) => void (controller = own),
-      pull: () => room?.(),
-      cancel() {
-        isOver = true;
-        room?.();
-        onCancel();
-      },
-    },
-    new ByteLengthQueuingStrategy({ highWaterMark: BUFFER }),
-  );
-  return {
-    readable,
-    async write(bytes) {
-      if (isOver) throw new Error("the reader is gone");
-      controller?.enqueue(bytes);
-      if ((controller?.desiredSize ?? 1) > 0) return;
-      await new Promise<void>((resolve) => (room = resolve));
-      room = undefined;
-      if (isOver) throw new Error("the reader is gone");
-    },
-    close() {
-      if (isOver) return;
-      isOver = true;
-      room?.();
-      controller?.close();
-    },
-  };
+/** Without a stack: servers print the error that a body ends with, and there is nothing to be found in ours. */
+function brokenOff(): Error {
+  const error = new Error("The connection was cut: its client takes nothing");
+  error.stack = "";
+  return error;
 }

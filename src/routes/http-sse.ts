@@ -42,7 +42,12 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
       lastEventId,
       redial: false,
     });
-    const prelude = frame({ event: "endpoint", data: endpoint(site, c.req.path, ref.id) });
+    // The hint is EventSource's. Alone in a frame, go-sdk takes it for an empty message.
+    const prelude = frame({
+      event: "endpoint",
+      data: endpoint(site, c.req.path, ref.id),
+      retry: site.settings.retryMs,
+    });
     return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", prelude });
   };
 

@@ -13,7 +13,7 @@ import {
   type JsonRpcRequest,
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
-import { controlFrame, isKeepaliveId } from "../sse/control.ts";
+import { controlFrame, keepaliveOf } from "../sse/control.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createInterrupted } from "./interrupted.ts";
@@ -128,6 +128,16 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   };
 
   const abandon = (): void => close((exchange) => exchange.abandon());
+
+  /** Tells the edge that sent the `ping` with this id, and no other. That one knows whether it waits for it. */
+  const pong = (row: SessionRow, value: string): void => {
+    const connectionId = keepaliveOf(value);
+    for (const stream of options.streams(row).attached()) {
+      // A link that was dialled again is named after its connection.
+      const [name] = stream.outlet()?.connectionId.split(".") ?? [];
+      if (name === connectionId) stream.tell(controlFrame({ type: "pong", value }));
+    }
+  };
 
   /** The exchange of a POST, or of an interrupted call that runs again. */
   const exchangeFor = (
@@ -278,10 +288,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
           if (isFirst) lifecycle.update({ initialized: 1 });
           server.notify(message, extra);
-        } else if (isKeepaliveId(message.id)) {
-          const value = String(message.id);
-          for (const stream of options.streams(row).attached())
-            stream.tell(controlFrame({ type: "pong", value }));
+        } else if (keepaliveOf(message.id) !== undefined) {
+          pong(row, String(message.id));
         } else if (!server.respond(message, extra)) {
           settings.emit("orphan.response", { session: shortId(id) });
         }

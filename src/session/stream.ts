@@ -9,7 +9,7 @@
 import type { DisconnectReason } from "../events.ts";
 import { controlFrame } from "../sse/control.ts";
 import { formatEventId } from "../sse/event-id.ts";
-import { commentFrame, messageFrame, primingFrame } from "../sse/frames.ts";
+import { commentFrame, commentLine, messageFrame, primingFrame } from "../sse/frames.ts";
 import type { EventLog } from "./log.ts";
 import type { Outlet } from "./ports.ts";
 import type { StoredEvent } from "./schema.ts";
@@ -23,8 +23,12 @@ const REFILL = WINDOW / 2;
 export interface Joining {
   /** Everything up to this event has been seen. */
   readonly after: number;
-  /** Whether to open with a priming event, its `retry:` alone, or nothing (the client is primed already). */
-  readonly opening: "prime" | "retry" | "none";
+  /**
+   * Whether to open with a priming event, with a comment alone so that the first bytes come at once, or with
+   * nothing (the client has had them). `retry:` is in priming only: nobody who speaks an earlier version of
+   * Streamable HTTP reads it, and go-sdk before 1.4 and Java's SDK before 2.1 fail on it.
+   */
+  readonly opening: "prime" | "plain" | "none";
   readonly retryMs: number;
 }
 
@@ -120,7 +124,7 @@ export function createStream(
       const missed = event.seq - to.sent - 1;
       if (missed > 0) {
         hooks.onGap(missed);
-        text += commentFrame(`gap: ${missed} events before this one are no longer held`);
+        text += commentLine(`gap: ${missed} events before this one are no longer held`);
       }
       to.sent = event.seq;
       text += messageFrame(eventId(event.seq), event.data);
@@ -188,7 +192,7 @@ export function createStream(
       const first = eventId(after);
       let text = controlFrame({ type: "at", value: first });
       if (opening === "prime") text += primingFrame(first, retryMs);
-      else if (opening === "retry") text += `retry: ${retryMs}\n\n`;
+      else if (opening === "plain") text += commentFrame("open");
       outlet.send(text, after);
       pump();
     },
@@ -197,7 +201,8 @@ export function createStream(
       pump();
     },
     ack(connectionId, seq) {
-      if (attachment?.outlet.connectionId !== connectionId) return;
+      // Beyond what was sent nothing can have been taken.
+      if (attachment?.outlet.connectionId !== connectionId || !(seq <= attachment.sent)) return;
       const { underway } = attachment;
       while (underway[0] !== undefined && underway[0][0] <= seq) {
         attachment.outstanding -= underway.shift()?.[1] ?? 0;
@@ -205,8 +210,8 @@ export function createStream(
       pump();
     },
     leave(connectionId, seq) {
-      if (attachment?.outlet.connectionId === connectionId) drop();
-      if (seq !== undefined) handed(seq);
+      const known = attachment?.outlet.connectionId === connectionId ? drop()?.sent : log.last();
+      if (seq !== undefined && seq <= (known ?? 0)) handed(seq);
     },
     end,
     tell: (frame) => attachment?.outlet.send(frame, attachment.sent),

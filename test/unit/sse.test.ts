@@ -72,7 +72,7 @@ describe("event ids", () => {
 describe("the deframer", () => {
   const anyFrame = fc.oneof(
     fc.json().map((json) => messageFrame("s.1", json)),
-    fc.constant(commentFrame("keepalive")),
+    fc.constant(commentFrame("open")),
     fc.constant(primingFrame("s.0", 3000)),
     fc.constant(controlFrame({ type: "end", value: "done" })),
   );
