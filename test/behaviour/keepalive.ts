@@ -10,13 +10,15 @@ import { eventually } from "../support/wait.ts";
 
 const QUICK = "100";
 
-/** The next `count` items that are neither hints nor priming. */
+const isOpening = (item: Item): boolean => item.type === "comment" && item.text === "open";
+
+/** The next `count` items that are neither hints nor what opens a stream. */
 async function take(stream: EventStream, count: number): Promise<Item[]> {
   const items: Item[] = [];
   while (items.length < count) {
     const item = await stream.next();
     if (item === undefined) throw new Error("the stream ended");
-    if (item.type !== "retry" && !isPriming(item)) items.push(item);
+    if (item.type !== "retry" && !isPriming(item) && !isOpening(item)) items.push(item);
   }
   return items;
 }
@@ -41,6 +43,8 @@ export function testKeepalive(subject: Subject): void {
       const stream = await session.get();
       const items = await take(stream, 3);
       expect(items.every((item) => item.type === "comment" && item.text === "keepalive")).toBe(true);
+      // One line each, and no empty one: httpx-sse would make an empty message of it.
+      expect(stream.text).toMatch(/\n\n(: keepalive\n){3,}$/);
       stream.leave();
     });
 
@@ -171,7 +175,7 @@ export function testKeepalive(subject: Subject): void {
     test("pings that are not answered close the stream after the last failure, and keep the session (L-06)", async () => {
       const session = await openSession(server.url);
       const stream = await session.get();
-      const pings = await stream.rest();
+      const pings = await stream.untilBroken();
       expect(pings.every(isPing)).toBe(true);
       expect(new Set(pings.map(({ id }) => id)).size).toBe(3);
       await eventually(() => expect(reasonsOf(server, session)).toEqual(["failures"]));
@@ -218,7 +222,7 @@ export function testKeepalive(subject: Subject): void {
       await other.post({ jsonrpc: "2.0", id, result: {} });
       await stream.message(isPing);
       await session.post({ jsonrpc: "2.0", id, result: {} });
-      expect(await stream.rest()).toHaveLength(1);
+      expect(await stream.untilBroken()).toHaveLength(1);
     });
 
     test("pings pass through a call's stream, between its messages", async () => {
@@ -244,7 +248,7 @@ export function testKeepalive(subject: Subject): void {
     test("keepalives that follow one another too fast end the connection, and say so", async () => {
       const session = await openSession(server.url);
       const stream = await session.get();
-      await stream.rest();
+      await stream.untilBroken();
       expect(stream.seen.filter(({ type }) => type === "comment")).toHaveLength(4);
       await eventually(() => expect(reasonsOf(server, session)).toEqual(["failures"]));
       const connectionId = eventsOf(server, session)[0]?.["connectionId"];
