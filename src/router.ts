@@ -7,6 +7,7 @@ import { type Context, type Env, Hono } from "hono";
 import type { ChangeHub } from "./changes.ts";
 import { shortId } from "./events.ts";
 import type { ModernHandler, SessionHost } from "./host.ts";
+import { createBodyReader } from "./http/body.ts";
 import { SESSION_ID } from "./http/headers.ts";
 import { preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
@@ -60,6 +61,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     version,
     host,
     settings,
+    bodies: createBodyReader(settings),
     authorize,
     modern,
     hub,

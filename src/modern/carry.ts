@@ -8,6 +8,7 @@ import type { ModernCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { frame } from "../sse/frames.ts";
 import { join } from "../sse/join.ts";
+import { within } from "../within.ts";
 
 type Carried = Pick<ModernCall, "request" | "settings">;
 
@@ -85,18 +86,4 @@ function stream(
 
 function isStream(response: Response): response is Response & { readonly body: ReadableStream<Uint8Array> } {
   return response.body !== null && response.headers.get("content-type") === SSE_TYPE;
-}
-
-/** What the promise brings within `ms`, or undefined; 0 waits as long as it takes. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  if (ms === 0) return promise;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    if (timer !== undefined) clearTimeout(timer);
-  }
 }

@@ -72,12 +72,14 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
   return {
     versions: [VERSION],
 
+    claimsByHeader,
+
     claims(request, payload) {
       const claimed = payload.messages.map(claimOf).find((claim) => claim !== undefined);
       if (isInitialize(payload) && !isModern(claimed)) return false;
       // The body decides; the header speaks for a body that claims nothing. A later revision comes here
       // too: the SDK tells its client which is served.
-      return claimed !== undefined || isModern(request.headers.get(PROTOCOL_VERSION)?.trim());
+      return claimed !== undefined || claimsByHeader(request);
     },
 
     async handle(given) {
@@ -112,6 +114,10 @@ function bodyOf({ batch, messages }: Payload): unknown {
 function claimOf(message: JsonRpcMessage): unknown {
   const meta = "method" in message ? message.params?.["_meta"] : undefined;
   return isObject(meta) ? meta["io.modelcontextprotocol/protocolVersion"] : undefined;
+}
+
+function claimsByHeader(request: Request): boolean {
+  return isModern(request.headers.get(PROTOCOL_VERSION)?.trim());
 }
 
 function isModern(version: unknown): boolean {

@@ -6,6 +6,7 @@
 import type { Context, Env } from "hono";
 import type { ChangeHub } from "../changes.ts";
 import type { Caller, ModernHandler, SessionHost, SessionRef } from "../host.ts";
+import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
 import { failed } from "../http/respond.ts";
@@ -36,6 +37,7 @@ export interface Site<E extends Env> {
   readonly version: string;
   readonly host: SessionHost<E["Bindings"]>;
   readonly settings: Settings;
+  readonly bodies: BodyReader;
   readonly authorize: Authorize<E> | undefined;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;

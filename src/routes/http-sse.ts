@@ -69,7 +69,7 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
   const id = searchParams.get("sessionId") ?? searchParams.get("session_id") ?? undefined;
   const ref = findSession(site, admitted, id, failures.missingLegacySessionId);
   if ("status" in ref) return failed(ref, headers);
-  const body = await readMessages(admitted, site.settings);
+  const body = await readMessages(site, admitted, site.settings.maxBodyBytes);
   if ("failure" in body) return failed(body.failure, headers);
   const connectionId = namedOnDemand();
   const answer = await postOnce(

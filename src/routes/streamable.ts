@@ -6,7 +6,6 @@
 import type { Env } from "hono";
 import { shortId } from "../events.ts";
 import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
-import { readBody } from "../http/body.ts";
 import { SSE_TYPE } from "../http/headers.ts";
 import { acceptedAnswers, accepts, isJson } from "../http/negotiate.ts";
 import { empty, failed } from "../http/respond.ts";
@@ -26,17 +25,32 @@ import { stateless } from "./modern.ts";
 
 export const METHODS = "GET, POST, DELETE";
 
+/**
+ * Largest body without a session to take it: an `initialize`, or a request of the stateless era that does not say
+ * so in its header. Parsed, a body of nothing but brackets takes 22 times its size.
+ */
+const STRANGER_BYTES = 65_536;
+
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers } = admitted;
   const accept = acceptedAnswers(request.headers.get("accept"));
   if (accept === undefined) {
     return failed(failures.notAcceptable("application/json and text/event-stream"), headers);
   }
-  const body = await readMessages(admitted, site.settings);
-  if ("failure" in body) return failed(body.failure, headers);
+  const id = sessionIdOf(request);
+  // Looked up before the body is read: a stranger's is not worth parsing for long, only to be told 404.
+  const found = findSession(site, admitted, id, failures.missingSessionId);
+  const { maxBodyBytes } = site.settings;
+  const isLimited =
+    "status" in found && !site.modern?.claimsByHeader(request) && maxBodyBytes > STRANGER_BYTES;
+  const body = await readMessages(site, admitted, isLimited ? STRANGER_BYTES : maxBodyBytes);
+  if ("failure" in body) {
+    // It is no `initialize`, and names no session that could take it.
+    const isForNobody = isLimited && id !== undefined && body.failure.status === 413;
+    return failed(isForNobody ? found : body.failure, headers);
+  }
   const { text, payload } = body;
   if (site.modern?.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
-  const id = sessionIdOf(request);
   const only = accept === "sse" ? "sse" : undefined;
   const connectionId = namedOnDemand();
   const call: Call = {
@@ -50,16 +64,15 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   };
 
   if (isInitialize(payload)) {
-    const known = await initializeKnown(site, admitted, id, call);
+    const known = await initializeKnown(site, admitted, id, found, call);
     if (known !== undefined) return known;
     return open(site, admitted, call, only);
   }
   const unsupported = unsupportedVersion(site, request);
   if (unsupported !== undefined) return failed(unsupported, headers);
-  const ref = findSession(site, admitted, id, failures.missingSessionId);
-  if ("status" in ref) return failed(ref, headers);
-  const answer = await postOnce(ref, call, site.settings);
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" }, only);
+  if ("status" in found) return failed(found, headers);
+  const answer = await postOnce(found, call, site.settings);
+  return respond(answer, { site, admitted, ref: found, connectionId, transport: "streamable" }, only);
 }
 
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
@@ -97,20 +110,24 @@ export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>
   }
 }
 
-/** Reads and parses the body of a POST. */
+/**
+ * Reads and parses the body of a POST.
+ * @param limit bytes
+ */
 export async function readMessages<E extends Env>(
+  { bodies }: Site<E>,
   { request, c }: Admitted<E>,
-  settings: Settings,
+  limit: number,
 ): Promise<{ text: string; payload: Payload } | { failure: failures.Failure }> {
   if (!isJson(request.headers.get("content-type"))) return { failure: failures.unsupportedMediaType };
   // What middleware has read through the context, Hono still holds.
   const read = request.bodyUsed
     ? new Request(request.url, { method: "POST", body: await c.req.text() })
     : request;
-  const body = await readBody(read, settings.maxBodyBytes);
-  if ("failure" in body) return body;
-  const parsed = parsePayload(body.text);
-  return "failure" in parsed ? parsed : { text: body.text, payload: parsed.payload };
+  return bodies.read(read, limit, (text) => {
+    const parsed = parsePayload(text);
+    return "failure" in parsed ? parsed : { text, payload: parsed.payload };
+  });
 }
 
 /**
@@ -169,11 +186,11 @@ async function initializeKnown<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
   id: string | undefined,
+  ref: SessionRef | failures.Failure,
   call: Call,
 ): Promise<Response | undefined> {
   if (id === undefined) return undefined;
   const { headers } = admitted;
-  const ref = findSession(site, admitted, id, failures.missingSessionId);
   if (!("status" in ref)) {
     const answer = await postOnce(ref, call, site.settings);
     const isGone = answer.kind === "refused" && answer.failure.status === 404;

@@ -7,6 +7,7 @@ import { testPosts } from "./posts.ts";
 import { testSessions } from "./sessions.ts";
 import { testCalls } from "./calls.ts";
 import { testKeepalive } from "./keepalive.ts";
+import { testBodies } from "./bodies.ts";
 import { testBounds } from "./bounds.ts";
 import { testResume } from "./resume.ts";
 import { testDisconnects } from "./disconnects.ts";
@@ -27,6 +28,7 @@ export function testBehaviour(subject: Subject): void {
     testStandalone(subject);
     testResume(subject);
     testBounds(subject);
+    testBodies(subject);
     testCalls(subject);
     testKeepalive(subject);
     testDisconnects(subject);
