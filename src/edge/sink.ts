@@ -16,17 +16,24 @@ export interface Sink {
   abort(): void;
 }
 
-/**
- * workerd's own pipe where there is one: long-lived responses made of JavaScript streams have been seen to
- * stall there in production, native ones have not. It paces like the standard one: a write waits for a read.
- */
-const { IdentityTransformStream: Pipe = TransformStream<Uint8Array, Uint8Array> } = globalThis as {
-  IdentityTransformStream?: typeof TransformStream<Uint8Array, Uint8Array>;
-};
+interface NativeTransform {
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+}
 
 /** @param onCancel the reader has gone away and the runtime says so */
 export function createSink(onCancel: () => void): Sink {
-  const { readable, writable } = new Pipe();
+  const { IdentityTransformStream: Native } = globalThis as {
+    IdentityTransformStream?: new () => NativeTransform;
+  };
+  return Native === undefined ? scriptSink(onCancel) : nativeSink(new Native(), onCancel);
+}
+
+/**
+ * workerd's own pipe: long-lived responses made of JavaScript streams have been seen to stall there
+ * in production, native ones have not.
+ */
+function nativeSink({ readable, writable }: NativeTransform, onCancel: () => void): Sink {
   const writer = writable.getWriter();
   writer.closed.catch(onCancel);
   return {
@@ -34,6 +41,76 @@ export function createSink(onCancel: () => void): Sink {
     write: (bytes) => writer.write(bytes),
     close: () => writer.close().catch(() => {}),
     abort: () => void writer.abort(brokenOff()).catch(() => {}),
+  };
+}
+
+interface Waiting {
+  readonly bytes: Uint8Array;
+  taken(): void;
+  failed(error: Error): void;
+}
+
+/** Not a TransformStream: aborting one waits for the write that is under way, which waits for the reader. */
+function scriptSink(onCancel: () => void): Sink {
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  const waiting: Waiting[] = [];
+  /** The reader has asked, and nothing was there. */
+  let isAsking = false;
+  let isOver = false;
+  /** Set once no more will be written. */
+  let onClosed: (() => void) | undefined;
+
+  const fail = (): void => {
+    isOver = true;
+    for (const { failed } of waiting.splice(0)) failed(new Error("the reader is gone"));
+    onClosed?.();
+  };
+  const closeIfDrained = (): void => {
+    if (onClosed === undefined || isOver || waiting.length > 0) return;
+    isOver = true;
+    controller?.close();
+    onClosed();
+  };
+
+  const readable = new ReadableStream<Uint8Array>(
+    {
+      start: (own) => void (controller = own),
+      pull() {
+        const next = waiting.shift();
+        isAsking = next === undefined;
+        if (next === undefined) return;
+        controller?.enqueue(next.bytes);
+        next.taken();
+        closeIfDrained();
+      },
+      cancel() {
+        fail();
+        onCancel();
+      },
+    },
+    // Asked by its reader alone: what is read ahead would count as taken.
+    { highWaterMark: 0 },
+  );
+
+  return {
+    readable,
+    async write(bytes) {
+      if (isOver) throw new Error("the reader is gone");
+      if (!isAsking) return new Promise((taken, failed) => void waiting.push({ bytes, taken, failed }));
+      isAsking = false;
+      controller?.enqueue(bytes);
+    },
+    close: () =>
+      new Promise((resolve) => {
+        if (isOver) return resolve();
+        onClosed = resolve;
+        closeIfDrained();
+      }),
+    abort() {
+      if (isOver) return;
+      fail();
+      controller?.error(brokenOff());
+    },
   };
 }
 
