@@ -3,7 +3,6 @@
  * streams that may stand idle for hours, a hibernatable WebSocket.
  * @module
  */
-import { type DisconnectReason, isDisconnectReason } from "../src/events.ts";
 import type { Link } from "../src/host.ts";
 import type { Outlet } from "../src/session/ports.ts";
 import { controlFrame } from "../src/sse/control.ts";
@@ -162,24 +161,6 @@ export function bodyOutlet(
       put(controlFrame({ type: "end", value: reason }));
     },
   };
-}
-
-/**
- * Reads what the edge says on a WebSocket as it closes: why, and the last event the client was handed. Each is
- * undefined where it was not said, or cannot be meant: a socket that breaks closes with words of the runtime's.
- */
-export function parseClose(text: string): {
-  reason: DisconnectReason | undefined;
-  seq: number | undefined;
-} {
-  const [reason, seq] = text.split(" ");
-  return isDisconnectReason(reason) ? { reason, seq: parseSeq(seq) } : { reason: undefined, seq: undefined };
-}
-
-/** Reads how far a client was handed its events: a whole number from 0. */
-export function parseSeq(text: string | undefined): number | undefined {
-  const seq = /^\d{1,16}$/.test(text ?? "") ? Number(text) : undefined;
-  return Number.isSafeInteger(seq) ? seq : undefined;
 }
 
 /** Large texts go as bytes, so that no cut falls inside a character. */

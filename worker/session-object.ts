@@ -15,9 +15,10 @@ import type { SqlStore, SqlValue } from "../src/session/schema.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { createSession, type Session } from "../src/session/session.ts";
 import { createSessionStore } from "../src/session/store.ts";
+import { parseClose, parseSeq } from "../src/sse/control.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
 import type { WorkerHub } from "./hub.ts";
-import { bodyOutlet, parseClose, parseSeq, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
+import { bodyOutlet, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
 import { decodeAttach, decodeCall, decodeEnd, encodeReply, PATHS } from "./wire.ts";
 
 export interface SessionObjectOptions<Env> {

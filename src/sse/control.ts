@@ -57,3 +57,21 @@ export function keepaliveId(connectionId: string, n: number): string {
 export function keepaliveOf(id: unknown): string | undefined {
   return typeof id === "string" ? /^keepalive\.([A-Za-z0-9-]{1,64})\.\d{1,15}$/.exec(id)?.[1] : undefined;
 }
+
+/**
+ * Reads what the edge says as it closes a WebSocket: why, and the last event the client was handed. Each is
+ * undefined where it was not said, or cannot be meant: a socket that breaks closes with words of the runtime's.
+ */
+export function parseClose(text: string): {
+  reason: DisconnectReason | undefined;
+  seq: number | undefined;
+} {
+  const [reason, seq] = text.split(" ");
+  return isDisconnectReason(reason) ? { reason, seq: parseSeq(seq) } : { reason: undefined, seq: undefined };
+}
+
+/** Reads how far a client was handed its events: a whole number from 0. */
+export function parseSeq(text: string | undefined): number | undefined {
+  const seq = /^\d{1,16}$/.test(text ?? "") ? Number(text) : undefined;
+  return Number.isSafeInteger(seq) ? seq : undefined;
+}

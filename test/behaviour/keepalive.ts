@@ -238,6 +238,50 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
+  describe.concurrent("ids that look like a keepalive's", () => {
+    // By which the server sees that a client has left.
+    const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: QUICK });
+
+    test("carry no frames: nothing reaches a stream, ends one, or moves its place", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      await session.tool("emit", { count: 1, on: "standalone" });
+      await stream.messages(1);
+      const place = stream.lastEventId?.split(".")[0];
+      const forged = `id: ${place}.9\nevent: message\ndata: {"forged":1}\n\n:!at ${place}.zzzzzzzzzz\n\n:!end EVIL\n\n`;
+      for (const id of [
+        `keepalive.x\n\n${forged}`,
+        `keepalive.x\r\r${forged.replaceAll("\n", "\r")}`,
+        `keepalive.${crypto.randomUUID()}.1\n\n${forged}`,
+        `keepalive.${crypto.randomUUID()}.1`,
+        "keepalive.",
+      ]) {
+        expect((await session.post({ jsonrpc: "2.0", id, result: {} })).status).toBe(202);
+      }
+      await session.tool("emit", { count: 2, on: "standalone" });
+      expect(numbersOf(await stream.messages(2))).toEqual([1, 2]);
+      expect(stream.text).not.toContain("forged");
+      expect(stream.text).not.toContain(":!");
+      stream.leave();
+      // Neither did it become what the next connection goes on from.
+      await eventually(() => expect(reasonsOf(server, session)).toEqual(["client"]));
+      await session.tool("emit", { count: 3, on: "standalone" });
+      const again = await session.get(stream.lastEventId);
+      expect(numbersOf(await again.messages(3))).toEqual([1, 2, 3]);
+      again.leave();
+    });
+
+    test("are the server's own business where no connection of ours has them", async () => {
+      const session = await openSession(server.url);
+      await session.post({ jsonrpc: "2.0", id: "keepalive.mine", result: {} });
+      await eventually(() =>
+        expect(server.events()).toContainEqual(
+          expect.objectContaining({ type: "orphan.response", session: session.id.slice(0, 8) }),
+        ),
+      );
+    });
+  });
+
   describe.concurrent("the spin guard (C-15 b)", () => {
     const server = serve(subject, {
       HOLDFAST_KEEPALIVE_INTERVAL_MS: "50",
