@@ -13,17 +13,25 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
  * for it; more was sent than could be kept; the session was deleted; the session could not be reached
  * again; the process is shutting down.
  */
-export type DisconnectReason =
-  | "client"
-  | "done"
-  | "timeout"
-  | "failures"
-  | "replaced"
-  | "closed"
-  | "overflow"
-  | "deleted"
-  | "lost"
-  | "shutdown";
+export const DISCONNECT_REASONS = [
+  "client",
+  "done",
+  "timeout",
+  "failures",
+  "replaced",
+  "closed",
+  "overflow",
+  "deleted",
+  "lost",
+  "shutdown",
+] as const;
+
+export type DisconnectReason = (typeof DISCONNECT_REASONS)[number];
+
+/** True for a reason of the list: what came from elsewhere is asked before it is passed on. */
+export function isDisconnectReason(text: string | undefined): text is DisconnectReason {
+  return (DISCONNECT_REASONS as readonly (string | undefined)[]).includes(text);
+}
 
 /** Fields of each event, by name. `session` is the first eight characters of the session id. */
 interface EventFields {
@@ -35,7 +43,7 @@ interface EventFields {
   };
   /** The session accepted it. */
   "connection.setup": { connectionId: string; session: string; resumed: boolean };
-  /** The first bytes went out. */
+  /** The client took the first bytes. */
   "connection.established": { connectionId: string };
   "keepalive.start": { connectionId: string; intervalMs: number; maxStreamMs: number };
   "ping.sent": { connectionId: string; pingCount: number };

@@ -174,6 +174,8 @@ export interface RequestHandler<Env = unknown> {
 export interface ModernHandler<Env = unknown> {
   /** The revisions that it serves. */
   readonly versions: readonly string[];
+  /** True where the request's header alone says that it is of this era. A body that says otherwise decides. */
+  claimsByHeader(request: Request): boolean;
   /** True where the request is of this era. */
   claims(request: Request, payload: Payload): boolean;
   /** Answers; a stream is carried as every stream of the router's is, at the reader's pace and with keepalives. */

@@ -67,6 +67,10 @@ const NUMBERS = {
   maxBodyBytes: [4_194_304, 1, 268_435_456],
   /** Largest `params` of `initialize`: they are kept with the session, and with its tombstone. */
   maxInitializeBytes: [65_536, 1024, 1_048_576],
+  /** Most bytes of bodies that are being received and parsed at once, in an isolate or process. */
+  maxBodyBytesInFlight: [33_554_432, 1024, 68_719_476_736],
+  /** How long a body may take to come. */
+  bodyTimeoutMs: [30_000, 10, 3_600_000],
   /** Most requests in flight in one session. */
   maxInFlight: [1000, 1, 1_000_000],
   /** Largest `session.state`, as JSON. */
@@ -179,6 +183,11 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
   if (numbers.keepaliveIntervalMs >= numbers.sessionTtlMs) {
     throw new RangeError(
       `keepaliveIntervalMs (${numbers.keepaliveIntervalMs}) must be less than sessionTtlMs (${numbers.sessionTtlMs})`,
+    );
+  }
+  if (numbers.maxBodyBytes > numbers.maxBodyBytesInFlight) {
+    throw new RangeError(
+      `maxBodyBytes (${numbers.maxBodyBytes}) must be at most maxBodyBytesInFlight (${numbers.maxBodyBytesInFlight})`,
     );
   }
   const userRerun = checkFunction("rerun", options.rerun);

@@ -8,6 +8,7 @@ import type { ChangeHub } from "./changes.ts";
 import { clientText, shortId } from "./events.ts";
 import { hookFailed } from "./hooks.ts";
 import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
+import { createBodyReader } from "./http/body.ts";
 import { SESSION_ID } from "./http/headers.ts";
 import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
@@ -82,6 +83,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     version,
     host,
     settings,
+    bodies: createBodyReader(settings),
     authorize,
     modern,
     sessionKey,

@@ -3,7 +3,6 @@
  * streams that may stand idle for hours, a hibernatable WebSocket.
  * @module
  */
-import type { DisconnectReason } from "../src/events.ts";
 import type { Link } from "../src/host.ts";
 import type { Outlet } from "../src/session/ports.ts";
 import { controlFrame } from "../src/sse/control.ts";
@@ -194,12 +193,6 @@ export function bodyOutlet(
       put(controlFrame({ type: "end", value: reason }));
     },
   };
-}
-
-/** Reads what the edge says on a WebSocket as it closes: why, and the last event the client was handed. */
-export function parseClose(reason: string): { reason: DisconnectReason; seq: number | undefined } {
-  const [why, seq] = reason.split(" ");
-  return { reason: why as DisconnectReason, seq: seq === undefined ? undefined : Number(seq) };
 }
 
 /** Large texts go as bytes, so that no cut falls inside a character. */

@@ -16,10 +16,11 @@ import type { SqlStore, SqlValue } from "../src/session/schema.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { createSession, type Session } from "../src/session/session.ts";
 import { createSessionStore } from "../src/session/store.ts";
+import { parseClose, parseSeq } from "../src/sse/control.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
 import { answerUserRequest, type UserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
-import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
+import { bodyOutlet, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
 import { decodeAttach, decodeCall, decodeEnd, encodeReply, PATHS } from "./wire.ts";
 
 export interface SessionObjectOptions<Env> {
@@ -139,11 +140,13 @@ export function sessionObject<Env>(
 
     override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
       const state = socket.deserializeAttachment() as SocketState;
-      const [word, seq] = String(message).split(" ");
-      if (word !== "ack") return;
+      const [word, text] = String(message).split(" ");
+      const seq = parseSeq(text);
+      // Beyond what was sent nothing can have been taken.
+      if (word !== "ack" || seq === undefined || seq > state.place) return;
       // The object may sleep before the next event's row can say so.
-      socket.serializeAttachment({ ...state, handed: Number(seq) } satisfies SocketState);
-      this.#session.ack(state.stream, state.connectionId, Number(seq));
+      socket.serializeAttachment({ ...state, handed: seq } satisfies SocketState);
+      this.#session.ack(state.stream, state.connectionId, seq);
     }
 
     override webSocketClose(socket: WebSocket, _code: number, reason: string): void {

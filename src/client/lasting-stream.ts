@@ -20,6 +20,11 @@ import { discard, isEventStream, messagesIn, readText } from "./wire.ts";
 /** A connection that lasted this long, in milliseconds, is none of a failing server's, though it brought nothing. */
 const STEADY_MS = 10_000;
 
+/** Least pause that a server may ask for, in milliseconds. Doubled with each connection in a row that brings nothing … */
+const LEAST_MS = 100;
+/** … up to this: a server that has its client poll for a result may still do so. */
+const LEAST_AT_MOST_MS = 2000;
+
 /** What a stream needs of its session. */
 export interface StreamHost {
   readonly backoff: Backoff;
@@ -61,12 +66,19 @@ export function lastingStream(
   let retryMs: number | undefined;
   /** Connections and attempts in a row that brought nothing. The first connection may be an idle one. */
   let failures = first.body ? -1 : 0;
+  /** Connections in a row that brought no message and did not last. An event to resume from is no message. */
+  let barren = 0;
 
   const stop = (): void => {
     life.abort(signal?.reason);
     wake?.();
     discard(reader);
     host.streams.delete(told);
+  };
+  const leastWait = (): number => {
+    // The client's own first wait may be shorter than a server's.
+    if (barren < 2) return retryMs === undefined ? 0 : LEAST_MS;
+    return Math.min(LEAST_MS * 2 ** (barren - 1), LEAST_AT_MOST_MS);
   };
   const told = (moved: boolean): void => {
     // A call's connection to the dead session is left alone: its server may still be at work on it.
@@ -88,7 +100,8 @@ export function lastingStream(
         let timer: ReturnType<typeof setTimeout> | undefined;
         await new Promise<void>((resolve) => {
           wake = resolve;
-          if (!parked) timer = setTimeout(resolve, delayAfter(failures, backoff, retryMs));
+          const wait = Math.max(delayAfter(failures, backoff, retryMs), leastWait());
+          if (!parked) timer = setTimeout(resolve, wait);
         });
         clearTimeout(timer);
         parked = false;
@@ -121,6 +134,7 @@ export function lastingStream(
         if (body) {
           let frames = "";
           let cause: unknown;
+          let brought = false;
           const since = performance.now();
           const parser = createParser({
             onId(id) {
@@ -136,6 +150,7 @@ export function lastingStream(
                 if (!message.method) (calls ??= new Map()).delete(message.id as RequestId);
                 else if (!messages[1]) data = tagQuestion(data, message, generation);
               }
+              if (data) brought = true;
               if (event) frames += `event: ${event}\n`;
               if (id !== undefined) frames += `id: ${id}\n`;
               frames += `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
@@ -159,7 +174,9 @@ export function lastingStream(
           life.signal.throwIfAborted();
           if (!calls && host.generation() === undefined) return;
           emit({ type: "dropped", stream, cause });
-          if (performance.now() - since > STEADY_MS) failures = -1;
+          const lasted = performance.now() - since > STEADY_MS;
+          if (lasted) failures = -1;
+          barren = brought || lasted ? 0 : barren + 1;
           failures++;
         }
         const next = await reconnect();

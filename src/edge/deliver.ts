@@ -7,10 +7,10 @@
 import type { DisconnectReason } from "../events.ts";
 import type { Attached, Link } from "../host.ts";
 import type { Settings } from "../options.ts";
-import { parseControl } from "../sse/control.ts";
+import { type Control, parseControl } from "../sse/control.ts";
 import { createDeframer, splitFrames } from "../sse/deframer.ts";
 import { parseEventId } from "../sse/event-id.ts";
-import { createConnection } from "./connection.ts";
+import { createConnection, SLICE } from "./connection.ts";
 
 export interface Delivery {
   readonly connectionId: string;
@@ -112,7 +112,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
 }
 
 type Part =
-  | { readonly control: NonNullable<ReturnType<typeof parseControl>> }
+  | { readonly control: Control }
   | { readonly frames: Uint8Array; readonly count: number; readonly id: string | undefined };
 
 /** Splits whole frames into control frames and the runs of client frames between them. */
@@ -130,13 +130,18 @@ function partsOf(run: Uint8Array): Part[] {
   for (const frame of splitFrames(run)) {
     const control = parseControl(frame);
     if (control === undefined) {
+      // What is written in slices may be taken in part: then the frames before the cut count as handed.
+      if (end - start + frame.length > SLICE) {
+        flush();
+        start = end;
+      }
       id = idOf(frame) ?? id;
       count += 1;
       end += frame.length;
       continue;
     }
     flush();
-    parts.push({ control });
+    if (control !== "unknown") parts.push({ control });
     start = end = end + frame.length;
   }
   flush();
@@ -144,11 +149,14 @@ function partsOf(run: Uint8Array): Part[] {
 }
 
 const LF = 10;
+const COLON = 0x3a;
 const decoder = new TextDecoder();
 
-/** The event id of a frame that starts with one, as ours do. */
+/** The event id of a frame that starts with one, as ours do, after a comment perhaps. */
 function idOf(frame: Uint8Array): string | undefined {
+  let at = 0;
+  while (frame[at] === COLON) at = frame.indexOf(LF, at) + 1;
   // "id: "
-  if (frame[0] !== 0x69 || frame[1] !== 0x64 || frame[2] !== 0x3a) return undefined;
-  return decoder.decode(frame.subarray(4, frame.indexOf(LF)));
+  if (frame[at] !== 0x69 || frame[at + 1] !== 0x64 || frame[at + 2] !== COLON) return undefined;
+  return decoder.decode(frame.subarray(at + 4, frame.indexOf(LF, at)));
 }

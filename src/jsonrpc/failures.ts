@@ -136,6 +136,10 @@ export const methodNotAllowed = (allow: string): Failure =>
 export const notAcceptable = (types: string): Failure =>
   refused(406, `Not Acceptable: the client must accept ${types}`);
 
+/** The connection is given up: what is left of the body may never come, and belongs to no other request. */
+export const bodyTimeout = (ms: number): Failure =>
+  refused(408, `Request Timeout: the body did not come within ${ms} ms`, { Connection: "close" });
+
 export const bodyTooLarge = (limit: number): Failure =>
   refused(413, `Payload Too Large: the body exceeds ${limit} bytes`);
 
@@ -202,6 +206,12 @@ export const notReady: Failure = refused(
 export const storedByLater: Failure = refused(
   503,
   "Service Unavailable: the session was stored by a later version of the server; try again",
+  RETRY_SOON,
+);
+
+export const tooManyBodies: Failure = refused(
+  503,
+  "Service Unavailable: the bodies of other requests take all the room there is; try again",
   RETRY_SOON,
 );
 

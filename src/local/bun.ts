@@ -8,6 +8,7 @@ import {
   serverOf,
   type ServeOptions,
   type Server,
+  timeoutsOf,
 } from "./serve.ts";
 
 export * from "./index.ts";
@@ -27,12 +28,15 @@ interface Runtime {
 /**
  * Listens. Rejects where it cannot; it never ends the process.
  * @throws {PortInUseError}
+ * @throws {RangeError} naming an option that is out of bounds
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const { fetch, port = DEFAULT_PORT, hostname = DEFAULT_HOSTNAME, onClose } = options;
+  timeoutsOf(options);
   const { Bun: runtime } = globalThis as unknown as { Bun: Runtime };
   try {
     // Bun cuts connections that are silent for 10 s, by default: a quiet stream would not live to its first keepalive.
+    // Switched off for one request alone, the limit does not come back for the next on its connection.
     const http = runtime.serve({
       port,
       hostname,

@@ -9,6 +9,7 @@ import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
 import { wellFormed } from "../jsonrpc/wire.ts";
 import { frame } from "../sse/frames.ts";
+import { within } from "../within.ts";
 import type { CallEnd } from "./call-end.ts";
 
 type Carried = Pick<StatelessCall, "request" | "settings">;
@@ -83,17 +84,4 @@ function stream(
 
 function isStream(response: Response): response is Response & { readonly body: ReadableStream<Uint8Array> } {
   return response.body !== null && response.headers.get("content-type") === SSE_TYPE;
-}
-
-/** What the promise brings within `ms`, or undefined. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    if (timer !== undefined) clearTimeout(timer);
-  }
 }

@@ -115,12 +115,14 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
   return {
     versions: [VERSION],
 
+    claimsByHeader,
+
     claims(request, payload) {
       const claimed = payload.messages.map(claimOf).find((claim) => claim !== undefined);
       if (isInitialize(payload) && !isModern(claimed)) return false;
       // The body decides; the header speaks for a body that claims nothing. A later revision comes here
       // too: the SDK tells its client which is served.
-      return claimed !== undefined || isModern(single(request.headers.get(PROTOCOL_VERSION))?.trim());
+      return claimed !== undefined || claimsByHeader(request);
     },
 
     async handle(given) {
@@ -158,6 +160,10 @@ function bodyOf({ batch, messages }: Payload): unknown {
 function claimOf(message: JsonRpcMessage): unknown {
   const meta = "method" in message ? message.params?.["_meta"] : undefined;
   return isObject(meta) ? meta["io.modelcontextprotocol/protocolVersion"] : undefined;
+}
+
+function claimsByHeader(request: Request): boolean {
+  return isModern(single(request.headers.get(PROTOCOL_VERSION))?.trim());
 }
 
 function isModern(version: unknown): boolean {

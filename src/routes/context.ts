@@ -7,6 +7,7 @@ import type { Context, Env } from "hono";
 import type { ChangeHub } from "../changes.ts";
 import { hookFailed } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
+import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
 import { failed } from "../http/respond.ts";
@@ -39,6 +40,7 @@ export interface Site<E extends Env> {
   readonly version: string;
   readonly host: SessionHost<E["Bindings"]>;
   readonly settings: Settings;
+  readonly bodies: BodyReader;
   readonly authorize: Authorize<E> | undefined;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;

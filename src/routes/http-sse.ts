@@ -44,7 +44,12 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
       lastEventId,
       redial: false,
     });
-    const prelude = frame({ event: "endpoint", data: endpoint(site, c.req.path, ref.id) });
+    // The hint is EventSource's. Alone in a frame, go-sdk takes it for an empty message.
+    const prelude = frame({
+      event: "endpoint",
+      data: endpoint(site, c.req.path, ref.id),
+      retry: site.settings.retryMs,
+    });
     return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", prelude });
   };
 
@@ -68,7 +73,7 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
   // A stranger's body is read for the id under which it is refused, and no further than that can stand.
   const { maxBodyBytes, maxInitializeBytes } = site.settings;
   const limit = "status" in ref ? Math.min(maxInitializeBytes, maxBodyBytes) : maxBodyBytes;
-  const body = await readMessages(admitted, site.settings, limit);
+  const body = await readMessages(site, admitted, limit);
   if ("failure" in body) return failed("status" in ref ? ref : body.failure, headers, body.id);
   const refusesAs = refusalId(body.payload);
   if ("status" in ref) return failed(ref, headers, refusesAs);

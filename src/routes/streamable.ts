@@ -6,7 +6,6 @@
 import type { Env } from "hono";
 import { clientText, shortId } from "../events.ts";
 import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
-import { readBody } from "../http/body.ts";
 import { SSE_TYPE } from "../http/headers.ts";
 import { acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";
 import { peekId } from "../http/peek.ts";
@@ -38,8 +37,16 @@ export const METHODS = "GET, POST, DELETE";
 
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers } = admitted;
-  const body = await readMessages(admitted, site.settings);
-  if ("failure" in body) return failed(body.failure, headers, body.id);
+  const id = sessionIdOf(request);
+  // Looked up before the body is read: a stranger's is not worth parsing for long, only to be told 404.
+  const named = findSession(site, admitted, id, failures.missingSessionId);
+  const limit = "status" in named ? strangerLimit(site, request, id) : site.settings.maxBodyBytes;
+  const body = await readMessages(site, admitted, limit);
+  if ("failure" in body) {
+    // It is no `initialize`, and names no session that could take it.
+    const isForNobody = "status" in named && id !== undefined && body.failure.status === 413;
+    return failed(isForNobody ? named : body.failure, headers, body.id);
+  }
   const { text, payload } = body;
   const refusesAs = refusalId(payload);
   const accept = acceptedAnswers(request.headers.get("accept"));
@@ -53,7 +60,6 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     }
     return stateless(site, site.modern, admitted, payload);
   }
-  const id = sessionIdOf(request);
   const only = accept === "sse" ? "sse" : undefined;
   const connectionId = namedOnDemand();
   const call: Call = {
@@ -82,17 +88,20 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     );
   }
   if (isInitialize(payload)) {
-    const known = await initializeKnown(site, admitted, id, call);
+    const known = await initializeKnown(site, admitted, id, named, call);
     if (known !== undefined) return known;
     return open(site, admitted, call, only);
   }
   if (id === undefined && site.requests !== undefined) {
     return stateless(site, site.requests, admitted, payload);
   }
-  const ref = findSession(site, admitted, id, failures.missingSessionId);
-  if ("status" in ref) return failed(ref, headers, refusesAs);
-  const answer = await postOnce(ref, call, site.settings);
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", id: refusesAs }, only);
+  if ("status" in named) return failed(named, headers, refusesAs);
+  const answer = await postOnce(named, call, site.settings);
+  return respond(
+    answer,
+    { site, admitted, ref: named, connectionId, transport: "streamable", id: refusesAs },
+    only,
+  );
 }
 
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
@@ -136,13 +145,27 @@ export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>
 }
 
 /**
+ * Largest body of a request that no session here takes: an `initialize`, unless it can be one that is served without
+ * a session. Parsed, a body of nothing but brackets takes 22 times its size.
+ */
+function strangerLimit<E extends Env>(site: Site<E>, request: Request, id: string | undefined): number {
+  const { maxBodyBytes, maxInitializeBytes } = site.settings;
+  const isServed = id === undefined && (site.requests !== undefined || site.sessionKey !== undefined);
+  if (isServed || site.modern?.claimsByHeader(request)) return maxBodyBytes;
+  return Math.min(maxBodyBytes, maxInitializeBytes + ENVELOPE_BYTES);
+}
+
+/** What stands around the params of an `initialize`, generously. */
+const ENVELOPE_BYTES = 4096;
+
+/**
  * Reads and parses the body of a POST.
  * @param limit bytes
  */
 export async function readMessages<E extends Env>(
+  { bodies, settings }: Site<E>,
   { request, c }: Admitted<E>,
-  settings: Settings,
-  limit: number = settings.maxBodyBytes,
+  limit: number,
 ): Promise<{ text: string; payload: Payload } | Unreadable> {
   if (!isJson(request.headers.get("content-type")))
     return { failure: failures.unsupportedMediaType, id: null };
@@ -153,10 +176,12 @@ export async function readMessages<E extends Env>(
   const read = request.bodyUsed
     ? new Request(request.url, { method: "POST", body: await c.req.text() })
     : request;
-  const body = await readBody(read, limit);
-  if ("failure" in body) return { failure: body.failure, id: await peekId(read) };
-  const parsed = parsePayload(body.text, settings.maxInitializeBytes);
-  return "failure" in parsed ? parsed : { text: body.text, payload: parsed.payload };
+  const body = await bodies.read(read, limit, (text) => {
+    const parsed = parsePayload(text, settings.maxInitializeBytes);
+    return "failure" in parsed ? parsed : { text, payload: parsed.payload };
+  });
+  if (!("failure" in body) || "id" in body) return body;
+  return { ...body, id: await peekId(read) };
 }
 
 /**
@@ -218,13 +243,13 @@ async function initializeKnown<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
   id: string | undefined,
+  ref: SessionRef | failures.Failure,
   call: Call,
 ): Promise<Response | undefined> {
   // Empty is what a template leaves that had nothing to fill in.
   if (id === undefined || id === "") return undefined;
   const { headers } = admitted;
   const refusesAs = refusalId(call.payload);
-  const ref = findSession(site, admitted, id, failures.missingSessionId);
   if (!("status" in ref)) {
     const answer = await postOnce(ref, call, site.settings);
     const isGone = answer.kind === "refused" && answer.failure.status === 404;

@@ -15,7 +15,7 @@ import {
 } from "../jsonrpc/messages.ts";
 import { questionPrefix } from "../jsonrpc/questions.ts";
 import { toWire } from "../jsonrpc/wire.ts";
-import { controlFrame, isKeepaliveId } from "../sse/control.ts";
+import { controlFrame, keepaliveOf } from "../sse/control.ts";
 import type { Confirm } from "./confirm.ts";
 import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
 import { inTime } from "./in-time.ts";
@@ -185,6 +185,16 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const limitOf = ({ method }: JsonRpcRequest): number => {
     const most = settings.maxCallMs === 0 ? Infinity : settings.maxCallMs;
     return method === "initialize" ? Math.min(most, settings.initializeTimeoutMs) : most;
+  };
+
+  /** Tells the edge that sent the `ping` with this id, and no other. That one knows whether it waits for it. */
+  const pong = (row: SessionRow, value: string): void => {
+    const connectionId = keepaliveOf(value);
+    for (const stream of options.streams(row).attached()) {
+      // A link that was dialled again is named after its connection.
+      const [name] = stream.outlet()?.connectionId.split(".") ?? [];
+      if (name === connectionId) stream.tell(controlFrame({ type: "pong", value }));
+    }
   };
 
   /** The exchange of a POST, or of an interrupted call that runs again. */
@@ -361,10 +371,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
           if (isFirst) lifecycle.update({ initialized: 1 });
           server.notify(message, extra);
-        } else if (isKeepaliveId(message.id)) {
-          const value = String(message.id);
-          for (const stream of options.streams(row).attached())
-            stream.tell(controlFrame({ type: "pong", value }));
+        } else if (keepaliveOf(message.id) !== undefined) {
+          pong(row, String(message.id));
         } else if (!server.respond(message, extra)) {
           settings.emit("orphan.response", { session: shortId(id) });
         }

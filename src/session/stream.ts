@@ -9,7 +9,7 @@
 import type { DisconnectReason } from "../events.ts";
 import { controlFrame } from "../sse/control.ts";
 import { formatEventId } from "../sse/event-id.ts";
-import { commentFrame, messageFrame, primingFrame } from "../sse/frames.ts";
+import { commentFrame, commentLine, messageFrame, primingFrame } from "../sse/frames.ts";
 import type { EventLog } from "./log.ts";
 import type { Outlet } from "./ports.ts";
 import type { StoredEvent } from "./schema.ts";
@@ -26,8 +26,12 @@ const UNREAD_EVENTS = 32;
 export interface Joining {
   /** Everything up to this event has been seen. */
   readonly after: number;
-  /** Whether to open with a priming event, its `retry:` alone, or nothing (the client is primed already). */
-  readonly opening: "prime" | "retry" | "none";
+  /**
+   * Whether to open with a priming event, with a comment alone so that the first bytes come at once, or with
+   * nothing (the client has had them). `retry:` is in priming only: nobody who speaks an earlier version of
+   * Streamable HTTP reads it, and go-sdk before 1.4 and Java's SDK before 2.1 fail on it.
+   */
+  readonly opening: "prime" | "plain" | "none";
   readonly retryMs: number;
 }
 
@@ -164,7 +168,7 @@ export function createStream(
       const missed = event.seq - to.sent - 1;
       if (missed > 0) {
         hooks.onGap(missed);
-        text += commentFrame(`gap: ${missed} events before this one are no longer held`);
+        text += commentLine(`gap: ${missed} events before this one are no longer held`);
       }
       to.sent = event.seq;
       text += messageFrame(eventId(event.seq), event.data);
@@ -235,7 +239,7 @@ export function createStream(
       const first = eventId(joined.sent);
       let text = controlFrame({ type: "at", value: first }) + gap;
       if (opening === "prime") text += primingFrame(first, retryMs);
-      else if (opening === "retry") text += `retry: ${retryMs}\n\n`;
+      else if (opening === "plain") text += commentFrame("open");
       outlet.send(text, joined.sent);
       pump();
     },
@@ -245,7 +249,8 @@ export function createStream(
       pump();
     },
     ack(connectionId, seq) {
-      if (attachment?.outlet.connectionId !== connectionId) return;
+      // Beyond what was sent nothing can have been taken.
+      if (attachment?.outlet.connectionId !== connectionId || !(seq <= attachment.sent)) return;
       const { underway } = attachment;
       attachment.acked = Math.min(seq, attachment.sent);
       delivered = Math.max(delivered, attachment.acked);
@@ -255,8 +260,8 @@ export function createStream(
       pump();
     },
     leave(connectionId, seq) {
-      if (attachment?.outlet.connectionId === connectionId) drop();
-      if (seq !== undefined) handed(seq);
+      const known = attachment?.outlet.connectionId === connectionId ? drop()?.sent : log.last();
+      if (seq !== undefined && seq <= (known ?? 0)) handed(seq);
     },
     end,
     shed(seq) {

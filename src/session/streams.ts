@@ -236,6 +236,6 @@ export function outletsOf(streams: Streams): { stream: Stream; outlet: Outlet }[
 }
 
 /** How a fresh connection of this session opens: clients before 2025-11-25 would take priming for a message. */
-export function openingOf(row: SessionRow): "prime" | "retry" {
-  return row.kind === "streamable" && hasPriming(row.version) ? "prime" : "retry";
+export function openingOf(row: SessionRow): "prime" | "plain" {
+  return row.kind === "streamable" && hasPriming(row.version) ? "prime" : "plain";
 }

@@ -18,7 +18,9 @@ export function testHttpSse(subject: Subject): void {
 
     test("the first event is `endpoint`, relative, before anything else (A1, A2, C-01, G-23)", async () => {
       const session = await openSse(server.url);
-      expect(session.stream.text).toMatch(/^event: endpoint\ndata: \/messages\?sessionId=[\w-]+\n\n/);
+      expect(session.stream.text).toMatch(
+        /^event: endpoint\ndata: \/messages\?sessionId=[\w-]+\nretry: 3000\n\n/,
+      );
       const { headers } = session.stream.response;
       expect(headers.get("cache-control")).toBe("no-cache, no-transform");
       expect(headers.get("mcp-session-id")).toBeNull();

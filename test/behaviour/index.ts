@@ -8,6 +8,7 @@ import { testSessions } from "./sessions.ts";
 import { testSessionless } from "./sessionless.ts";
 import { testCalls } from "./calls.ts";
 import { testKeepalive } from "./keepalive.ts";
+import { testBodies } from "./bodies.ts";
 import { testBounds } from "./bounds.ts";
 import { testResume } from "./resume.ts";
 import { testDisconnects } from "./disconnects.ts";
@@ -29,6 +30,7 @@ export function testBehaviour(subject: Subject): void {
     testStandalone(subject);
     testResume(subject);
     testBounds(subject);
+    testBodies(subject);
     testCalls(subject);
     testKeepalive(subject);
     testDisconnects(subject);

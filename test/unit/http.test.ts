@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { readBody } from "../../src/http/body.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createBodyReader } from "../../src/http/body.ts";
 import { single } from "../../src/http/headers.ts";
 import { acceptedAnswers, accepts, acceptsByName, isJson, isPlain } from "../../src/http/negotiate.ts";
 import { createHostCheck, isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
@@ -182,6 +182,10 @@ describe("preflight", () => {
 });
 
 describe("reading a body", () => {
+  const LIMITS = { maxBodyBytes: 200_000, maxBodyBytesInFlight: 200_000, bodyTimeoutMs: 1000 };
+  const reader = createBodyReader(LIMITS);
+  const text = (request: Request, limit = 100): Promise<unknown> =>
+    reader.read(request, limit, (read) => ({ text: read }));
   const post = (body: BodyInit, headers: Record<string, string> = {}): Request =>
     new Request("https://mcp.example", { method: "POST", body, headers, duplex: "half" } as RequestInit);
   const chunked = (...chunks: Uint8Array[]): Request =>
@@ -193,26 +197,113 @@ describe("reading a body", () => {
         },
       }),
     );
+  /** A body that does not come, and whether it was let go of. */
+  const withheld = (
+    headers: Record<string, string> = {},
+    ...chunks: Uint8Array[]
+  ): { request: Request; cancelled: () => boolean } => {
+    let cancelled = false;
+    const body = new ReadableStream<Uint8Array>({
+      start(controller) {
+        for (const chunk of chunks) controller.enqueue(chunk);
+      },
+      cancel: () => void (cancelled = true),
+    });
+    return { request: post(body, headers), cancelled: () => cancelled };
+  };
+  afterEach(() => void vi.useRealTimers());
 
   it("joins characters that were cut apart", async () => {
     const bytes = new TextEncoder().encode('"é🪢"');
     const parts = Array.from(bytes, (byte) => Uint8Array.of(byte));
-    expect(await readBody(chunked(...parts), 100)).toEqual({ text: '"é🪢"' });
+    expect(await text(chunked(...parts))).toEqual({ text: '"é🪢"' });
   });
 
   it("stops at the limit, whatever the header says", async () => {
-    expect(await readBody(chunked(new Uint8Array(60), new Uint8Array(60)), 100)).toMatchObject({
+    expect(await text(chunked(new Uint8Array(60), new Uint8Array(60)))).toMatchObject({
       failure: { status: 413 },
     });
-    expect(await readBody(post("x", { "content-length": "101" }), 100)).toMatchObject({
-      failure: { status: 413 },
-    });
-    expect(await readBody(chunked(new Uint8Array(100).fill(32)), 100)).toEqual({ text: " ".repeat(100) });
+    expect(await text(post("x", { "content-length": "101" }))).toMatchObject({ failure: { status: 413 } });
+    expect(await text(chunked(new Uint8Array(100).fill(32)))).toEqual({ text: " ".repeat(100) });
   });
 
   it("takes what is not UTF-8 for no JSON", async () => {
-    expect(await readBody(chunked(Uint8Array.of(0x22, 0xff, 0x22)), 100)).toMatchObject({
+    expect(await text(chunked(Uint8Array.of(0x22, 0xff, 0x22)))).toMatchObject({
       failure: { status: 400, error: { code: -32700 } },
+    });
+  });
+
+  it.each([{ "content-length": "10" }, {}] as Record<string, string>[])(
+    "gives a body %j its time, and no more, and lets go of it",
+    async (headers) => {
+      vi.useFakeTimers();
+      const { request, cancelled } = withheld(headers, Uint8Array.of(32));
+      const outcome = vi.fn();
+      void text(request).then(outcome);
+      await vi.advanceTimersByTimeAsync(999);
+      expect(outcome).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1);
+      expect(outcome.mock.lastCall).toMatchObject([
+        { failure: { status: 408, headers: { Connection: "close" } } },
+      ]);
+      if (!("content-length" in headers)) expect(cancelled()).toBe(true);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+
+  it("leaves no timer behind a body that came", async () => {
+    vi.useFakeTimers();
+    await text(post("{}", { "content-length": "2" }));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  describe("of which there are many", () => {
+    const large = { "content-length": "100000" };
+    const status = async (request: Request): Promise<unknown> => {
+      const read = (await reader.read(request, 200_000, () => "read")) as
+        | { failure: { status: number } }
+        | "read";
+      return read === "read" ? read : read.failure.status;
+    };
+
+    it("takes announced bytes before they come, and others as they come; gives all back", async () => {
+      vi.useFakeTimers();
+      const first = status(withheld(large).request);
+      const second = status(withheld({}, new Uint8Array(90_000)).request);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(await status(post("x".repeat(70_000), { "content-length": "70000" }))).toBe(503);
+      // Chunked, it is refused where it has grown too large.
+      expect(await status(chunked(new Uint8Array(70_000)))).toBe(503);
+      // What is small finds room until there is none at all.
+      expect(await status(post("x".repeat(9000), { "content-length": "9000" }))).toBe("read");
+      expect(await status(post("x".repeat(11_000), { "content-length": "11000" }))).toBe(503);
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(await Promise.all([first, second])).toEqual([408, 408]);
+      expect(await status(post("x".repeat(200_000), { "content-length": "200000" }))).toBe("read");
+    });
+
+    it("counts a body until it was handed on, and not when its parsing throws", async () => {
+      const throws = reader.read(post("x".repeat(200_000), { "content-length": "200000" }), 200_000, () => {
+        throw new Error("no parser");
+      });
+      await expect(throws).rejects.toThrow("no parser");
+      expect(await status(post("x".repeat(200_000), { "content-length": "200000" }))).toBe("read");
+    });
+
+    it("leaves small ones a share of the room that large ones cannot take", async () => {
+      const own = createBodyReader({
+        maxBodyBytes: 100_000,
+        maxBodyBytesInFlight: 400_000,
+        bodyTimeoutMs: 1000,
+      });
+      vi.useFakeTimers();
+      const read = async (request: Request): Promise<unknown> => own.read(request, 100_000, () => "read");
+      for (let n = 0; n < 3; n++) void read(withheld(large).request);
+      expect(await read(post("x".repeat(66_000), { "content-length": "66000" }))).toMatchObject({
+        failure: { status: 503 },
+      });
+      expect(await read(post("x".repeat(60_000), { "content-length": "60000" }))).toBe("read");
+      await vi.advanceTimersByTimeAsync(1000);
     });
   });
 });
