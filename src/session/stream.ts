@@ -11,6 +11,7 @@ import { controlFrame } from "../sse/control.ts";
 import { formatEventId } from "../sse/event-id.ts";
 import { commentFrame, commentLine, messageFrame, primingFrame } from "../sse/frames.ts";
 import type { EventLog } from "./log.ts";
+import { createPatience } from "./patience.ts";
 import type { Outlet } from "./ports.ts";
 import type { StoredEvent } from "./schema.ts";
 
@@ -86,6 +87,10 @@ interface Attachment {
   readonly outlet: Outlet;
   /** Brought by an edge that dialled again, not by a client. */
   readonly redialled: boolean;
+  /** Where it joined. */
+  readonly from: number;
+  /** Set while it waits for its first look into the log (`patience.ts`). */
+  timer: ReturnType<typeof setTimeout> | undefined;
   sent: number;
   /** What its edge has handed to the client. */
   acked: number;
@@ -123,14 +128,22 @@ export function createStream(
     for (const resume of waiting) resume();
   };
 
+  const patience = createPatience();
+
   const drop = (): Attachment | undefined => {
     const dropped = attachment;
     attachment = undefined;
+    if (dropped?.timer !== undefined) clearTimeout(dropped.timer);
     release();
     return dropped;
   };
 
   const end = (reason: DisconnectReason): void => drop()?.outlet.end(reason);
+
+  /** The client of this connection has gone, or has come by another. One that got nothing, since there was nothing, is not held to it. */
+  const left = ({ from, sent, acked, timer }: Attachment, seq: number): void => {
+    if (timer === undefined && sent > from) patience.left(Math.max(acked, seq) > from);
+  };
 
   /** Notes that a client has everything up to `seq`, and has it stored. */
   const handed = (seq: number): void => {
@@ -182,7 +195,7 @@ export function createStream(
   /** `fresh` is an event that was appended just now: the connection that is up to date need not read it back. */
   const pump = (fresh?: StoredEvent): void => {
     const to = attachment;
-    if (to === undefined) return;
+    if (to === undefined || to.timer !== undefined) return;
     if (fresh !== undefined && to.sent === fresh.seq - 1 && to.outstanding < WINDOW) pass(to, [fresh]);
     // `send` may find the link broken and take the attachment away.
     while (attachment === to && to.sent < log.last() && to.outstanding <= WINDOW - REFILL) {
@@ -222,12 +235,15 @@ export function createStream(
         // A link that is dialled again is named after its connection: that one may take its own place.
         return outlet.end("replaced");
       }
+      if (held !== undefined) left(held, 0);
       end("replaced");
       // Stored: the next time the client may come without an event id, to another isolate.
       handed(after);
       const joined: Attachment = {
         outlet,
         redialled,
+        from: after,
+        timer: undefined,
         sent: after,
         acked: after,
         underway: [],
@@ -241,11 +257,25 @@ export function createStream(
       if (opening === "prime") text += primingFrame(first, retryMs);
       else if (opening === "plain") text += commentFrame("open");
       outlet.send(text, joined.sent);
-      pump();
+      const delay = joined.sent < log.last() ? patience.delay() : 0;
+      if (delay === 0) return pump();
+      joined.timer = setTimeout(() => {
+        joined.timer = undefined;
+        pump();
+      }, delay);
     },
     restore(outlet, place, known) {
       delivered = Math.max(delivered, Math.min(known, log.last()));
-      attachment = { outlet, redialled: true, sent: place, acked: known, underway: [], outstanding: 0 };
+      attachment = {
+        outlet,
+        redialled: true,
+        from: place,
+        timer: undefined,
+        sent: place,
+        acked: known,
+        underway: [],
+        outstanding: 0,
+      };
       pump();
     },
     ack(connectionId, seq) {
@@ -260,8 +290,15 @@ export function createStream(
       pump();
     },
     leave(connectionId, seq) {
-      const known = attachment?.outlet.connectionId === connectionId ? drop()?.sent : log.last();
-      if (seq !== undefined && seq <= (known ?? 0)) handed(seq);
+      const held = attachment;
+      let known = log.last();
+      if (held?.outlet.connectionId === connectionId) {
+        left(held, seq ?? held.acked);
+        known = held.sent;
+        drop();
+      }
+      // Beyond what was sent nothing can have been taken.
+      if (seq !== undefined && seq <= known) handed(seq);
     },
     end,
     shed(seq) {
