@@ -2,7 +2,7 @@
  * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
  * numbered messages of given sizes, `settle` answers once no burst of this isolate runs any more,
  * `publish` tells of numbered changes, `request` shows the HTTP request, `hang` says when it is cancelled, `drop` ends the standalone stream's
- * connection.
+ * connection; the method `test/throw` throws.
  * @module
  */
 import type { McpServer } from "@modelcontextprotocol/server";
@@ -28,6 +28,7 @@ const Publish = z.object({
 });
 
 const Hang = z.object({ tag: z.string(), streams: z.boolean().default(false) });
+const Throw = z.object({ message: z.string() });
 const Drop = z.object({ ms: z.int().optional() });
 
 /** What a message of a burst carries as `data`. */
@@ -132,6 +133,10 @@ export function createTestServer(context: ServerContext): McpServer {
   server.registerTool("built", { description: "How often the session's server was built" }, () =>
     text(String(context.session?.state.get("built"))),
   );
+
+  server.server.setRequestHandler("test/throw", { params: Throw }, ({ message }) => {
+    throw new Error(message);
+  });
 
   server.registerTool("settle", { description: "Waits for bursts" }, async () => {
     await Promise.all(running);
