@@ -17,7 +17,8 @@ import { questionPrefix } from "../jsonrpc/questions.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import { controlFrame, keepaliveOf } from "../sse/control.ts";
 import type { Confirm } from "./confirm.ts";
-import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
+import { createExchange, type Exchange, type Reply } from "./exchange.ts";
+import { callLimit, createExchanges } from "./exchanges.ts";
 import { inTime } from "./in-time.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createInterrupted } from "./interrupted.ts";
@@ -181,12 +182,6 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
   const abandon = (): void => close((exchange) => exchange.fail(failures.sessionEnded));
 
-  /** How long a request may run; Infinity for as long as it takes. */
-  const limitOf = ({ method }: JsonRpcRequest): number => {
-    const most = settings.maxCallMs === 0 ? Infinity : settings.maxCallMs;
-    return method === "initialize" ? Math.min(most, settings.initializeTimeoutMs) : most;
-  };
-
   /** Tells the edge that sent the `ping` with this id, and no other. That one knows whether it waits for it. */
   const pong = (row: SessionRow, value: string): void => {
     const connectionId = keepaliveOf(value);
@@ -197,50 +192,15 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     }
   };
 
-  /** The exchange of a POST, or of an interrupted call that runs again. */
-  const exchangeFor = (
-    row: SessionRow,
-    requests: readonly JsonRpcRequest[],
-    more: Pick<ExchangeOptions, "mode" | "batch" | "stream"> & {
-      owed?: number;
-      outlet?: (stream: number) => void;
-    },
-  ): Exchange => {
-    const ids = requests.map((request) => request.id);
-    const rerun = requests.every(settings.rerun);
-    const kept = (): string | null => (rerun ? JSON.stringify(requests) : null);
-    let { owed } = more;
-    return createExchange({
-      ...more,
-      ids,
-      quick,
-      rerun,
-      resumes: openingOf(row) === "prime",
-      sendStandalone,
-      onLasting() {
-        const limit = Math.min(...requests.map(limitOf));
-        if (limit < Infinity) options.by(now() + limit);
-      },
-      openStream() {
-        const stream = options.streams(row).open(ids, kept());
-        more.outlet?.(stream.id);
-        options.by(now() + Math.min(settings.messageTtlMs, settings.maxStreamMs));
-        return stream;
-      },
-      owe() {
-        // A call that runs again is on record already.
-        owed ??= options.streams(row).owe(ids, kept());
-      },
-      onSettled({ id: settled, cancelled, last, stream }) {
-        if (owed === undefined && stream === undefined) return;
-        const held = streams();
-        if (held === undefined) return;
-        if (owed !== undefined && last) held.settle(owed);
-        else if (owed !== undefined) held.release(owed, settled);
-        else if (stream !== undefined && cancelled) held.release(stream.id, settled);
-      },
-    });
-  };
+  const exchangeFor = createExchanges({
+    settings,
+    quick,
+    now,
+    by: options.by,
+    streamsOf: options.streams,
+    streams,
+    sendStandalone,
+  });
 
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
     createExtra(caller, row, exchange, () => streams()?.standalone.end("closed"));
@@ -267,7 +227,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           : { mode: "call", batch: false, stream },
       );
       for (const request of requests) {
-        const due = unfinished.created + limitOf(request);
+        const due = unfinished.created + callLimit(settings, request);
         server.request(request, exchange, extraOf(caller, row, exchange), due);
       }
     },
@@ -365,7 +325,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           const full = journal.refuse(message, server.requests);
           if (exchange !== undefined && full !== undefined) void exchange.answer(message.id, toWire(full));
           else if (exchange !== undefined) {
-            server.request(message, exchange, extra, began + limitOf(message));
+            server.request(message, exchange, extra, began + callLimit(settings, message));
           }
         } else if (isNotification(message)) {
           const isFirst = message.method === "notifications/initialized" && row.initialized === 0;

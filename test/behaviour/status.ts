@@ -263,6 +263,17 @@ export function testStatus(subject: Subject): void {
     });
 
     test("what a handler throws is answered as the request's own JSON-RPC error (P-27, P-28)", async () => {
+      const thrown = request("test/throw", { message: "out of paper" });
+      const answer = await live.post(thrown);
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toEqual({
+        jsonrpc: "2.0",
+        id: thrown.id,
+        error: { code: -32603, message: "out of paper" },
+      });
+    });
+
+    test("a method that nobody handles is answered as the request's own JSON-RPC error", async () => {
       const missing = request("no/such/method");
       const answer = await live.post(missing);
       expect(answer.status).toBe(200);

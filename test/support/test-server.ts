@@ -2,7 +2,7 @@
  * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
  * numbered messages of given sizes, `flood` many in one turn without waiting, `bulk` answers much and late, `settle` answers once no burst of this isolate runs any more,
  * `publish` tells of numbered changes, `request` shows the HTTP request, `hang` says when it is cancelled, `drop` ends the standalone stream's
- * connection.
+ * connection; the method `test/throw` throws.
  * @module
  */
 import type { McpServer } from "@modelcontextprotocol/server";
@@ -36,6 +36,7 @@ const Publish = z.object({
 });
 
 const Hang = z.object({ tag: z.string(), streams: z.boolean().default(false) });
+const Throw = z.object({ message: z.string() });
 const Drop = z.object({ ms: z.int().optional() });
 
 const Tally = z.object({
@@ -191,6 +192,10 @@ export function createTestServer(context: ServerContext): McpServer {
       return text(String(await state.update(name, (value = 0) => value + by)));
     },
   );
+
+  server.server.setRequestHandler("test/throw", { params: Throw }, ({ message }) => {
+    throw new Error(message);
+  });
 
   server.registerTool("settle", { description: "Waits for bursts" }, async () => {
     await Promise.all(running);

@@ -24,6 +24,7 @@ const VARIANTS = {
     provisionalTtlMs: 90_000,
     messageTtlMs: 120_000,
     tombstoneTtlMs: 300_000,
+    maxCallMs: 450_000,
     sessionTtlMs: 600_000,
   },
   /** Edges that have been silent for two seconds are given up, within another. */
