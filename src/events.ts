@@ -87,6 +87,8 @@ interface EventFields {
   "limit.reached": { limit: string; value: number; refused: number };
   /** The local host has no database file. */
   "storage.memory": { message: string };
+  /** The database file is gone, and this process goes on without. */
+  "storage.lost": { message: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
   "request.error": { method: string; message: string };
   request: {
@@ -116,6 +118,7 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "limit.reached": "warn",
   "session.interrupted": "warn",
   "session.start_failed": "error",
+  "storage.lost": "error",
   "storage.memory": "warn",
   "request.error": "error",
   request: "debug",
