@@ -115,6 +115,8 @@ interface EventFields {
   "storage.memory": { message: string };
   /** A session was stored by a later version, which alone can read it: it is left as it is. */
   "storage.newer": { session: string; found: number; known: number };
+  /** The database file is gone, and this process goes on without. */
+  "storage.lost": { message: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
   "request.error": { method: string; message: string };
   request: {
@@ -147,6 +149,7 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "session.server_closed": "warn",
   "server.error": "warn",
   "call.failed": "warn",
+  "storage.lost": "error",
   "storage.memory": "warn",
   "storage.newer": "error",
   "request.error": "error",

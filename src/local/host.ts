@@ -11,7 +11,6 @@ import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
 import { createInterest } from "../session/interest.ts";
 import type { Successors } from "../session/ports.ts";
-import type { SqlStore } from "../session/schema.ts";
 import type { CreateServer } from "../session/server.ts";
 import { createSession, type Session } from "../session/session.ts";
 import { createSessionStore } from "../session/store.ts";
@@ -21,7 +20,9 @@ import { createAlarms } from "./alarms.ts";
 import { createCensus } from "./census.ts";
 import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
+import { createFileLook } from "./lost-file.ts";
 import { sessionsThatFit } from "./memory.ts";
+import { createOwnStore } from "./own-store.ts";
 import { createReplies } from "./replies.ts";
 import { createResidents, type Resident } from "./residents.ts";
 import { createSlots } from "./slots.ts";
@@ -69,7 +70,8 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   if (!Number.isInteger(evictAfterMs) || evictAfterMs < 10 || evictAfterMs > 86_400_000) {
     throw new RangeError(`evictAfterMs must be a whole number from 10 to 86400000, not ${evictAfterMs}`);
   }
-  const sql = createTurns(openDatabase(database), (error) =>
+  const sqlite = openDatabase(database);
+  const sql = createTurns(sqlite, (error) =>
     // The error itself does not say which file: a tool may pass it on.
     settings.emit("request.error", {
       method: "store",
@@ -81,6 +83,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const quick = createDelay(settings.quickAnswerMs);
   let closing: Promise<void> | undefined;
   let isClosed = false;
+  const lookForFile = createFileLook(sqlite, settings.emit, now);
   const maxResidents = settings.maxResidents || sessionsThatFit();
   const tellLimit = createLimitNotice(settings.emit, now);
   const census = createCensus(sql, settings, tellLimit);
@@ -135,6 +138,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     asked: Call | Attach,
     body: () => Promise<T>,
   ): Promise<T | Refusal> => {
+    lookForFile();
     const principal = asked.caller.principal ?? null;
     const failure = census.enter(principal);
     if (failure !== undefined) return { kind: "refused", failure };
@@ -166,23 +170,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
 
   const create = (id: string, key: number, touch: () => void): Session => {
     const alarm = alarms.of(key);
-    let isErased = false;
-    // What a server does on its own uses the session too; once it is erased, nothing is written for it again.
-    const used = (): void => {
-      if (isErased) throw new Error("The session has ended");
-      touch();
-    };
-    const own: SqlStore = {
-      exec(statement, ...bindings) {
-        used();
-        return sql.exec(statement, ...bindings);
-      },
-      defer(statement, ...bindings) {
-        used();
-        sql.defer(statement, ...bindings);
-      },
-      transaction: (body) => sql.transaction(body),
-    };
+    const own = createOwnStore(sql, touch);
     return createSession<Env>({
       id,
       store: createSessionStore(own, key),
@@ -199,7 +187,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       userChannel,
       quick,
       async erase() {
-        isErased = true;
+        own.end();
         erase(id, key);
       },
       onTombstone: census.leave,

@@ -2,12 +2,15 @@
  * SQLite in this process: the one adapter of `node:sqlite`, which Node, Deno and Bun have alike.
  * @module
  */
+import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { SqlStore, SqlValue } from "../session/schema.ts";
 
 export interface Sqlite extends SqlStore {
   /** The file is open and ready: errors from here on reach tools, and through them clients, and name it no more. */
   opened(): void;
+  /** False where the file's path no longer leads to the file that is open: what is written to it is lost in the end. */
+  isInPlace(): boolean;
   close(): void;
 }
 
@@ -42,6 +45,7 @@ export function openSqlite(path: string): Sqlite {
     }
   };
   const database = explained(() => new DatabaseSync(path));
+  const opened = path === ":memory:" ? undefined : inodeOf(path);
   /** The statements are few and fixed: each is compiled once. */
   const statements = new Map<string, StatementSync>();
   let depth = 0;
@@ -59,6 +63,7 @@ export function openSqlite(path: string): Sqlite {
   const command = (sql: string): void => void explained(() => prepare(sql).all());
 
   return {
+    isInPlace: () => opened === undefined || inodeOf(path) === opened,
     exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
       explained(() => prepare(sql).all(...bindings) as Row[]),
     transaction<T>(body: () => T): T {
@@ -129,4 +134,9 @@ function explain(error: unknown, file: string): unknown {
     );
   }
   return error;
+}
+
+/** Undefined where there is no file. */
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }

@@ -1,4 +1,5 @@
 /** How many sessions a host has room for: in all, of one principal, in memory; and that places are free again. */
+import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createLocalMcp, type LocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
 import { answerOf, openSession, post } from "../support/mcp.ts";
@@ -180,6 +181,25 @@ describe("sessions", () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(vi.getTimerCount()).toBe(0);
   });
+});
+
+test("a database file that is removed is noticed, and told of once", async () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const database = freshFile();
+  const mcp = host({ database });
+  const lost = (): unknown[] => mcp.events.filter(({ type }) => type === "storage.lost");
+  for (let n = 0; n < 3; n++) {
+    await start(mcp, "a");
+    await vi.advanceTimersByTimeAsync(10_000);
+  }
+  expect(lost()).toEqual([]);
+  rmSync(database);
+  for (let n = 0; n < 3; n++) {
+    expect((await start(mcp, "a")).status).toBe(200);
+    await vi.advanceTimersByTimeAsync(10_000);
+  }
+  expect(lost()).toHaveLength(1);
 });
 
 describe("memory", () => {

@@ -150,13 +150,21 @@ test("the answer leaves once the hub has it, and not before", async () => {
   expect(answer).toHaveProperty("result");
 });
 
-test("a session that ends, or a client that cancels, while the hub is asked leaves nothing behind", async () => {
-  const { post, hold, store, session } = await sessionWithHub();
+test("a client that cancels while the hub is asked is not answered, and nothing is kept of it", async () => {
+  const { post, hold, store } = await sessionWithHub();
   hold(true);
   const cancelled = post(subscribe("test://cancelled"));
   await vi.advanceTimersByTimeAsync(10);
   await post(notification("notifications/cancelled", { requestId: "test://cancelled" }));
   expect(await cancelled).toEqual({});
+  hold(false);
+  await vi.advanceTimersByTimeAsync(10);
+  expect(store.entries("sticky")).toEqual([]);
+});
+
+test("a session that ends while the hub is asked answers once, and nothing is kept of it", async () => {
+  const { post, hold, store, session } = await sessionWithHub();
+  hold(true);
   const ended = post(subscribe("test://ended"));
   await vi.advanceTimersByTimeAsync(10);
   await session.end(caller);
