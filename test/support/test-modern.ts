@@ -2,7 +2,7 @@
  * The stateless era of the test server, by variable:
  * - `TEST_MODERN=off`: it is not served.
  * - `TEST_MAX_LISTENERS`: most `subscriptions/listen` streams.
- * - `TEST_TOPIC=on`: the header `x-topic` names the request's topic.
+ * - `TEST_TOPIC=on`: the header `x-topic` names the request's topic, `all` where there is none.
  * @module
  */
 import type { ModernHandler } from "../../src/index.ts";
@@ -19,7 +19,7 @@ export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
   return {
     modern: variables["TEST_MODERN"] === "off" ? undefined : modern(),
     ...(variables["TEST_TOPIC"] === "on"
-      ? { topic: (request: Request) => request.headers.get("x-topic") ?? "" }
+      ? { topic: (request: Request) => request.headers.get("x-topic") || "all" }
       : {}),
   };
 }
