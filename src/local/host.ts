@@ -63,13 +63,13 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   if (!Number.isInteger(evictAfterMs) || evictAfterMs < 10 || evictAfterMs > 86_400_000) {
     throw new RangeError(`evictAfterMs must be a whole number from 10 to 86400000, not ${evictAfterMs}`);
   }
-  const sql = createTurns(openDatabase(database), (error) =>
-    // The error itself does not say which file: a tool may pass it on.
+  /** The error itself does not say which file: tools hear it, and through them clients. */
+  const failedToStore = (error: unknown): void =>
     settings.emit("request.error", {
       method: "store",
-      message: `${messageOf(error)} [${database ?? "memory"}]`,
-    }),
-  );
+      message: `${messageOf(error)} [${database ?? "in memory"}]`,
+    });
+  const sql = createTurns(openDatabase(database), failedToStore);
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
   const now = (): number => Date.now();
   const quick = createDelay(settings.quickAnswerMs);
@@ -128,7 +128,12 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     const own: SqlStore = {
       exec(statement, ...bindings) {
         used();
-        return sql.exec(statement, ...bindings);
+        try {
+          return sql.exec(statement, ...bindings);
+        } catch (error) {
+          failedToStore(error);
+          throw error;
+        }
       },
       defer(statement, ...bindings) {
         used();
