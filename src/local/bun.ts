@@ -20,7 +20,7 @@ interface Runtime {
     port: number;
     hostname: string;
     idleTimeout: number;
-    development: boolean;
+    error: () => Response;
     fetch: (request: Request, server: never) => Response | Promise<Response>;
   }): { readonly port: number; stop(cut?: boolean): Promise<void> };
 }
@@ -41,8 +41,9 @@ export async function serve(options: ServeOptions): Promise<Server> {
       port,
       hostname,
       idleTimeout: 0,
-      // Its page about an error shows source and stack to whoever asked.
-      development: false,
+      // Bun's own page about an error shows source and stack to whoever asked. Not by `development: false`: with that
+      // a second server on the port is no error.
+      error: () => failed(failures.internalError),
       // Under a Host that is no name Bun gives a path for the URL, over which Hono throws.
       fetch: (request, server) =>
         request.url.startsWith("/") ? failed(failures.malformedHost) : fetch(request, server),

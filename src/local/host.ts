@@ -71,13 +71,13 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     throw new RangeError(`evictAfterMs must be a whole number from 10 to 86400000, not ${evictAfterMs}`);
   }
   const sqlite = openDatabase(database);
-  const sql = createTurns(sqlite, (error) =>
-    // The error itself does not say which file: a tool may pass it on.
+  /** The error itself does not say which file: tools hear it, and through them clients. */
+  const failedToStore = (error: unknown): void =>
     settings.emit("request.error", {
       method: "store",
-      message: `${messageOf(error)} [${database ?? "memory"}]`,
-    }),
-  );
+      message: `${messageOf(error)} [${database ?? "in memory"}]`,
+    });
+  const sql = createTurns(sqlite, failedToStore);
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
   const now = (): number => Date.now();
   const quick = createDelay(settings.quickAnswerMs);
@@ -170,7 +170,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
 
   const create = (id: string, key: number, touch: () => void): Session => {
     const alarm = alarms.of(key);
-    const own = createOwnStore(sql, touch);
+    const own = createOwnStore(sql, touch, failedToStore);
     return createSession<Env>({
       id,
       store: createSessionStore(own, key),

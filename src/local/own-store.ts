@@ -6,8 +6,15 @@ export interface OwnStore extends SqlStore {
   end(): void;
 }
 
-/** @param touch hears of all that the session does: what a server does on its own uses the session too */
-export function createOwnStore(sql: Required<SqlStore>, touch: () => void): OwnStore {
+/**
+ * @param touch hears of all that the session does: what a server does on its own uses the session too
+ * @param onError hears of what could not be read or written, which names no file to the session
+ */
+export function createOwnStore(
+  sql: Required<SqlStore>,
+  touch: () => void,
+  onError: (error: unknown) => void,
+): OwnStore {
   let isErased = false;
   const used = (): void => {
     if (isErased) throw new Error("The session has ended");
@@ -16,7 +23,12 @@ export function createOwnStore(sql: Required<SqlStore>, touch: () => void): OwnS
   return {
     exec(statement, ...bindings) {
       used();
-      return sql.exec(statement, ...bindings);
+      try {
+        return sql.exec(statement, ...bindings);
+      } catch (error) {
+        onError(error);
+        throw error;
+      }
     },
     defer(statement, ...bindings) {
       used();

@@ -22,7 +22,7 @@ const crowd = (session: McpSession): Promise<Response>[] =>
 /** Checks an answer from before, during or after the end; returns its status. */
 async function checked(response: Response): Promise<number> {
   const { status } = response;
-  if (status === 404) expect(await response.text()).toBe(NOT_FOUND);
+  if (status === 404) expect(await response.text()).toMatch(NOT_FOUND);
   else if (response.headers.get("content-type") === "text/event-stream") {
     // Every stream ends, and a call's with an answer.
     const rest = await readEvents(response).rest();

@@ -1,6 +1,6 @@
 /** R-02 … R-06, R-08, P-06 … P-08, P-13, P-14: a session that ended, and the way back (`recovery: "rotate"`). */
 import { beforeAll, describe, expect, test } from "vitest";
-import { expectNotFound, expired, expiry, NOT_FOUND, SHORT_LIVED } from "../support/gone.ts";
+import { expectNotFound, expired, expiry, SHORT_LIVED } from "../support/gone.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { initialize, request, textOf, toolCall, VERSIONS } from "../support/messages.ts";
 import { answerOf, type McpSession, openSession, post } from "../support/mcp.ts";
@@ -45,8 +45,7 @@ describe.each(hosts)("on $name", (host) => {
     stream.leave();
   });
 
-  test("every method gets 404 with the one body, which has 81 bytes", async () => {
-    expect(new TextEncoder().encode(NOT_FOUND)).toHaveLength(81);
+  test("every method gets 404 with the one body", async () => {
     const session = taken();
     const posted = await expectNotFound(await session.post(LIST));
     expect(posted).toMatch(/^[0-9a-zA-Z_-]{1,128}$/);

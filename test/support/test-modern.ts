@@ -3,7 +3,7 @@
  * - `TEST_MODERN=off`: it is not served.
  * - `TEST_SDK=wayward 2`: its server is the wayward one.
  * - `TEST_MAX_LISTENERS`, `TEST_MAX_LISTENERS_EACH`: most `subscriptions/listen` streams, in all and of one principal.
- * - `TEST_TOPIC=on`: the header `x-topic` names the request's topic.
+ * - `TEST_TOPIC=on`: the header `x-topic` names the request's topic, `all` where there is none.
  * @module
  */
 import type { ModernHandler } from "../../src/index.ts";
@@ -26,7 +26,7 @@ export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
   return {
     modern: variables["TEST_MODERN"] === "off" ? undefined : modern(),
     ...(variables["TEST_TOPIC"] === "on"
-      ? { topic: (request: Request) => request.headers.get("x-topic") ?? "" }
+      ? { topic: (request: Request) => request.headers.get("x-topic") || "all" }
       : {}),
   };
 }
