@@ -20,7 +20,6 @@ export function testBodies(subject: Subject): void {
     test.each([
       ["an id that nobody holds", { "Mcp-Session-Id": FORGED }, 404, -32001],
       ["a malformed id", { "Mcp-Session-Id": "a/b" }, 400, -32600],
-      ["no id", {}, 413, -32000],
     ])("with %s it is answered before any of it has come", async (_, headers, status, code) => {
       const sent = announce(headers as Record<string, string>);
       const answer = await sent.answer;
