@@ -20,11 +20,6 @@ import { discard, isEventStream, messagesIn, readText } from "./wire.ts";
 /** A connection that lasted this long, in milliseconds, is none of a failing server's, though it brought nothing. */
 const STEADY_MS = 10_000;
 
-/** Least pause that a server may ask for, in milliseconds. Doubled with each connection in a row that brings nothing … */
-const LEAST_MS = 100;
-/** … up to this: a server that has its client poll for a result may still do so. */
-const LEAST_AT_MOST_MS = 2000;
-
 /** What a stream needs of its session. */
 export interface StreamHost {
   readonly backoff: Backoff;
@@ -63,22 +58,21 @@ export function lastingStream(
   /** Ends the wait under way. */
   let wake: (() => void) | undefined;
   let parked = false;
-  let retryMs: number | undefined;
+  /** The server's wish, where it has one. */
+  let retryMs = NaN;
   /** Connections and attempts in a row that brought nothing. The first connection may be an idle one. */
   let failures = first.body ? -1 : 0;
-  /** Connections in a row that brought no message and did not last. An event to resume from is no message. */
-  let barren = 0;
+  /**
+   * The least that a server may wish for: 100 ms, doubled with each connection up to 3.2 s until one brings a
+   * message. An event to resume from is none. It may still have its client poll for a result.
+   */
+  let pace = 50;
 
   const stop = (): void => {
     life.abort(signal?.reason);
     wake?.();
     discard(reader);
     host.streams.delete(told);
-  };
-  const leastWait = (): number => {
-    // The client's own first wait may be shorter than a server's.
-    if (barren < 2) return retryMs === undefined ? 0 : LEAST_MS;
-    return Math.min(LEAST_MS * 2 ** (barren - 1), LEAST_AT_MOST_MS);
   };
   const told = (moved: boolean): void => {
     // A call's connection to the dead session is left alone: its server may still be at work on it.
@@ -100,8 +94,7 @@ export function lastingStream(
         let timer: ReturnType<typeof setTimeout> | undefined;
         await new Promise<void>((resolve) => {
           wake = resolve;
-          const wait = Math.max(delayAfter(failures, backoff, retryMs), leastWait());
-          if (!parked) timer = setTimeout(resolve, wait);
+          if (!parked) timer = setTimeout(resolve, delayAfter(failures, backoff, Math.max(retryMs, pace)));
         });
         clearTimeout(timer);
         parked = false;
@@ -134,7 +127,6 @@ export function lastingStream(
         if (body) {
           let frames = "";
           let cause: unknown;
-          let brought = false;
           const since = performance.now();
           const parser = createParser({
             onId(id) {
@@ -150,7 +142,7 @@ export function lastingStream(
                 if (!message.method) (calls ??= new Map()).delete(message.id as RequestId);
                 else if (!messages[1]) data = tagQuestion(data, message, generation);
               }
-              if (data) brought = true;
+              if (data) pace = 50;
               if (event) frames += `event: ${event}\n`;
               if (id !== undefined) frames += `id: ${id}\n`;
               frames += `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
@@ -174,9 +166,8 @@ export function lastingStream(
           life.signal.throwIfAborted();
           if (!calls && host.generation() === undefined) return;
           emit({ type: "dropped", stream, cause });
-          const lasted = performance.now() - since > STEADY_MS;
-          if (lasted) failures = -1;
-          barren = brought || lasted ? 0 : barren + 1;
+          if (performance.now() - since > STEADY_MS) failures = -1;
+          if (pace < 2000) pace *= 2;
           failures++;
         }
         const next = await reconnect();
@@ -211,14 +202,13 @@ export function lastingStream(
   host.streams.add(told);
   signal?.addEventListener("abort", stop, { signal: life.signal });
   if (signal?.aborted) stop();
-  const encoder = new TextEncoder();
   const frames = run();
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         const { done, value } = await frames.next();
         if (done) controller.close();
-        else controller.enqueue(encoder.encode(value) as Uint8Array<ArrayBuffer>);
+        else controller.enqueue(new TextEncoder().encode(value) as Uint8Array<ArrayBuffer>);
       },
       cancel: stop,
     },
