@@ -297,8 +297,8 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
 
     async alarm() {
       await upkeep.alarm();
-      const row = lifecycle.live();
-      if (row !== undefined && streamsOf(row).standalone.outlet() !== undefined) await interest?.again();
+      // Of the streams that are in memory: what has one attached has been taken up, and storage may be unreadable.
+      if (isLive() && streams?.standalone.outlet() !== undefined) await interest?.again();
     },
 
     ack(stream, connectionId, seq) {
