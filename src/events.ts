@@ -85,6 +85,12 @@ interface EventFields {
   "session.terminated": { session: string };
   /** The local host has no database file. */
   "storage.memory": { message: string };
+  /**
+   * What another isolate sent is of a version that this code does not read, or does not fit it. Nothing of it
+   * was acted upon; who sent it comes again. `at` is who could not read it, `what` the call, reply, frame or
+   * attachment.
+   */
+  "wire.unreadable": { at: "edge" | "session" | "hub"; what: string; version: number; message: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
   "request.error": { method: string; message: string };
   request: {
@@ -114,6 +120,7 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "session.interrupted": "warn",
   "session.start_failed": "error",
   "storage.memory": "warn",
+  "wire.unreadable": "warn",
   "request.error": "error",
   request: "debug",
 };

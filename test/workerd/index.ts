@@ -4,8 +4,7 @@
  * @module
  */
 import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
-import type { DurableObject } from "cloudflare:workers";
-import { createMcpWorker, type HoldfastOptions } from "../../worker/cloudflare.ts";
+import { createMcpWorker, type HoldfastOptions, type SessionObject } from "../../worker/cloudflare.ts";
 import type { ServerContext } from "../../src/session/server.ts";
 import { createTestServer } from "../support/test-server.ts";
 
@@ -37,7 +36,7 @@ export type Variant = keyof typeof VARIANTS;
 export interface Counts {
   /** How often it was constructed: 1 while it has never been evicted. */
   lives: number;
-  /** Calls from an edge. */
+  /** Calls from an edge, requests and messages by RPC. */
   fetches: number;
   alarms: number;
   socketMessages: number;
@@ -81,7 +80,7 @@ function meter({ id, storage }: DurableObjectState): void {
   };
 }
 
-type SessionClass = new (ctx: DurableObjectState, env: Cloudflare.Env) => DurableObject<Cloudflare.Env>;
+type SessionClass = new (ctx: DurableObjectState, env: Cloudflare.Env) => SessionObject<Cloudflare.Env>;
 
 function counted(Base: SessionClass): SessionClass {
   return class Counted extends Base {
@@ -96,7 +95,16 @@ function counted(Base: SessionClass): SessionClass {
 
     override async fetch(request: Request): Promise<Response> {
       this.#counts.fetches += 1;
-      const response = (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
+      return this.#cut(await super.fetch(request));
+    }
+
+    override async post(message: string): Promise<string | Response> {
+      this.#counts.fetches += 1;
+      const answer = await super.post(message);
+      return typeof answer === "string" ? answer : this.#cut(answer);
+    }
+
+    async #cut(response: Response): Promise<Response> {
       if (response.status !== 206 || !cutShort.delete(this.ctx.id.toString())) return response;
       await response.body?.cancel();
       const cut = new ReadableStream({ start: (controller) => controller.error(new Error("cut short")) });
