@@ -23,7 +23,7 @@ import {
   type Publication,
 } from "./hub-wire.ts";
 import { PING, PONG } from "./links.ts";
-import { reportUnreadable, stamp, stamped, versionOf, WIRE } from "./wire-version.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf } from "./wire-version.ts";
 import { PATHS } from "./wire.ts";
 
 export interface HubObjectOptions<Env> {
@@ -52,13 +52,12 @@ export function hubObject<Env>(
     }
 
     override async fetch(request: Request): Promise<Response> {
-      let version = WIRE;
       try {
-        version = versionOf(request);
+        const version = versionOf(request);
         return stamp(await this.#answer(request), version);
       } catch (error) {
         reportUnreadable(emit, "hub", new URL(request.url).pathname.slice(1), error);
-        return stamp(new Response(null, { status: 503 }), version);
+        return stamp(new Response(null, { status: 503 }), READ_BY_ALL);
       }
     }
 

@@ -22,7 +22,7 @@ import { formatEventId } from "../src/sse/event-id.ts";
 import type { WorkerHub } from "./hub.ts";
 import { decodeChanges } from "./hub-wire.ts";
 import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
-import { reportUnreadable, stamp, stamped, versionOf, WIRE } from "./wire-version.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf, WIRE } from "./wire-version.ts";
 import {
   createPrepared,
   decodeAttach,
@@ -98,13 +98,12 @@ export function sessionObject<Env>(
     }
 
     override async fetch(request: Request): Promise<Response> {
-      let version = WIRE;
       try {
-        version = versionOf(request);
+        const version = versionOf(request);
         return stamp(await this.#answer(request), version);
       } catch (error) {
         reportUnreadable(emit, "session", new URL(request.url).pathname.slice(1), error);
-        return stamp(encodeReply(COME_BACK), version);
+        return stamp(encodeReply(COME_BACK), READ_BY_ALL);
       }
     }
 
@@ -142,7 +141,7 @@ export function sessionObject<Env>(
         call = decodeMessage(message);
       } catch (error) {
         reportUnreadable(emit, "session", "post", error);
-        return encodeAnswer(COME_BACK);
+        return encodeAnswer(COME_BACK, undefined, undefined, READ_BY_ALL);
       }
       return this.#run(call, encodeAnswer);
     }

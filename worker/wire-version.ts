@@ -22,6 +22,9 @@ export const WIRE = 1;
 /** Says the version of a request or a reply that is a `fetch`. */
 export const WIRE_HEADER = "holdfast-wire";
 
+/** In place of a version: a reply that reads the same in all of them, which is the one to what cannot be read. */
+export const READ_BY_ALL = "any";
+
 /** What was read is of no version that this code knows, or does not fit its own. Nothing of it was acted upon. */
 export class Unreadable extends Error {
   override readonly name = "Unreadable";
@@ -48,6 +51,7 @@ export function fits(condition: boolean, what: string): asserts condition {
  * @throws {Unreadable}
  */
 export function versionFrom(said: string | number | null | undefined): number {
+  if (said === READ_BY_ALL) return WIRE;
   const version = Number(said ?? 0);
   if (version === WIRE || version === WIRE - 1) return version;
   throw new Unreadable(`version ${said}; this code reads ${WIRE - 1} and ${WIRE}`, version);
@@ -63,9 +67,9 @@ export function stamped(headers: Record<string, string> = {}): Record<string, st
   return { ...headers, [WIRE_HEADER]: String(WIRE) };
 }
 
-/** The reply, marked with the version of its request. */
-export function stamp(response: Response, version: number): Response {
-  if (version > 0) response.headers.set(WIRE_HEADER, String(version));
+/** The reply, marked with the version of its request, or as one that is read by all. */
+export function stamp(response: Response, version: number | typeof READ_BY_ALL): Response {
+  if (version !== 0) response.headers.set(WIRE_HEADER, String(version));
   return response;
 }
 

@@ -19,7 +19,7 @@
  * | `notify`  | POST, changes as JSON; from the hub                 | 200 the names that the hub can forget · 404 gone   |
  *
  * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with. Who cannot read a request
- * refuses it with a 503, untouched; who does not know its path answers 501. Who cannot read a reply, or gets
+ * refuses it with a 503, untouched, in place of the version `any`: that reply reads the same in all of them; who does not know its path answers 501. Who cannot read a reply, or gets
  * another status than those above, treats it as the death of the object that it came from.
  *
  * Why `post` is a method: a string there and back takes 40 µs of processor time less than a `fetch`
@@ -32,7 +32,17 @@ import type { Attach, Call, Caller, JsonAnswer, Refusal, TransportKind } from ".
 import { isObject, type JsonObject, parsePayload } from "../src/jsonrpc/messages.ts";
 import type { Reply } from "../src/session/exchange.ts";
 import type { Seed } from "../src/session/ports.ts";
-import { fits, parseJson, stamp, stamped, Unreadable, versionFrom, versionOf, WIRE } from "./wire-version.ts";
+import {
+  fits,
+  parseJson,
+  type READ_BY_ALL,
+  stamp,
+  stamped,
+  Unreadable,
+  versionFrom,
+  versionOf,
+  WIRE,
+} from "./wire-version.ts";
 
 /** Paths of the object; the host part of the URL means nothing. */
 export const PATHS = {
@@ -232,18 +242,19 @@ export function encodeAnswer(
   reply: Reply | Refusal,
   stream?: ReadableStream,
   at?: string,
+  version: typeof WIRE | typeof READ_BY_ALL = WIRE,
 ): string | Response {
   switch (reply.kind) {
     case "accepted":
-      return `${WIRE} accepted\n`;
+      return `${version} accepted\n`;
     case "json":
       if (reply.body.length > MOST_RPC) break;
-      return `${WIRE} ${reply.opened ? "opened" : "json"}\n${reply.body}`;
+      return `${version} ${reply.opened ? "opened" : "json"}\n${reply.body}`;
     case "refused":
-      return `${WIRE} refused\n${JSON.stringify(reply)}`;
+      return `${version} refused\n${JSON.stringify(reply)}`;
     default:
   }
-  return stamp(encodeReply(reply, stream, at), WIRE);
+  return stamp(encodeReply(reply, stream, at), version);
 }
 
 /** What a `post` became, as far as it can be said in a string. */
