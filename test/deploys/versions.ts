@@ -22,19 +22,19 @@ const PARTS = ["src", "worker", "test/support", "test/worker", "examples", "pack
  * the tree, so that packages are found.
  * @throws where this clone does not have the commit
  */
-export function previousSource(): string {
-  const folder = join(TREE, ".previous", PREVIOUS);
+export function previousSource(commit: string = PREVIOUS): string {
+  const folder = join(TREE, ".previous", commit);
   if (existsSync(folder)) return folder;
   let archive: Buffer;
   try {
-    archive = execFileSync("git", ["archive", PREVIOUS, ...PARTS], {
+    archive = execFileSync("git", ["archive", commit, ...PARTS], {
       cwd: TREE,
       maxBuffer: 2 ** 28,
       stdio: ["ignore", "pipe", "pipe"],
     });
   } catch (error) {
     throw new Error(
-      `These tests deploy over the previous version, commit ${PREVIOUS} (test/deploys/previous), which this clone does not have. Fetch it with \`git fetch --depth=1 origin ${PREVIOUS}\`, or all of history with \`git fetch --unshallow\`.`,
+      `These tests deploy over the previous version, commit ${commit} (test/deploys/previous), which this clone does not have. Fetch it with \`git fetch --depth=1 origin ${commit}\`, or all of history with \`git fetch --unshallow\`.`,
       { cause: error },
     );
   }
@@ -140,6 +140,16 @@ export default {
 };
 `;
 
+/** Users deploy their server, whatever the version below it is: it is the tree's in all of them. */
+const sameServer: Plugin = {
+  name: "same-server",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/support\/test-server\.ts$/ }, () => ({
+      path: join(TREE, "test/support/test-server.ts"),
+    }));
+  },
+};
+
 const bundles = new Map<string, Promise<string>>();
 
 /** Bundles the test Worker of a version, once. */
@@ -157,7 +167,7 @@ export function bundleVersion(root: string, raised: Raised = {}): Promise<string
       external: ["cloudflare:*", "node:*"],
       write: false,
       logLevel: "silent",
-      plugins: [raise(raised)],
+      plugins: [sameServer, raise(raised)],
     }).then(({ outputFiles }) => outputFiles?.[0]?.text ?? "");
     bundles.set(key, bundled);
   }

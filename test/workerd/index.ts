@@ -4,8 +4,14 @@
  * @module
  */
 import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
-import { createMcpWorker, type HoldfastOptions, type SessionObject } from "../../worker/cloudflare.ts";
+import {
+  type Authorization,
+  createMcpWorker,
+  type HoldfastOptions,
+  type SessionObject,
+} from "../../worker/cloudflare.ts";
 import type { ServerContext } from "../../src/session/server.ts";
+import * as z from "zod";
 import { createTestServer } from "../support/test-server.ts";
 
 /** The server that runs as a process elsewhere, for tests of the hub. */
@@ -26,6 +32,8 @@ const VARIANTS = {
   },
   /** Edges that have been silent for two seconds are given up, within another. */
   watched: { keepaliveIntervalMs: 200, keepaliveMaxFailures: 10, superviseIntervalMs: 1000 },
+  /** Large texts pass. */
+  roomy: { keepaliveIntervalMs: 0, maxBodyBytes: 67_108_864, maxEventBytes: 67_108_864, quickAnswerMs: 1000 },
   /** Edges show that they are alive all the time, and nothing looks. */
   pinging: { keepaliveIntervalMs: 20 },
 } as const satisfies Record<string, HoldfastOptions>;
@@ -123,9 +131,21 @@ function counted(Base: SessionClass): SessionClass {
   };
 }
 
-/** The test server, with `linger`: it sends one message, then is never done, and no timer keeps it awake. */
+/**
+ * The test server, with `linger`: it sends one message, then is never done, and no timer keeps it awake; and with
+ * `fill` and `length`, whose answer and whose text are as large as may be.
+ */
 function createServer(context: ServerContext): McpServer {
   const server = createTestServer(context);
+  const text = (of: string): CallToolResult => ({ content: [{ type: "text", text: of }] });
+  const Fill = z.object({ size: z.int() });
+  server.registerTool("fill", { description: "Answers so much", inputSchema: Fill }, ({ size }) =>
+    text("é".repeat(size)),
+  );
+  const Length = z.object({ of: z.string() });
+  server.registerTool("length", { description: "Measures a text", inputSchema: Length }, ({ of }) =>
+    text(String(of.length)),
+  );
   server.registerTool("linger", { description: "Never answers" }, async (ctx) => {
     const params = { level: "info" as const, logger: "linger", data: "lingering" };
     await ctx.mcpReq.notify({ method: "notifications/message", params });
@@ -134,6 +154,15 @@ function createServer(context: ServerContext): McpServer {
   return server;
 }
 
+/** Header that asks for credentials of this size. */
+export const SIZES = "x-credentials";
+
+/** Anybody, with credentials as large as they ask for. */
+const authorize = ({ headers }: Request): Authorization => ({
+  principal: "anybody",
+  authInfo: { filling: "f".repeat(Number(headers.get(SIZES) ?? 0)) },
+});
+
 const worker = (name: Variant, namespace: (env: Cloudflare.Env) => DurableObjectNamespace) =>
   createMcpWorker<Cloudflare.Env>({
     ...VARIANTS[name],
@@ -141,18 +170,21 @@ const worker = (name: Variant, namespace: (env: Cloudflare.Env) => DurableObject
     basePath: `/${name}`,
     createServer,
     namespace,
+    ...(name === "roomy" ? { authorize } : {}),
   });
 
 const workers = {
   calm: worker("calm", (env) => env.CALM),
   brief: worker("brief", (env) => env.BRIEF),
   watched: worker("watched", (env) => env.WATCHED),
+  roomy: worker("roomy", (env) => env.ROOMY),
   pinging: worker("pinging", (env) => env.PINGING),
 };
 
 export class CalmSession extends counted(workers.calm.McpSession) {}
 export class BriefSession extends counted(workers.brief.McpSession) {}
 export class WatchedSession extends counted(workers.watched.McpSession) {}
+export class RoomySession extends counted(workers.roomy.McpSession) {}
 export class PingingSession extends counted(workers.pinging.McpSession) {}
 
 export default {
