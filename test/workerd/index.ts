@@ -140,7 +140,7 @@ function createServer(context: ServerContext): McpServer {
   const text = (of: string): CallToolResult => ({ content: [{ type: "text", text: of }] });
   const Fill = z.object({ size: z.int() });
   server.registerTool("fill", { description: "Answers so much", inputSchema: Fill }, ({ size }) =>
-    text("é".repeat(size)),
+    text("→".repeat(size)),
   );
   const Length = z.object({ of: z.string() });
   server.registerTool("length", { description: "Measures a text", inputSchema: Length }, ({ of }) =>
