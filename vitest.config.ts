@@ -10,6 +10,7 @@ export default defineConfig({
     maxWorkers: 2,
     coverage: {
       provider: "v8",
+      reportOnFailure: true,
       // What tests run in their own process; servers that tests start as programs, and workerd, are not seen.
       include: ["src/**/*.ts", "worker/wire*.ts", "worker/hub-wire.ts"],
       reporter: ["text", "json-summary", "html"],

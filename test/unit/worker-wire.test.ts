@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
+import { eventSink } from "../../src/events.ts";
 import type { Attach, Call } from "../../src/host.ts";
 import { sessionNotFound } from "../../src/jsonrpc/failures.ts";
 import * as hub from "../../worker/hub-wire.ts";
 import {
   fits,
   READ_BY_ALL,
+  reportUnreadable,
   stamp,
   Unreadable,
   versionFrom,
@@ -258,6 +260,16 @@ describe("a reply", () => {
   });
 });
 
+describe("the end of a session", () => {
+  const asPost = (body: string): Request => new Request("https://session/end", { method: "POST", body });
+
+  it("arrives with who asks for it, and not without", async () => {
+    const from = await wire.decodeEnd(asPost(wire.encodeEnd(caller)));
+    expect({ ...from, headers: from.headers() }).toEqual({ ...caller, headers: caller.headers() });
+    await expect(wire.decodeEnd(asPost("{}"))).rejects.toThrow(Unreadable);
+  });
+});
+
 describe("what sessions and the hub say to each other", () => {
   const asPost = (body: string): Request => new Request("https://session/adopt", { method: "POST", body });
   const seed = JSON.stringify({ principal: null, version: "2025-11-25", initialize: "{}" });
@@ -302,6 +314,23 @@ describe("what sessions and the hub say to each other", () => {
     ["a frame that is not JSON", () => hub.decodeFrame("{")],
     ["a place that is no number", () => hub.decodeAfter("x")],
   ])("is not read: %s", (_, decode) => expect(decode).toThrow(Unreadable));
+});
+
+it("what is unreadable is told with its version, and any other error is passed on", () => {
+  const told: unknown[] = [];
+  const emit = eventSink((event) => void told.push(event), "silent");
+  reportUnreadable(emit, "edge", "reply to post", new Unreadable("version 9", 9));
+  expect(told).toEqual([
+    {
+      type: "wire.unreadable",
+      level: "warn",
+      at: "edge",
+      what: "reply to post",
+      version: 9,
+      message: "version 9",
+    },
+  ]);
+  expect(() => reportUnreadable(emit, "edge", "reply to post", new Error("gone"))).toThrow("gone");
 });
 
 it("what fits goes on, and what does not is named", () => {
