@@ -117,6 +117,12 @@ interface EventFields {
   "storage.newer": { session: string; found: number; known: number };
   /** The database file is gone, and this process goes on without. */
   "storage.lost": { message: string };
+  /**
+   * What another isolate sent is of a version that this code does not read, or does not fit it. Nothing of it
+   * was acted upon; who sent it comes again. `at` is who could not read it, `what` the call, reply, frame or
+   * attachment.
+   */
+  "wire.unreadable": { at: "edge" | "session" | "hub"; what: string; version: number; message: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
   "request.error": { method: string; message: string };
   request: {
@@ -152,6 +158,7 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "storage.lost": "error",
   "storage.memory": "warn",
   "storage.newer": "error",
+  "wire.unreadable": "warn",
   "request.error": "error",
   request: "debug",
 };

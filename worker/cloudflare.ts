@@ -13,10 +13,11 @@ import { createUsers, type Users } from "../src/user/user.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
-import { sessionObject } from "./session-object.ts";
+import { sessionObject, type SessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
+export type { SessionObject } from "./session-object.ts";
 
 export interface McpWorkerOptions<Env extends object> extends Omit<
   RouterOptions<{ Bindings: Env }>,
@@ -39,7 +40,7 @@ export interface McpWorker<Env extends object> {
   /** The Hono app: the Worker's default export, or part of one. */
   router: Hono<{ Bindings: Env }>;
   /** The Durable Object class: export it, and bind it with `new_sqlite_classes`. */
-  McpSession: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+  McpSession: new (ctx: DurableObjectState, env: Env) => SessionObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
   McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
   /**
@@ -68,7 +69,7 @@ export function createMcpWorker<Env extends object>(options: McpWorkerOptions<En
   const { createServer, namespace, jurisdiction } = options;
   const settings = resolveOptions(options);
   const { emit, keepaliveIntervalMs } = settings;
-  const host = durableHost<Env>({ namespace, jurisdiction });
+  const host = durableHost<Env>({ namespace, jurisdiction }, emit);
   const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
   const hub = options.hub && createHub<Env>({ namespace: options.hub, jurisdiction, beatMs, emit });
   const notifyTopic = (topic: string): Notifier =>

@@ -3,6 +3,10 @@
 /** Characters up to which a name is kept as it is. */
 const SHORT = 128;
 
+export function keysOf(names: readonly string[]): Promise<string[]> {
+  return Promise.all(names.map(keyOf));
+}
+
 /**
  * The name's key: the same wherever it is made. Escaped before it is hashed, because what is no well-formed
  * string (a lone surrogate) has no bytes of its own.

@@ -10,17 +10,21 @@ import { DurableObject } from "cloudflare:workers";
 import { type Change, nameOf } from "../src/changes.ts";
 import { messageOf, shortId } from "../src/events.ts";
 import type { Settings } from "../src/options.ts";
-import { keyOf } from "./hub-names.ts";
+import { keyOf, keysOf } from "./hub-names.ts";
 import { openRing, type Ring, RING_TTL_MS } from "./hub-ring.ts";
 import {
   AFTER_HEADER,
-  type ForgetRequest,
+  decodeAfter,
+  decodeForget,
+  decodeNames,
+  decodePublication,
+  decodeWatch,
   HUB_PATHS,
   type HubFrame,
   type Publication,
-  type WatchRequest,
 } from "./hub-wire.ts";
 import { PING, PONG } from "./links.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf } from "./wire-version.ts";
 import { PATHS } from "./wire.ts";
 
 export interface HubObjectOptions<Env> {
@@ -52,26 +56,36 @@ export function hubObject<Env>(
     }
 
     override async fetch(request: Request): Promise<Response> {
+      try {
+        const version = versionOf(request);
+        return stamp(await this.#answer(request), version);
+      } catch (error) {
+        reportUnreadable(emit, "hub", new URL(request.url).pathname.slice(1), error);
+        return stamp(new Response(null, { status: 503 }), READ_BY_ALL);
+      }
+    }
+
+    async #answer(request: Request): Promise<Response> {
       switch (request.url) {
         case HUB_PATHS.listen:
-          return this.#listen(request.headers.get(AFTER_HEADER));
+          return this.#listen(decodeAfter(request.headers.get(AFTER_HEADER)));
         case HUB_PATHS.publish:
-          await this.#publish(await request.json<Publication>());
+          await this.#publish(decodePublication(await request.text()));
           return new Response(null, { status: 204 });
         case HUB_PATHS.watch: {
-          const { session, add, drop } = await request.json<WatchRequest>();
+          const { session, names, drop } = decodeWatch(await request.text());
           const ring = this.#ring();
-          ring.unwatch(session, drop);
-          if (!ring.watch(session, add)) return new Response(null, { status: 429 });
+          ring.unwatch(session, await keysOf(drop));
+          if (!ring.watch(session, await keysOf(names))) return new Response(null, { status: 429 });
           if (!ring.isWatched()) await this.#cleanLater();
           return new Response(null, { status: 204 });
         }
         case HUB_PATHS.forget:
-          this.#ring().unwatch((await request.json<ForgetRequest>()).session);
+          this.#ring().unwatch(decodeForget(await request.text()).session);
           await this.#cleanLater();
           return new Response(null, { status: 204 });
         default:
-          return new Response(null, { status: 404 });
+          return new Response(null, { status: 501 });
       }
     }
 
@@ -80,11 +94,11 @@ export function hubObject<Env>(
     }
 
     /** Opens a link. Its first frame says where the numbers stand, and brings what a broken one missed. */
-    #listen(after: string | null): Response {
+    #listen(after: number | undefined): Response {
       const ring = this.#ring();
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
-      const changes = after === null ? [] : ring.after(Number(after));
+      const changes = after === undefined ? [] : ring.after(after);
       server.send(JSON.stringify({ seq: ring.last, changes } satisfies HubFrame));
       void this.#tell();
       return new Response(null, { status: 101, webSocket: client });
@@ -146,11 +160,14 @@ export function hubObject<Env>(
       const ask = (): Promise<Response> =>
         namespace
           .get(namespace.idFromString(session))
-          .fetch(PATHS.notify, { method: "POST", body: JSON.stringify(changes) });
+          .fetch(PATHS.notify, { method: "POST", body: JSON.stringify(changes), headers: stamped() });
       try {
         const answer = await ask().catch(ask);
+        versionOf(answer);
         if (answer.status === 404) this.#ring().unwatch(session);
-        else this.#ring().unwatch(session, await Promise.all((await answer.json<string[]>()).map(keyOf)));
+        else if (answer.status === 200) {
+          this.#ring().unwatch(session, await keysOf(decodeNames(await answer.text())));
+        } else throw new Error(`the session answered ${answer.status}`);
       } catch (error) {
         emit("send.error", { session: shortId(session), message: messageOf(error) });
       }

@@ -4,9 +4,11 @@
  * @module
  */
 import type { Link } from "../src/host.ts";
+import { isObject } from "../src/jsonrpc/messages.ts";
 import type { Outlet } from "../src/session/ports.ts";
 import { controlFrame } from "../src/sse/control.ts";
 import { join } from "../src/sse/join.ts";
+import { fits, versionFrom } from "./wire-version.ts";
 
 const encoder = new TextEncoder();
 
@@ -103,14 +105,30 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
   };
 }
 
-/** What the object must remember of a WebSocket while it sleeps. */
+/** What the object must remember of a WebSocket while it sleeps. Another version may be the one that wakes. */
 export interface SocketState {
+  /** The wire's version; missing in version 0. */
+  readonly wire?: number;
   readonly connectionId: string;
   readonly stream: number;
   readonly openedAt: number;
   /** The last event sent, and the last that the client is known to have been handed. */
   readonly place: number;
   readonly handed?: number;
+}
+
+/**
+ * Reads what an object remembered of a WebSocket.
+ * @throws {Unreadable}
+ */
+export function socketState(attachment: unknown): SocketState {
+  fits(isObject(attachment), "the attachment");
+  const { wire, connectionId, stream, openedAt, place } = attachment;
+  fits(wire === undefined || typeof wire === "number", "the attachment's version");
+  versionFrom(wire);
+  fits(typeof connectionId === "string", "the attachment's connection");
+  fits([stream, openedAt, place].every(Number.isInteger), "the attachment");
+  return attachment as unknown as SocketState;
 }
 
 /** The object's end of a WebSocket. */

@@ -6,22 +6,39 @@
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
-import type { Change } from "../src/changes.ts";
 import type { SessionHost } from "../src/host.ts";
+import { isKnown } from "../src/changes.ts";
+import type { Call, Refusal } from "../src/host.ts";
+import { otherVersion } from "../src/jsonrpc/failures.ts";
+import type { Unreadable } from "../src/jsonrpc/messages.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/delays.ts";
 import { createInterest } from "../src/session/interest.ts";
-import type { Seed, Successors } from "../src/session/ports.ts";
+import type { Reply } from "../src/session/exchange.ts";
+import type { Successors } from "../src/session/ports.ts";
 import type { SqlStore, SqlValue } from "../src/session/schema.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { createSession, type Session } from "../src/session/session.ts";
 import { createSessionStore } from "../src/session/store.ts";
 import { parseClose, parseSeq } from "../src/sse/control.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
-import { answerUserRequest, type UserRequest } from "../src/user/store.ts";
+import { answerUserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
-import { bodyOutlet, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
-import { decodeAttach, decodeCall, decodeEnd, encodeReply, PATHS } from "./wire.ts";
+import { decodeChanges } from "./hub-wire.ts";
+import { bodyOutlet, PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf, WIRE } from "./wire-version.ts";
+import {
+  createPrepared,
+  decodeAttach,
+  decodeCall,
+  decodeEnd,
+  decodeMessage,
+  decodeSeed,
+  decodeUserRequest,
+  encodeAnswer,
+  encodeReply,
+  PATHS,
+} from "./wire.ts";
 
 export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
@@ -32,15 +49,27 @@ export interface SessionObjectOptions<Env> {
   readonly hub: WorkerHub | undefined;
 }
 
+/** The Durable Object of a session, as the edge calls it: see `wire.ts`. */
+export interface SessionObject<Env> extends DurableObject<Env> {
+  fetch(request: Request): Promise<Response>;
+  post(message: string): Promise<string | Response>;
+}
+
 /** The one session of an object. */
 const KEY = 1;
+
+/** The reply to what cannot be read: the client may come again, by when the versions may have met. */
+const COME_BACK: Refusal = { kind: "refused", failure: otherVersion };
 
 /** Makes the Durable Object class for these options. */
 export function sessionObject<Env>(
   options: SessionObjectOptions<Env>,
-): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
-  return class McpSession extends DurableObject<Env> {
+): new (ctx: DurableObjectState, env: Env) => SessionObject<Env> {
+  const { emit } = options.settings;
+
+  return class McpSession extends DurableObject<Env> implements SessionObject<Env> {
     readonly #session: Session;
+    readonly #prepared = createPrepared();
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -68,43 +97,77 @@ export function sessionObject<Env>(
       });
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
       for (const socket of ctx.getWebSockets()) {
-        const state = socket.deserializeAttachment() as SocketState;
-        this.#session.restore(state.stream, this.#outlet(socket, state), state.place, state.handed ?? 0);
+        const state = this.#stateOf(socket);
+        if (state !== undefined)
+          this.#session.restore(state.stream, this.#outlet(socket, state), state.place, state.handed ?? 0);
+        // Without a word of why: the edge dials again.
+        else socket.close(1012, "another version");
       }
     }
 
     override async fetch(request: Request): Promise<Response> {
+      try {
+        const version = versionOf(request);
+        return stamp(await this.#answer(request), version);
+      } catch (error) {
+        reportUnreadable(emit, "session", new URL(request.url).pathname.slice(1), error);
+        return stamp(encodeReply(COME_BACK), READ_BY_ALL);
+      }
+    }
+
+    async #answer(request: Request): Promise<Response> {
       switch (request.url) {
         case PATHS.post:
-          return this.#post(request);
+          return this.#run(
+            decodeCall(await request.text(), options.settings.maxInitializeBytes),
+            encodeReply,
+          );
         case PATHS.attach:
           return this.#attach(request);
+        case PATHS.prepare:
+          this.#prepared.put(await request.text());
+          return new Response(null, { status: 204 });
         case PATHS.end: {
           const ended = await this.#session.end(await decodeEnd(request));
           return ended.kind === "ended" ? new Response(null, { status: 204 }) : encodeReply(ended);
         }
         case PATHS.adopt:
-          await this.#session.adopt(await request.json<Seed>());
+          await this.#session.adopt(await decodeSeed(request));
           return new Response(null, { status: 204 });
         case PATHS.notify: {
-          const unwanted = await this.#session.notify(await request.json<Change[]>());
+          const changes = decodeChanges(await request.text());
+          const unwanted = await this.#session.notify(changes.filter(isKnown));
           return unwanted === undefined ? new Response(null, { status: 404 }) : Response.json(unwanted);
         }
         case PATHS.user: {
           const { maxUserStateBytes } = options.settings;
-          const asked = await request.json<UserRequest>();
+          const asked = decodeUserRequest(await request.text());
           return Response.json(answerUserRequest(sqlStore(this.ctx.storage), "", asked, maxUserStateBytes));
         }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
         default:
-          return new Response(null, { status: 404 });
+          return new Response(null, { status: 501 });
       }
     }
 
-    async #post(request: Request): Promise<Response> {
-      const call = decodeCall(await request.text(), options.settings.maxInitializeBytes);
-      if ("failure" in call) return encodeReply({ kind: "refused", failure: call.failure });
+    async post(message: string): Promise<string | Response> {
+      let call: Call | Unreadable;
+      try {
+        call = decodeMessage(message, options.settings.maxInitializeBytes);
+      } catch (error) {
+        reportUnreadable(emit, "session", "post", error);
+        return encodeAnswer(COME_BACK, undefined, undefined, READ_BY_ALL);
+      }
+      return this.#run(call, encodeAnswer);
+    }
+
+    async #run<T>(
+      call: Call | Unreadable,
+      encode: (reply: Reply | Refusal, body?: ReadableStream, at?: string) => T,
+    ): Promise<T> {
+      // What this version's door does not let in, an edge of another may have.
+      if ("failure" in call) return encode({ kind: "refused", failure: call.failure });
       const connectionId = call.connectionId();
       let body: ReadableStream | undefined;
       let at: string | undefined;
@@ -119,18 +182,19 @@ export function sessionObject<Env>(
           () => this.#session.leave(stream, connectionId),
         );
       });
-      return encodeReply(reply, body, at);
+      return encode(reply, body, at);
     }
 
     async #attach(request: Request): Promise<Response> {
-      const attach = decodeAttach(request);
+      const attach = decodeAttach(request, this.#prepared);
+      if (attach === undefined) return new Response(null, { status: 503 });
       const { connectionId } = attach;
       let client: WebSocket | undefined;
       const reply = await this.#session.attach(attach, (stream) => {
         const pair = new WebSocketPair();
         client = pair[0];
         this.ctx.acceptWebSocket(pair[1]);
-        const state: SocketState = { connectionId, stream, openedAt: Date.now(), place: 0 };
+        const state: SocketState = { wire: WIRE, connectionId, stream, openedAt: Date.now(), place: 0 };
         pair[1].serializeAttachment(state);
         return this.#outlet(pair[1], state);
       });
@@ -139,25 +203,37 @@ export function sessionObject<Env>(
     }
 
     override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-      const state = socket.deserializeAttachment() as SocketState;
+      const state = this.#stateOf(socket);
       const [word, text] = String(message).split(" ");
       const seq = parseSeq(text);
       // Beyond what was sent nothing can have been taken.
-      if (word !== "ack" || seq === undefined || seq > state.place) return;
+      if (state === undefined || word !== "ack" || seq === undefined || seq > state.place) return;
       // The object may sleep before the next event's row can say so.
       socket.serializeAttachment({ ...state, handed: seq } satisfies SocketState);
       this.#session.ack(state.stream, state.connectionId, seq);
     }
 
     override webSocketClose(socket: WebSocket, _code: number, reason: string): void {
-      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
-      this.#session.leave(stream, connectionId, parseClose(reason).seq);
+      const state = this.#stateOf(socket);
+      if (state !== undefined) {
+        this.#session.leave(state.stream, state.connectionId, parseClose(reason).seq);
+      }
       socket.close();
     }
 
     override webSocketError(socket: WebSocket): void {
-      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
-      this.#session.leave(stream, connectionId);
+      const state = this.#stateOf(socket);
+      if (state !== undefined) this.#session.leave(state.stream, state.connectionId);
+    }
+
+    /** What the WebSocket is for; undefined where this code cannot read it. */
+    #stateOf(socket: WebSocket): SocketState | undefined {
+      try {
+        return socketState(socket.deserializeAttachment());
+      } catch (error) {
+        reportUnreadable(emit, "session", "attachment", error);
+        return undefined;
+      }
     }
 
     override alarm(): Promise<void> {
@@ -187,12 +263,16 @@ function successorsIn(namespace: DurableObjectNamespace): Successors {
   return {
     async create(seed) {
       const id = namespace.newUniqueId();
-      const made = await namespace.get(id).fetch(PATHS.adopt, { method: "POST", body: JSON.stringify(seed) });
+      const made = await namespace
+        .get(id)
+        .fetch(PATHS.adopt, { method: "POST", body: JSON.stringify(seed), headers: stamped() });
       if (made.status !== 204) throw new Error(`the successor answered ${made.status}`);
       return id.toString();
     },
     async isLive(id) {
-      const answer = await namespace.get(namespace.idFromString(id)).fetch(PATHS.live);
+      const answer = await namespace
+        .get(namespace.idFromString(id))
+        .fetch(PATHS.live, { headers: stamped() });
       return answer.status === 204;
     },
   };

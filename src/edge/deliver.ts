@@ -85,7 +85,11 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
       if (isOver) return "client";
       const attached = await delivery.redial(cursor).catch(() => undefined);
       if (attached === undefined) continue;
-      if (attached.kind === "refused") return "deleted";
+      if (attached.kind === "refused") {
+        // 503: not now. Two versions are deployed that cannot read each other, until one of them is gone.
+        if (attached.failure.status === 503) continue;
+        return "deleted";
+      }
       const { connectionId } = delivery;
       delivery.settings.emit("connection.redialled", { connectionId, attempts: attempts + 1 });
       return attached.link;

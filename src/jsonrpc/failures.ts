@@ -221,6 +221,13 @@ export const unreachable: Failure = refused(
   RETRY_SOON,
 );
 
+/** While two versions of the server are deployed side by side, and are too far apart to read each other. */
+export const otherVersion: Failure = refused(
+  503,
+  "Service Unavailable: a deploy is under way, and the session runs another version; try again",
+  RETRY_SOON,
+);
+
 /** The JSON-RPC error response for a failure; `id` is null where no request can be named. */
 export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null): string {
   return toWire({ jsonrpc: "2.0", error, id });

@@ -4,7 +4,7 @@
  * publishes from outside of any tool. Never deployed.
  * @module
  */
-import { env } from "cloudflare:workers";
+import { type DurableObject, env } from "cloudflare:workers";
 import { createMcpWorker, optionsFromEnv } from "../../worker/cloudflare.ts";
 import { testModern } from "../support/test-modern.ts";
 import { testOptions } from "../support/test-options.ts";
@@ -30,6 +30,7 @@ const mcp = createMcpWorker<Env>({
 /** What has happened to this object since its isolate started, and what it has stored. */
 export interface Inspection {
   bootId: string;
+  /** Calls of the object: requests, and messages by RPC. */
   fetches: number;
   alarms: number;
   socketMessages: number;
@@ -67,7 +68,13 @@ function countWrites(sql: SqlStorage): void {
 export class McpSession extends watched(mcp.McpSession) {}
 export class McpHub extends watched(mcp.McpHub) {}
 
-function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
+/** A session's class or the hub's, which has no method `post`. */
+type Base = new (
+  ctx: DurableObjectState,
+  env: Env,
+) => DurableObject<Env> & { post?(message: string): Promise<string | Response> };
+
+function watched(Base: Base): Base {
   return class Watched extends Base {
     #bootId = crypto.randomUUID();
     #fetches = 0;
@@ -85,8 +92,7 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
     override async fetch(request: Request): Promise<Response> {
       const { hostname, pathname, searchParams } = new URL(request.url);
       if (hostname !== "test") {
-        this.#fetches += 1;
-        if (this.#doom > 0 && --this.#doom === 0) setTimeout(() => this.ctx.abort("test"), 20);
+        this.#count();
         if (this.#isDeaf && request.headers.has("upgrade")) return new Response(null, { status: 503 });
         return (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
       }
@@ -112,6 +118,16 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
         default:
           return Response.json(await this.#inspect());
       }
+    }
+
+    override async post(message: string): Promise<string | Response> {
+      this.#count();
+      return (await super.post?.(message)) ?? new Response(null, { status: 500 });
+    }
+
+    #count(): void {
+      this.#fetches += 1;
+      if (this.#doom > 0 && --this.#doom === 0) setTimeout(() => this.ctx.abort("test"), 20);
     }
 
     override alarm(): Promise<void> {

@@ -10,7 +10,13 @@ const ORIGIN = "https://holdfast.test";
 
 /** The object behind a session id. */
 export function stubOf(variant: Variant, id: string): DurableObjectStub {
-  const namespaces = { calm: env.CALM, brief: env.BRIEF, watched: env.WATCHED, pinging: env.PINGING };
+  const namespaces = {
+    calm: env.CALM,
+    brief: env.BRIEF,
+    watched: env.WATCHED,
+    roomy: env.ROOMY,
+    pinging: env.PINGING,
+  };
   const namespace = namespaces[variant];
   return namespace.get(namespace.idFromString(id));
 }
