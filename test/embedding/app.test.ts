@@ -114,6 +114,7 @@ describe.each(HOSTS.flatMap((host) => SERVERS.map((name) => ({ ...host, name }))
       const stream = readEvents(
         await fetch(`${base}/sse`, { headers: { ...ADA, Accept: "text/event-stream" } }),
       );
+      expect(await stream.next()).toEqual({ type: "retry", ms: 3000 });
       const first = await stream.next();
       const endpoint = first?.type === "event" ? first.data : "";
       expect(endpoint).toMatch(/^\/api\/v1\/ai\/messages\?sessionId=[0-9a-f]{64}$/);
