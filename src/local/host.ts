@@ -191,6 +191,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         erase(id, key);
       },
       onTombstone: census.leave,
+      onRevive: census.enter,
       now,
     });
   };

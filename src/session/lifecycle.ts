@@ -26,6 +26,8 @@ export interface Lifecycle {
   isVacant(): boolean;
   /** True for a tombstone that this caller's next request may wake (`recovery: "revive"`). */
   isRevivable(principal: string | undefined, transport: TransportKind): boolean;
+  /** Whose it is, or was while its tombstone stands. */
+  principal(): string | null;
   /** Makes a live session of the tombstone; the returned function takes that back. */
   revive(): () => void;
   /** Any of its fields that changes says that the session is in use. */
@@ -131,6 +133,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       row.kind === transport &&
       row.principal === (principal ?? null) &&
       row.initialize !== null,
+    principal: () => row?.principal ?? null,
     revive() {
       const { ended } = row ?? {};
       update({ status: "active", ended: null, seen: (used.at = now()) });
