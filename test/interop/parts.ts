@@ -1,0 +1,285 @@
+/** What is done with each client: the rows of the table in docs/clients.md. @module */
+import { setTimeout as pause } from "node:timers/promises";
+import { optionsFromEnv } from "../../src/options.ts";
+import { type ClientDefinition, NO_ID } from "./clients.ts";
+import { NO_ID_ROWS, withoutId } from "./no-id.ts";
+import type { Row } from "./results.ts";
+import { ending, outcome, type Stage } from "./stage.ts";
+
+export interface Part {
+  readonly name: string;
+  readonly title: string;
+  readonly rows: readonly Row[];
+  readonly transport: "http" | "sse";
+  /** Needs a session: clients of 2026-07-28, and those with a session for each call, are left out. */
+  readonly session?: boolean;
+  /** This client, and no other. */
+  readonly client?: string;
+  readonly vars?: Readonly<Record<string, string>>;
+  play(stage: Stage): Promise<void>;
+}
+
+/** Larger than the 100 kB that must pass. */
+const MAX_BODY_BYTES = 200_000;
+/** Longer than the sessions' time, which is 2 s, and the tenth by which they may end late. */
+const AWAY_MS = 4500;
+/** Longer than two tries of the SDK's clients to reconnect. */
+const OUTAGE_MS = 12_000;
+
+async function basics(stage: Stage): Promise<void> {
+  const { note, lacks, lab } = stage;
+  const client = await stage.open();
+  if (client.version !== undefined) note("version", client.version);
+  const list = await client.list();
+  note("list", outcome(list, list.ok && Number(list.value) >= 6));
+  const echo = await client.call("echo", { text: "hello" });
+  note("echo", outcome(echo, echo.value === "hello"));
+
+  // The last of four comes together with the result, and some clients handle the result first: not asked for.
+  const before = client.heardProgress();
+  const slept = await client.call("sleep", { ms: 800, steps: 4 }, { progress: true });
+  await client.untilProgress(before + 3);
+  const heard = client.heardProgress() - before;
+  const isHeard = heard === 3 || heard === 4;
+  note("progress", lacks("progress") ? "–" : slept.ok && !isHeard ? `${heard}/4` : outcome(slept));
+
+  note("standalone", await client.standalone(4000));
+  for (const [row, on] of [
+    ["ask", "request"],
+    ["ask standalone", "standalone"],
+  ] as const) {
+    const isAsked = !lacks("elicitation") && (on === "request" || client.hasSession);
+    const answer = isAsked ? await client.call("ask", { message: "Colour?", on }) : undefined;
+    note(row, answer === undefined ? "–" : outcome(answer, String(answer.value).includes("blue")));
+  }
+  const long = await client.call("echo", { text: "x".repeat(100_000) });
+  note("100 kB", outcome(long, long.ok && long.length === 100_000));
+
+  const sent = lab.proxy.methods.length;
+  const closed = await client.close();
+  note(
+    "close",
+    closed.ok ? (lab.proxy.methods.slice(sent).includes("DELETE") ? "DEL" : "none") : outcome(closed),
+  );
+}
+
+/** A request that is turned away, and the call after it. */
+async function refused(stage: Stage): Promise<void> {
+  const large = await stage.open();
+  await large.count();
+  stage.note("refused 413", ending(await large.call("echo", { text: "x".repeat(MAX_BODY_BYTES + 1) })));
+  await pause(300);
+  stage.note("after 413", await large.count());
+  await large.close();
+
+  const damaged = await stage.open();
+  await damaged.count();
+  const wasDamaged = stage.lab.proxy.damageNext();
+  const answer = await damaged.call("echo", { text: "x" });
+  if (!wasDamaged()) return;
+  stage.note("refused 400", ending(answer));
+  await pause(300);
+  stage.note("after 400", await damaged.count());
+  await damaged.close();
+}
+
+async function restarts(stage: Stage, rounds = 3): Promise<void> {
+  const client = await stage.open();
+  for (let round = 1; round <= rounds; round++) {
+    await client.count();
+    await stage.lab.restart();
+    stage.note(`restart ${round}`, await client.count());
+    stage.note(`heard ${round}`, await client.standalone());
+  }
+  await client.close();
+}
+
+async function killedInCall(stage: Stage): Promise<void> {
+  const client = await stage.open();
+  await client.count();
+  const call = client.call("sleep", { ms: 5000, steps: 5 }, { progress: true });
+  await pause(1500);
+  await stage.lab.restart(500);
+  stage.note("killed", ending(await call));
+  stage.note("after kill", await client.count());
+  stage.note("heard after kill", await client.standalone());
+  await client.close();
+}
+
+async function outage(stage: Stage): Promise<void> {
+  const client = await stage.open();
+  await client.count();
+  const back = stage.lab.restart(OUTAGE_MS);
+  await pause(1000);
+  const call = client.call("echo", { text: "x" });
+  await back;
+  stage.note("down", ending(await call));
+  stage.note("after outage", await client.count());
+  stage.note("heard after outage", await client.standalone());
+  await client.close();
+}
+
+/** Four calls after the session is gone: whether the client finds its way back, and how soon. */
+async function fourCalls(stage: Stage, gone: () => Promise<void>): Promise<void> {
+  const client = await stage.open();
+  await client.count();
+  await gone();
+  for (const n of [1, 2, 3, 4]) {
+    stage.note(`call ${n}`, outcome(await client.call("echo", { text: "x" })));
+    await pause(200);
+  }
+  stage.note("heard", await client.standalone());
+  await client.close();
+}
+
+async function rotation(stage: Stage): Promise<void> {
+  const client = await stage.open();
+  stage.note("call", outcome(await client.call("sleep", { ms: 6000, steps: 6 }, { progress: true })));
+  // Long enough for the standalone stream to be ended again and again.
+  await pause(5000);
+  stage.note("heard", await client.standalone());
+  await client.close();
+}
+
+const CALLS: readonly Row[] = [
+  ["list", "list"],
+  ["echo", "call"],
+  ["progress", "progress"],
+  ["standalone", "notified"],
+  ["ask", "asked"],
+  ["ask standalone", "asked apart"],
+  ["100 kB", "100 kB"],
+];
+const KILLED: readonly Row[] = [
+  ["killed", "killed call"],
+  ["after kill", "next call"],
+  ["heard after kill", "notified"],
+];
+const GONE: readonly Row[] = [
+  ["call 1", "1st call"],
+  ["call 2", "2nd"],
+  ["call 4", "4th"],
+  ["heard", "notified"],
+];
+
+/** Ways in which a server may treat a session whose time is up, as far as this version offers them. */
+const expiries = ["revive", "rotate", "spec"]
+  .filter((recovery) => isOffered(recovery))
+  .map((recovery): Part => ({
+    name: `expired-${recovery}`,
+    title: `Session whose time is up, \`recovery: "${recovery}"\``,
+    rows: GONE,
+    transport: "http",
+    session: true,
+    vars: {
+      HOLDFAST_RECOVERY: recovery,
+      HOLDFAST_SESSION_TTL_MS: "2000",
+      HOLDFAST_KEEPALIVE_INTERVAL_MS: "500",
+    },
+    play: (stage) => fourCalls(stage, () => stage.lab.away(AWAY_MS)),
+  }));
+
+function isOffered(recovery: string): boolean {
+  try {
+    optionsFromEnv({ HOLDFAST_RECOVERY: recovery });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a part is played with a client. */
+export function suits(part: Part, client: ClientDefinition): boolean {
+  if (part.client !== undefined || client.name === NO_ID) return part.client === client.name;
+  if (part.transport === "sse") return client.sse === true;
+  return part.session !== true || (client.stateless !== true && !client.lacks?.includes("session"));
+}
+
+export const PARTS: readonly Part[] = [
+  {
+    name: "no-id",
+    title: "Requests without a session id",
+    rows: NO_ID_ROWS,
+    transport: "http",
+    client: NO_ID,
+    play: withoutId,
+  },
+  {
+    name: "calls",
+    title: "Calls",
+    rows: [
+      ...CALLS,
+      ["refused 413", "413"],
+      ["after 413", "next call"],
+      ["refused 400", "400"],
+      ["after 400", "next call"],
+      ["close", "close"],
+    ],
+    transport: "http",
+    vars: { HOLDFAST_MAX_BODY_BYTES: String(MAX_BODY_BYTES) },
+    async play(stage) {
+      await basics(stage);
+      await refused(stage);
+    },
+  },
+  {
+    name: "restarts",
+    title: "Server killed (SIGKILL) and started again",
+    rows: [
+      ["restart 1", "1st: call"],
+      ["heard 1", "notified"],
+      ["heard 2", "2nd: notified"],
+      ["restart 3", "3rd: call"],
+      ["heard 3", "notified"],
+      ...KILLED,
+    ],
+    transport: "http",
+    async play(stage) {
+      await restarts(stage);
+      await killedInCall(stage);
+    },
+  },
+  {
+    name: "outage",
+    title: "Server away for 12 s",
+    rows: [
+      ["down", "call meanwhile"],
+      ["after outage", "call after"],
+      ["heard after outage", "notified"],
+    ],
+    transport: "http",
+    play: outage,
+  },
+  {
+    name: "wiped",
+    title: "Storage deleted",
+    rows: GONE,
+    transport: "http",
+    play: (stage) => fourCalls(stage, () => stage.lab.wipe()),
+  },
+  ...expiries,
+  {
+    name: "rotation",
+    title: "Streams ended in order every 1.5 s (`maxStreamMs`)",
+    rows: [
+      ["call", "6 s call"],
+      ["heard", "notified"],
+    ],
+    transport: "http",
+    session: true,
+    vars: { HOLDFAST_MAX_STREAM_MS: "1500" },
+    play: rotation,
+  },
+  {
+    name: "sse",
+    title: "HTTP+SSE",
+    rows: [...CALLS, ["restart 1", "restart: call"], ["heard 1", "notified"], ...KILLED],
+    transport: "sse",
+    session: true,
+    async play(stage) {
+      await basics(stage);
+      await restarts(stage, 1);
+      await killedInCall(stage);
+    },
+  },
+];

@@ -1,0 +1,121 @@
+/**
+ * `npm run interop`: real clients against real servers, as processes that are killed. What is worse than the
+ * table in docs/clients.md says fails the run.
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { CLIENTS, type ClientDefinition } from "./clients.ts";
+import { type Job, nameOf, placeOf } from "./job.ts";
+import { HOSTS } from "./lab.ts";
+import { PARTS, suits } from "./parts.ts";
+import { unexplained } from "./reasons.ts";
+import { type Change, type Changes, changes, isOfTime, type Rows, rowsAt, withRows } from "./results.ts";
+import { readResults, writeResults } from "./results-file.ts";
+import { runJobs } from "./runner.ts";
+import { writeTable } from "./table-file.ts";
+
+const USAGE = `Options:
+  --client NAME   only clients whose name contains this; may be repeated
+  --host NAME     only "node" or "workerd"
+  --mode NAME     only parts whose name contains this; may be repeated
+  --write         record everything as it came out, what is worse too
+  --check         record nothing (the default where CI=true)
+  --jobs N        how many at a time (6)
+  --minutes N     what has not begun by then is left out, and named (12)
+Without --write and --check, what came out as it was, or better, is recorded.`;
+
+const { values: flags } = parseArgs({
+  options: {
+    client: { type: "string", multiple: true, default: [] },
+    host: { type: "string" },
+    mode: { type: "string", multiple: true, default: [] },
+    write: { type: "boolean", default: false },
+    check: { type: "boolean", default: false },
+    jobs: { type: "string", default: "6" },
+    minutes: { type: "string", default: "12" },
+    help: { type: "boolean", short: "h", default: false },
+  },
+});
+
+interface Played {
+  readonly job: Job;
+  readonly rows: Rows;
+  readonly found: Changes;
+}
+
+if (flags.help) console.log(USAGE);
+else await main();
+
+async function main(): Promise<void> {
+  const began = Date.now();
+  const deadline = began + Number(flags.minutes) * 60_000;
+  const clients = CLIENTS.filter(({ name }) => isChosen(name, flags.client));
+  const known = readResults();
+  const played = new Map<string, Played>();
+
+  const onRows = (job: Job, rows: Rows): void => {
+    const place = placeOf(job);
+    const found = changes(place, rowsAt(known, place) ?? {}, rows);
+    played.set(nameOf(place), { job, rows, found });
+    const seconds = String(Math.round((Date.now() - began) / 1000)).padStart(4);
+    console.log(`${seconds} s  ${nameOf(place)}: ${summary(rows)}`);
+    for (const change of found.worse) console.log(`        worse: ${describe(change)}`);
+  };
+  const run = await runJobs({ clients, jobsOf, width: Number(flags.jobs), deadline, onRows });
+
+  // A time limit says something only while the machine has time. What is worse by time alone is played once
+  // more, alone, and named; what came doubled, or as another error, stays as it was.
+  const late = flags.write ? [] : [...played.values()].filter(({ found }) => isOfTime(found.worse));
+  for (const { job, found } of late) {
+    console.log(`once more, alone, for ${found.worse.map(({ row }) => row).join(", ")}:`);
+    const options = { clients: [job.client], jobsOf: () => [job], width: 1, onRows };
+    await runJobs({ ...options, deadline: deadline + 90_000 });
+  }
+
+  const outcomes = [...played.values()];
+  const worse = outcomes.flatMap(({ found }) => found.worse);
+  const better = outcomes.flatMap(({ found }) => found.better);
+  const isRecording = flags.write || (!flags.check && process.env["CI"] !== "true");
+  const recorded = outcomes
+    .filter(({ found }) => flags.write || found.worse.length === 0)
+    .reduce((results, { job, rows }) => withRows(results, placeOf(job), rows), known);
+  const bare = unexplained(recorded);
+  if (isRecording) {
+    writeResults(recorded);
+    writeTable(recorded);
+  }
+
+  say("left out", run.skipped);
+  say("could not be played", run.broken);
+  say("better than recorded", better.map(describe));
+  say("worse than recorded", worse.map(describe));
+  say("without a reason in reasons.ts", bare);
+  const failed = worse.length + run.broken.length + bare.length;
+  const passed = outcomes.filter(({ found }) => found.worse.length === 0).length;
+  console.log(`interop: ${passed} passed, ${failed} failed, ${run.skipped.length} skipped`);
+  process.exitCode = failed > 0 || played.size === 0 ? 1 : 0;
+}
+
+function jobsOf(client: ClientDefinition): Job[] {
+  const parts = PARTS.filter((part) => isChosen(part.name, flags.mode) && suits(part, client));
+  const hosts = HOSTS.filter((host) => flags.host === undefined || host === flags.host);
+  return hosts.flatMap((host) => parts.map((part) => ({ client, host, part })));
+}
+
+function isChosen(name: string, wanted: readonly string[]): boolean {
+  return wanted.length === 0 || wanted.some((part) => name.includes(part));
+}
+
+function summary(rows: Rows): string {
+  return Object.entries(rows)
+    .map(([row, result]) => (result === "ok" ? row : `${row} ${result.toUpperCase()}`))
+    .join(", ");
+}
+
+function describe(change: Change): string {
+  return `${nameOf(change)}, ${change.row}: ${change.after}, was ${change.before}`;
+}
+
+function say(title: string, lines: readonly string[]): void {
+  if (lines.length > 0) console.log(`${title}:\n${lines.map((line) => `  ${line}`).join("\n")}`);
+}
