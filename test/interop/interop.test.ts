@@ -1,5 +1,7 @@
 /** What can be said of the recorded results without playing them again. @module */
-import { describe, expect, it } from "vitest";
+import { assert, describe, expect, it } from "vitest";
+import { CLIENTS } from "./clients.ts";
+import { PARTS, suits } from "./parts.ts";
 import { REASONS, unexplained } from "./reasons.ts";
 import { changes, isOfTime, type Place, rank } from "./results.ts";
 import { readResults } from "./results-file.ts";
@@ -11,6 +13,18 @@ const place: Place = { client: "ts-2.4", host: "node", part: "restarts" };
 describe("the recorded results", () => {
   it("are what docs/clients.md shows", () => {
     expect(readTable()).toBe(renderTables(readResults()));
+  });
+
+  it("are of clients and parts that are still played", () => {
+    const clients = new Map(CLIENTS.map((client) => [client.name, client]));
+    for (const [name, hosts] of Object.entries(readResults())) {
+      const client = clients.get(name);
+      assert(client, `${name} is recorded, but not played any more`);
+      const suiting = new Set(PARTS.filter((part) => suits(part, client)).map((part) => part.name));
+      for (const parts of Object.values(hosts)) {
+        expect(Object.keys(parts).filter((part) => !suiting.has(part))).toEqual([]);
+      }
+    }
   });
 
   it("have a reason wherever they are not good", () => {
@@ -53,6 +67,10 @@ describe("a result", () => {
   it("of a client that no longer connects is worse in every row that was good", () => {
     const { worse } = changes(place, { list: "ok", echo: "ok", ask: "F" }, { connect: "F" });
     expect(worse.map(({ row }) => row)).toEqual(["list", "echo"]);
+  });
+
+  it("that is missing has failed", () => {
+    expect(changes(place, { echo: "ok" }, { list: "ok" }).worse).toMatchObject([{ row: "echo", after: "F" }]);
   });
 
   it("that a busy machine may explain is told from one that it may not", () => {

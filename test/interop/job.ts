@@ -22,8 +22,20 @@ export const placeOf = ({ client, host, part }: Job): Place => ({
 
 export const nameOf = ({ client, host, part }: Place): string => `${client}, ${host}, ${part}`;
 
+export interface Outcome {
+  readonly rows: Rows;
+  /**
+   * The server took longer to come back than clients wait before they try again (`retry:` says 3 s), so that what
+   * they did tells of the machine and not of them.
+   */
+  readonly wasSlow: boolean;
+}
+
+/** Less than 3 s by the time that clients take. */
+const SLOW_START_MS = 2200;
+
 /** Plays a part. What was on the wire, what the server and the client printed, is kept under `.cache/runs`. */
-export async function perform({ client, host, part }: Job): Promise<Rows> {
+export async function perform({ client, host, part }: Job): Promise<Outcome> {
   const folder = join(CACHE, "runs", `${client.name} ${host} ${part.name}`.replaceAll(" ", "-"));
   mkdirSync(folder, { recursive: true });
   const wanted = new Set(["version", ...part.rows.map(([key]) => key)]);
@@ -55,5 +67,5 @@ export async function perform({ client, host, part }: Job): Promise<Rows> {
     writeFileSync(join(folder, "client.txt"), lines.join("\n"));
     writeFileSync(join(folder, "server.txt"), lab.server.lines.join("\n"));
   }
-  return rows;
+  return { rows, wasSlow: lab.slowestStartMs > SLOW_START_MS };
 }

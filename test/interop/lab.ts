@@ -17,6 +17,8 @@ const EXAMPLES = {
 export interface Lab {
   readonly proxy: Proxy;
   readonly server: TestServer;
+  /** The longest that the server took to start again. */
+  readonly slowestStartMs: number;
   /** SIGKILL; stays down for a while; starts again on the same storage. */
   restart(downMs?: number): Promise<void>;
   /** SIGKILL; its storage is deleted; starts again. */
@@ -24,6 +26,13 @@ export interface Lab {
   /** The network is gone for a while. The server lives on. */
   away(ms: number): Promise<void>;
   close(): Promise<void>;
+}
+
+const open = new Set<Lab>();
+
+/** Ends every server: for a run that is broken off. */
+export async function closeLabs(): Promise<void> {
+  await Promise.all([...open].map((lab) => lab.close()));
 }
 
 export async function startLab(
@@ -34,6 +43,8 @@ export async function startLab(
   const { server, storage } = await start(host, { HOLDFAST_LOG_LEVEL: "debug", ...vars });
   const proxy = await startProxy(Number(new URL(server.url).port), recordFile);
 
+  let slowestStartMs = 0;
+
   const kill = async (): Promise<void> => {
     proxy.mark("SIGKILL");
     proxy.down();
@@ -41,12 +52,17 @@ export async function startLab(
     proxy.cut("end");
   };
   const startAgain = async (): Promise<void> => {
+    const began = Date.now();
     await server.restart();
     await proxy.up();
+    slowestStartMs = Math.max(slowestStartMs, Date.now() - began);
   };
-  return {
+  const lab: Lab = {
     proxy,
     server,
+    get slowestStartMs() {
+      return slowestStartMs;
+    },
     async restart(downMs = 0) {
       await kill();
       await pause(downMs);
@@ -65,10 +81,13 @@ export async function startLab(
       await proxy.up();
     },
     async close() {
+      open.delete(lab);
       proxy.close();
       await server.close();
     },
   };
+  open.add(lab);
+  return lab;
 }
 
 async function start(

@@ -21,6 +21,7 @@ export interface Part {
 
 /** Larger than the 100 kB that must pass. */
 const MAX_BODY_BYTES = 200_000;
+const KILLED_CALL_MS = 5000;
 /** Longer than the sessions' time, which is 2 s, and the tenth by which they may end late. */
 const AWAY_MS = 4500;
 /** Longer than two tries of the SDK's clients to reconnect. */
@@ -97,7 +98,9 @@ async function restarts(stage: Stage, rounds = 3): Promise<void> {
 async function killedInCall(stage: Stage): Promise<void> {
   const client = await stage.open();
   await client.count();
-  const call = client.call("sleep", { ms: 5000, steps: 5 }, { progress: true });
+  const sent = stage.lab.proxy.untilSent('"sleep"', KILLED_CALL_MS);
+  const call = client.call("sleep", { ms: KILLED_CALL_MS, steps: 5 }, { progress: true });
+  await sent;
   await pause(1500);
   await stage.lab.restart(500);
   stage.note("killed", ending(await call));

@@ -22,6 +22,8 @@ export interface Proxy {
   down(): void;
   /** Breaks all connections: abruptly, or as a peer does that ends. */
   cut(how: "reset" | "end"): void;
+  /** Resolves once a client has sent this, or at the limit. */
+  untilSent(text: string, limitMs: number): Promise<void>;
   /** The next POST names a protocol version that does not exist. Tells whether one came by. */
   damageNext(): () => boolean;
   close(): void;
@@ -36,6 +38,7 @@ export async function startProxy(target: number, recordFile: string): Promise<Pr
   const sockets = new Set<Socket>();
   const methods: string[] = [];
   let connections = 0;
+  const awaited = new Map<string, () => void>();
   let damage: (() => void) | undefined;
   let listener: Server | undefined;
 
@@ -43,6 +46,7 @@ export async function startProxy(target: number, recordFile: string): Promise<Pr
     const text = chunk.toString("latin1");
     for (const [, method = ""] of text.matchAll(/^(GET|POST|DELETE) \S+ HTTP\/1\.1\r$/gm))
       methods.push(method);
+    for (const [sought, tell] of awaited) if (text.includes(sought)) tell();
     const version = /(\r\nmcp-protocol-version: *)\d{4}-\d\d-\d\d\r\n/i.exec(text);
     if (damage === undefined || !text.startsWith("POST ") || version === null) return chunk;
     damage();
@@ -101,6 +105,14 @@ export async function startProxy(target: number, recordFile: string): Promise<Pr
     up,
     down,
     cut,
+    async untilSent(text, limitMs) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      awaited.set(text, resolve);
+      const timer = setTimeout(resolve, limitMs);
+      await promise;
+      clearTimeout(timer);
+      awaited.delete(text);
+    },
     damageNext() {
       let isDone = false;
       damage = () => (isDone = true);

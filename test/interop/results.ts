@@ -53,14 +53,14 @@ export interface Changes {
   readonly better: readonly Change[];
 }
 
-/** Where the second differs from the first in rank. A row that only one of them has is no change. */
+/** Where the second differs from the first in rank. A row that is new is no change. */
 export function changes(place: Place, before: Rows, after: Rows): Changes {
   const worse: Change[] = [];
   const better: Change[] = [];
   for (const [row, old] of Object.entries(before)) {
-    // A client that no longer connects has failed in every row.
-    const now = after[row] ?? after["connect"];
-    if (now === undefined || FACTS.has(row)) continue;
+    if (FACTS.has(row)) continue;
+    // What a client that does not connect never came to, and what was not noted at all, has failed.
+    const now = after[row] ?? after["connect"] ?? "F";
     const change = { ...place, row, before: old, after: now };
     if (rank(now) > rank(old)) worse.push(change);
     if (rank(now) < rank(old)) better.push(change);

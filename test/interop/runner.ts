@@ -6,8 +6,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { ClientDefinition } from "./clients.ts";
 import { ENV, type EnvName, install } from "./envs.ts";
-import { type Job, nameOf, perform, placeOf } from "./job.ts";
-import type { Rows } from "./results.ts";
+import { type Job, nameOf, type Outcome, perform, placeOf } from "./job.ts";
 
 export interface RunnerOptions {
   readonly clients: readonly ClientDefinition[];
@@ -17,15 +16,15 @@ export interface RunnerOptions {
   /** Clock time after which no job begins. */
   readonly deadline: number;
   /** Hears what came of each job. */
-  readonly onRows: (job: Job, rows: Rows) => void;
+  readonly onOutcome: (job: Job, outcome: Outcome) => void;
 }
 
 export interface RunnerOutcome {
   readonly played: number;
   /** What was left out, with its reason. */
   readonly skipped: readonly string[];
-  /** Jobs that could not be played for a fault of this program or of the server. */
-  readonly broken: readonly string[];
+  /** Jobs that could not be played, for a fault of this program or of the server. */
+  readonly broken: readonly { readonly job: Job; readonly why: string }[];
 }
 
 export async function runJobs({
@@ -33,11 +32,11 @@ export async function runJobs({
   jobsOf,
   width,
   deadline,
-  onRows,
+  onOutcome,
 }: RunnerOptions): Promise<RunnerOutcome> {
   const waiting: Job[] = [];
   const skipped: string[] = [];
-  const broken: string[] = [];
+  const broken: { job: Job; why: string }[] = [];
   let isInstalling = true;
   let played = 0;
 
@@ -56,11 +55,11 @@ export async function runJobs({
     const name = nameOf(placeOf(job));
     if (Date.now() > deadline) return void skipped.push(`${name}: out of time`);
     try {
-      onRows(job, await perform(job));
+      onOutcome(job, await perform(job));
       played += 1;
     } catch (error) {
       const cause = error instanceof Error ? (error.cause ?? error) : error;
-      broken.push(`${name}: ${String(cause)}`);
+      broken.push({ job, why: `${name}: ${String(cause)}` });
     }
   };
 

@@ -25,7 +25,7 @@ export function renderTables(results: Results): string {
 function renderPart(part: Part, results: Results, notes: Notes): string {
   const clients = CLIENTS.filter(({ name }) => HOSTS.some((host) => results[name]?.[host]?.[part.name]));
   if (clients.length === 0) return "";
-  const isVersioned = part.rows.some(([key]) => key === "list");
+  const isVersioned = part.rows.some(([key]) => key === "progress");
   const rows: readonly Row[] = [...(isVersioned ? [["version", "version"] as const] : []), ...part.rows];
   const lines = clients.map(({ name }) => {
     const cells = rows.map(([key]) => renderCell(name, part, key, results, notes));
