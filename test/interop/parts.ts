@@ -123,7 +123,7 @@ async function outage(stage: Stage): Promise<void> {
 }
 
 /** Four calls after the session is gone: whether the client finds its way back, and how soon. */
-async function fourCalls(stage: Stage, gone: () => Promise<void>): Promise<void> {
+async function fourCalls(stage: Stage, gone: () => Promise<void>, keepsState = false): Promise<void> {
   const client = await stage.open();
   await client.count();
   await gone();
@@ -131,6 +131,7 @@ async function fourCalls(stage: Stage, gone: () => Promise<void>): Promise<void>
     stage.note(`call ${n}`, outcome(await client.call("echo", { text: "x" })));
     await pause(200);
   }
+  if (keepsState) stage.note("state", await client.count());
   stage.note("heard", await client.standalone());
   await client.close();
 }
@@ -179,7 +180,7 @@ const expiries = ["revive", "rotate", "spec"]
       HOLDFAST_SESSION_TTL_MS: "2000",
       HOLDFAST_KEEPALIVE_INTERVAL_MS: "500",
     },
-    play: (stage) => fourCalls(stage, () => stage.lab.away(AWAY_MS)),
+    play: (stage) => fourCalls(stage, () => stage.lab.away(AWAY_MS), recovery === "revive"),
   }));
 
 function isOffered(recovery: string): boolean {

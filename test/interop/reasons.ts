@@ -191,7 +191,7 @@ export const REASONS: readonly Reason[] = [
   },
   {
     side: "client",
-    why: "The Python SDK counts broken streams and never forgets: after the second it does not open the standalone stream again.",
+    why: "The Python SDK counts broken connections of its standalone stream for its whole life, and gives up at the second.",
     link: issue("modelcontextprotocol/python-sdk#issues#3257"),
     clients: /^python-(1\.3|2)/,
     parts: /^restarts/,
@@ -199,7 +199,7 @@ export const REASONS: readonly Reason[] = [
   },
   {
     side: "client",
-    why: "The Python SDK before 1.24 neither opens a broken stream again nor ends the call that waits on it.",
+    why: "The Python SDK 1.22 and older neither opens a broken stream again nor ends the call that waits on it.",
     link: issue("modelcontextprotocol/python-sdk#issues#1811"),
     clients: /^python-1\.12/,
     parts: /^(restarts|outage|rotation)/,
