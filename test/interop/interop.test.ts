@@ -2,7 +2,7 @@
 import { assert, describe, expect, it } from "vitest";
 import { CLIENTS } from "./clients.ts";
 import { PARTS, suits } from "./parts.ts";
-import { REASONS, unexplained } from "./reasons.ts";
+import { isNoNews, REASONS, unexplained } from "./reasons.ts";
 import { changes, isOfTime, type Place, rank } from "./results.ts";
 import { readResults } from "./results-file.ts";
 import { renderTables } from "./table.ts";
@@ -71,6 +71,14 @@ describe("a result", () => {
 
   it("that is missing has failed", () => {
     expect(changes(place, { echo: "ok" }, { list: "ok" }).worse).toMatchObject([{ row: "echo", after: "F" }]);
+  });
+
+  it("that comes and goes is no news only where its reason is recorded", () => {
+    const client = { client: "mark3labs-1.2 sessions", host: "node", part: "restarts" };
+    const change = { ...client, row: "heard 2", before: "ok", after: "6/3" };
+    expect(isNoNews(change, { "heard 2": "ok", "heard 3": "9/3" })).toBe(true);
+    expect(isNoNews(change, { "heard 2": "ok", "heard 3": "ok" })).toBe(false);
+    expect(isNoNews({ ...change, after: "F" }, { "heard 3": "9/3" })).toBe(false);
   });
 
   it("that a busy machine may explain is told from one that it may not", () => {

@@ -26,6 +26,8 @@ const KILLED_CALL_MS = 5000;
 const AWAY_MS = 4500;
 /** Longer than two tries of the SDK's clients to reconnect. */
 const OUTAGE_MS = 12_000;
+/** After which clients that wait twice as long each time have tried again. */
+const BACKOFF_MS = 14_000;
 
 async function basics(stage: Stage): Promise<void> {
   const { note, lacks, lab } = stage;
@@ -118,7 +120,7 @@ async function outage(stage: Stage): Promise<void> {
   await back;
   stage.note("down", ending(await call));
   stage.note("after outage", await client.count());
-  stage.note("heard after outage", await client.standalone());
+  stage.note("heard after outage", await client.standalone(BACKOFF_MS));
   await client.close();
 }
 

@@ -3,7 +3,7 @@
  * the first that fits is taken.
  * @module
  */
-import { isBad, type Place, type Result, type Results } from "./results.ts";
+import { type Change, isBad, type Place, type Result, type Results, type Rows } from "./results.ts";
 
 export interface Reason {
   /** `client`: nothing that a server sends could change it. `server`: a server can spare the client this. */
@@ -14,6 +14,8 @@ export interface Reason {
   readonly parts: RegExp;
   readonly rows: RegExp;
   readonly results?: RegExp;
+  /** It shows now in one row, now in another: where it is recorded in one, it is no news in the others. */
+  readonly isUnsteady?: boolean;
 }
 
 const issue = (path: string): readonly [string, string] => {
@@ -43,6 +45,7 @@ export const REASONS: readonly Reason[] = [
     clients: /^go-sdk-1\.3/,
     parts: ANY,
     rows: ANY,
+    isUnsteady: true,
   },
   {
     side: "server",
@@ -83,6 +86,7 @@ export const REASONS: readonly Reason[] = [
     clients: /^rmcp/,
     parts: /^calls/,
     rows: /^refused/,
+    isUnsteady: true,
   },
   {
     side: "server",
@@ -91,6 +95,7 @@ export const REASONS: readonly Reason[] = [
     clients: /^go-sdk/,
     parts: /^calls/,
     rows: /^after/,
+    isUnsteady: true,
   },
   {
     side: "server",
@@ -156,6 +161,7 @@ export const REASONS: readonly Reason[] = [
     parts: /^(restarts|outage)/,
     rows: HEARD,
     results: /\//,
+    isUnsteady: true,
   },
   {
     side: "client",
@@ -276,6 +282,13 @@ export function reasonFor({ client, part }: Place, row: string, result: Result):
       reason.rows.test(row) &&
       (reason.results?.test(result) ?? true),
   );
+}
+
+/** Whether a change for the worse is what is recorded already, in another row. */
+export function isNoNews(change: Change, recorded: Rows): boolean {
+  const reason = reasonFor(change, change.row, change.after);
+  if (reason?.isUnsteady !== true) return false;
+  return Object.entries(recorded).some(([row, result]) => reasonFor(change, row, result) === reason);
 }
 
 /** Results that are not good and have no reason. */

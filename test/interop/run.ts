@@ -8,7 +8,7 @@ import { CLIENTS, type ClientDefinition } from "./clients.ts";
 import { type Job, nameOf, type Outcome, placeOf } from "./job.ts";
 import { closeLabs, HOSTS } from "./lab.ts";
 import { PARTS, suits } from "./parts.ts";
-import { unexplained } from "./reasons.ts";
+import { isNoNews, unexplained } from "./reasons.ts";
 import { type Change, type Changes, changes, isOfTime, type Rows, rowsAt, withRows } from "./results.ts";
 import { readResults, writeResults } from "./results-file.ts";
 import { runJobs } from "./runner.ts";
@@ -20,7 +20,7 @@ const USAGE = `Options:
   --mode NAME     only parts whose name contains this; may be repeated
   --write         record everything as it came out, what is worse too
   --check         record nothing (the default where CI=true)
-  --jobs N        how many at a time (6)
+  --jobs N        how many at a time (8)
   --minutes N     what has not begun by then is left out, and named (12)
 Without --write and --check, what came out as it was, or better, is recorded.`;
 
@@ -31,7 +31,7 @@ const { values: flags } = parseArgs({
     mode: { type: "string", multiple: true, default: [] },
     write: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
-    jobs: { type: "string", default: "6" },
+    jobs: { type: "string", default: "8" },
     minutes: { type: "string", default: "12" },
     help: { type: "boolean", short: "h", default: false },
   },
@@ -59,14 +59,21 @@ async function main(): Promise<void> {
   const clients = CLIENTS.filter(({ name }) => isChosen(name, flags.client));
   const known = readResults();
   const played = new Map<string, Played>();
+  const isRecording = flags.write || (!flags.check && process.env["CI"] !== "true");
+  let results = known;
 
   const onOutcome = (job: Job, { rows, wasSlow }: Outcome): void => {
     const place = placeOf(job);
-    const found = changes(place, rowsAt(known, place) ?? {}, rows);
+    const recorded = rowsAt(known, place) ?? {};
+    const { worse, better } = changes(place, recorded, rows);
+    const found = { worse: worse.filter((change) => !isNoNews(change, recorded)), better };
     played.set(nameOf(place), { job, rows, found, wasSlow });
     const seconds = String(Math.round((Date.now() - began) / 1000)).padStart(4);
     console.log(`${seconds} s  ${nameOf(place)}: ${summary(rows)}`);
     for (const change of found.worse) console.log(`        worse: ${describe(change)}`);
+    if (!flags.write && found.worse.length > 0) return;
+    results = withRows(results, place, rows);
+    if (isRecording) writeResults(results);
   };
   const run = await runJobs({ clients, jobsOf, width: Number(flags.jobs), deadline, onOutcome });
 
@@ -91,16 +98,9 @@ async function main(): Promise<void> {
   const outcomes = [...played.values()];
   const worse = outcomes.flatMap(({ found }) => found.worse);
   const better = outcomes.flatMap(({ found }) => found.better);
-  const isRecording = flags.write || (!flags.check && process.env["CI"] !== "true");
-  const recorded = outcomes
-    .filter(({ found }) => flags.write || found.worse.length === 0)
-    .reduce((results, { job, rows }) => withRows(results, placeOf(job), rows), known);
-  const bare = unexplained(recorded);
-  if (isRecording) {
-    writeResults(recorded);
-    writeTable(recorded);
-  }
+  if (isRecording) writeTable(results);
 
+  const bare = unexplained(results);
   say("left out", run.skipped);
   say("could not be played", broken);
   say("better than recorded", better.map(describe));
