@@ -229,7 +229,7 @@ export const REASONS: readonly Reason[] = [
   },
   {
     side: "client",
-    why: "The TypeScript SDK tries twice to open its standalone stream again, and then no more.",
+    why: "The TypeScript SDK tries twice to open its standalone stream again, `retryMs` apart, and then no more.",
     link: issue("modelcontextprotocol/typescript-sdk#issues#2098"),
     clients: TYPESCRIPT,
     parts: /^outage/,

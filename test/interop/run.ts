@@ -20,6 +20,7 @@ const USAGE = `Options:
   --mode NAME     only parts whose name contains this; may be repeated
   --write         record everything as it came out, what is worse too
   --check         record nothing (the default where CI=true)
+  --table         play nothing; make the table of what is recorded
   --jobs N        how many at a time (8)
   --minutes N     what has not begun by then is left out, and named (12)
 Without --write and --check, what came out as it was, or better, is recorded.`;
@@ -31,6 +32,7 @@ const { values: flags } = parseArgs({
     mode: { type: "string", multiple: true, default: [] },
     write: { type: "boolean", default: false },
     check: { type: "boolean", default: false },
+    table: { type: "boolean", default: false },
     jobs: { type: "string", default: "8" },
     minutes: { type: "string", default: "12" },
     help: { type: "boolean", short: "h", default: false },
@@ -51,6 +53,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void closeLabs().finally(() => process.exit(130)));
 }
 if (flags.help) console.log(USAGE);
+else if (flags.table) writeTable(readResults());
 else await main();
 
 async function main(): Promise<void> {

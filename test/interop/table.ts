@@ -39,9 +39,11 @@ function renderPart(part: Part, results: Results, notes: Notes): string {
 function renderCell(client: string, part: Part, row: string, results: Results, notes: Notes): string {
   const told = HOSTS.map((host) => {
     const rows = results[client]?.[host]?.[part.name];
-    const result = rows?.[row] ?? (rows === undefined ? undefined : rows["connect"]);
+    // A client that did not connect came to no row.
+    const key = rows?.[row] === undefined ? "connect" : row;
+    const result = rows?.[key];
     if (result === undefined) return "";
-    return renderResult(result, reasonFor({ client, host, part: part.name }, row, result), notes);
+    return renderResult(result, reasonFor({ client, host, part: part.name }, key, result), notes);
   });
   const [first = "", second = ""] = told;
   if (first === second || second === "") return first;
