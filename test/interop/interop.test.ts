@@ -2,7 +2,8 @@
 import { assert, describe, expect, it } from "vitest";
 import { CLIENTS } from "./clients.ts";
 import { PARTS, suits } from "./parts.ts";
-import { isNoNews, REASONS, unexplained } from "./reasons.ts";
+import { isNoNews, unexplained } from "./explain.ts";
+import { REASONS } from "./reasons.ts";
 import { changes, isOfTime, type Place, rank } from "./results.ts";
 import { readResults } from "./results-file.ts";
 import { renderTables } from "./table.ts";

@@ -8,7 +8,7 @@ import { CLIENTS, type ClientDefinition } from "./clients.ts";
 import { type Job, nameOf, type Outcome, placeOf } from "./job.ts";
 import { closeLabs, HOSTS } from "./lab.ts";
 import { PARTS, suits } from "./parts.ts";
-import { isNoNews, unexplained } from "./reasons.ts";
+import { isNoNews, unexplained } from "./explain.ts";
 import { type Change, type Changes, changes, isOfTime, type Rows, rowsAt, withRows } from "./results.ts";
 import { readResults, writeResults } from "./results-file.ts";
 import { runJobs } from "./runner.ts";

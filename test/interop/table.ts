@@ -2,7 +2,8 @@
 import { CLIENTS } from "./clients.ts";
 import { HOSTS } from "./lab.ts";
 import { PARTS, type Part } from "./parts.ts";
-import { type Reason, reasonFor } from "./reasons.ts";
+import { reasonFor } from "./explain.ts";
+import type { Reason } from "./reasons.ts";
 import { isBad, type Result, type Results, type Row } from "./results.ts";
 
 /** Numbers reasons in the order in which the tables name them. */
