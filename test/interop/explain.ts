@@ -21,6 +21,11 @@ export function isNoNews(change: Change, recorded: Rows): boolean {
   return Object.entries(recorded).some(([row, result]) => reasonFor(change, row, result) === reason);
 }
 
+/** Whether what was recorded before a change is known to come and go. */
+export function comesAndGoes(change: Change): boolean {
+  return reasonFor(change, change.row, change.before)?.isUnsteady === true;
+}
+
 /** Results that are not good and have no reason. */
 export function unexplained(results: Results): string[] {
   return Object.entries(results).flatMap(([client, hosts]) =>

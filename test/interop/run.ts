@@ -8,7 +8,7 @@ import { CLIENTS, type ClientDefinition } from "./clients.ts";
 import { type Job, nameOf, type Outcome, placeOf } from "./job.ts";
 import { closeLabs, HOSTS } from "./lab.ts";
 import { PARTS, suits } from "./parts.ts";
-import { isNoNews, unexplained } from "./explain.ts";
+import { comesAndGoes, isNoNews, unexplained } from "./explain.ts";
 import { type Change, type Changes, changes, isOfTime, type Rows, rowsAt, withRows } from "./results.ts";
 import { readResults, writeResults } from "./results-file.ts";
 import { runJobs } from "./runner.ts";
@@ -23,7 +23,7 @@ const USAGE = `Options:
   --table         play nothing; make the table of what is recorded
   --jobs N        how many at a time (8)
   --minutes N     what has not begun by then is left out, and named (12)
-Without --write and --check, what came out as it was, or better, is recorded.`;
+Without --write and --check, what came out as it was, or better, is recorded; what comes and goes is not.`;
 
 const { values: flags } = parseArgs({
   options: {
@@ -74,7 +74,8 @@ async function main(): Promise<void> {
     const seconds = String(Math.round((Date.now() - began) / 1000)).padStart(4);
     console.log(`${seconds} s  ${nameOf(place)}: ${summary(rows)}`);
     for (const change of found.worse) console.log(`        worse: ${describe(change)}`);
-    if (!flags.write && found.worse.length > 0) return;
+    // What comes and goes stays recorded at its worst, until it is said to be healed.
+    if (!flags.write && (found.worse.length > 0 || better.some((change) => comesAndGoes(change)))) return;
     results = withRows(results, place, rows);
     if (isRecording) writeResults(results);
   };
