@@ -5,7 +5,7 @@
  */
 import { McpServer, requireScopes } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import type { CreateServer } from "../../src/index.ts";
+import type { ServerContext } from "../../src/index.ts";
 
 /** What every request needs, and what writing needs besides. */
 export const READ = "notes:read";
@@ -18,7 +18,7 @@ const text = (value: string): { content: { type: "text"; text: string }[] } => (
 /** A real server has a database. */
 const notes = new Map<string, string[]>();
 
-export const createServer: CreateServer = (context) => {
+export function createServer(context: ServerContext): McpServer {
   // A session has one user for life; a request of 2026-07-28 has its own.
   const user = (context.era === "session" ? context.session.principal : context.principal) ?? "nobody";
   const server = new McpServer({ name: "notes", version: "1.0.0" });
@@ -46,4 +46,4 @@ export const createServer: CreateServer = (context) => {
     },
   );
   return server;
-};
+}

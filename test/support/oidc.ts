@@ -81,6 +81,7 @@ export async function signIn(
   authorizationUrl: URL,
   user: string,
 ): Promise<{ code: string; iss: string | null }> {
+  const back = authorizationUrl.searchParams.get("redirect_uri") ?? "";
   const cookies = new Map<string, string>();
   let next: string = authorizationUrl.href;
   let form: URLSearchParams | undefined;
@@ -101,7 +102,7 @@ export async function signIn(
       await response.body?.cancel();
       const to = new URL(location, next);
       const { searchParams } = to;
-      if (searchParams.has("code") || searchParams.has("error")) {
+      if (to.href.startsWith(back)) {
         const code = searchParams.get("code");
         if (code === null) throw new Error(`sign-in failed: ${to.search}`);
         return { code, iss: searchParams.get("iss") };
@@ -110,12 +111,27 @@ export async function signIn(
       continue;
     }
     const page = await response.text();
-    const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1];
-    const prompt = /name="prompt" value="(\w+)"/.exec(page)?.[1];
-    if (action === undefined || prompt === undefined)
-      throw new Error(`no form at ${next}: ${response.status} ${page}`);
-    next = new URL(action, next).href;
-    form = new URLSearchParams(prompt === "login" ? { prompt, login: user, password: "x" } : { prompt });
+    const filled = fill(page, user);
+    if (filled === undefined) throw new Error(`no form at ${next}: ${response.status} ${page}`);
+    form = filled.fields;
+    next = new URL(filled.action, next).href;
   }
   throw new Error("sign-in goes round in circles");
+}
+
+/** The page's form as its user sends it: what is there already, a name and a password, the first button. */
+function fill(page: string, user: string): { action: string; fields: URLSearchParams } | undefined {
+  const action = /<form[^>]* action="([^"]*)"/.exec(page)?.[1];
+  if (action === undefined) return undefined;
+  const fields = new URLSearchParams();
+  const attribute = (tag: string, name: string): string | undefined =>
+    new RegExp(`\\b${name}="([^"]*)"`).exec(tag)?.[1];
+  for (const [tag] of page.matchAll(/<input\b[^>]*>/g)) {
+    const name = attribute(tag, "name");
+    if (name !== undefined) fields.append(name, attribute(tag, "value") ?? user);
+  }
+  const button = /<button\b[^>]*>/.exec(page)?.[0] ?? "";
+  const name = attribute(button, "name");
+  if (name !== undefined) fields.append(name, attribute(button, "value") ?? "");
+  return { action, fields };
 }
