@@ -21,6 +21,7 @@ import { isJournalFull, recordSticky, stickyRequests } from "./journal.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
+import type { ScopeRefusal } from "./scopes.ts";
 import { createState } from "./state.ts";
 import { openingOf, type Streams } from "./streams.ts";
 import { createExtra } from "./extra.ts";
@@ -39,6 +40,8 @@ export interface Dispatch {
   settleInterrupted(): void;
   /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
   rerun(stream: number, caller: Caller): void;
+  /** What a caller's token lacks for those calls, who may wait for them no further; undefined where nothing waits. */
+  challengeRerun(stream: number, caller: Caller): ScopeRefusal;
   /** Answers those calls instead: the one who waits is connected already, and has shown no credentials since. */
   giveUp(stream: number): void;
   /** Ends the server; what is in flight is answered with an error. */
@@ -108,6 +111,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       sessionId: id,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
+      emit: settings.emit,
       replay: {
         initialize: row?.initialize ? (JSON.parse(row.initialize) as JsonObject) : undefined,
         initialized: row?.initialized === 1,
@@ -195,12 +199,22 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
   });
 
-  return {
+  const dispatch: Dispatch = {
     inFlight: () => waker.instance()?.size() ?? 0,
     isStarting: waker.isStarting,
     settleInterrupted: interrupted.settle,
     rerun: interrupted.rerun,
     giveUp: interrupted.giveUp,
+    challengeRerun(stream, { authInfo }) {
+      const requests = interrupted.waiting(stream);
+      const row = lifecycle.live();
+      if (requests.length === 0 || row === undefined) return undefined;
+      // A server that does not start is met again, and told, where the calls are to run.
+      return waker.wake(row).then(
+        (server) => server.challenge(requests, authInfo),
+        () => undefined,
+      );
+    },
     close: abandon,
     suspend: () => close((exchange) => exchange.suspend()),
 
@@ -211,6 +225,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       try {
         const server = await waker.wake(undefined);
         const [request] = call.payload.messages as [JsonRpcRequest];
+        const lacking = await server.challenge([request], call.caller.authInfo);
+        if (lacking !== undefined) return { kind: "refused", failure: lacking };
         const exchange = createExchange({
           ids: [request.id],
           batch: false,
@@ -252,10 +268,17 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           return { kind: "refused", failure: failures.notReady };
         }
       }
-      const row = lifecycle.live();
-      if (row === undefined) return lifecycle.gone(call.caller.principal, true);
       const { messages, batch } = call.payload;
       const requests = messages.filter(isRequest);
+      let lacking = server.challenge(requests, call.caller.authInfo);
+      if (lacking instanceof Promise) {
+        lacking = await lacking;
+        // Another server may have taken its place meanwhile: that one is asked too.
+        if (waker.instance() !== server) return dispatch.run(call, open);
+      }
+      if (lacking !== undefined) return { kind: "refused", failure: lacking };
+      const row = lifecycle.live();
+      if (row === undefined) return lifecycle.gone(call.caller.principal, true);
       if (server.size() + requests.length > settings.maxInFlight) {
         return { kind: "refused", failure: failures.tooManyRequests(settings.maxInFlight) };
       }
@@ -289,4 +312,5 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       return exchange === undefined ? { kind: "accepted" } : exchange.reply;
     },
   };
+  return dispatch;
 }

@@ -16,7 +16,9 @@ import {
 } from "../jsonrpc/messages.ts";
 import { errorBody, internalError, tooLarge } from "../jsonrpc/failures.ts";
 import { createInbound, createOutbound } from "./correlation.ts";
+import type { EventSink } from "../events.ts";
 import type { Exchange } from "./exchange.ts";
+import { challengeOf, type ScopeRefusal, type ScopeResolver } from "./scopes.ts";
 import type { ConnectableServer } from "./server.ts";
 import { createTransport, type MessageExtra, type SessionTransport } from "./transport.ts";
 
@@ -30,6 +32,8 @@ export interface Instance {
   size(): number;
   /** Exchanges with a request in flight, each once. */
   exchanges(): Set<Exchange>;
+  /** What the server asks of the caller's token for these requests. To be asked before any of them is handed on. */
+  challenge(requests: readonly JsonRpcRequest[], authInfo: unknown): ScopeRefusal;
   /** Hands a client's request to the server; its answer goes to `exchange`. */
   request(request: JsonRpcRequest, exchange: Exchange, extra: MessageExtra): void;
   /** Hands on a notification. A cancellation releases the request that it names. */
@@ -44,6 +48,7 @@ export interface InstanceOptions {
   readonly sessionId: string;
   readonly create: () => ConnectableServer | Promise<ConnectableServer>;
   readonly maxEventBytes: number;
+  readonly emit: EventSink;
   /** What to replay: nothing for a session that is being opened. */
   readonly replay: {
     readonly initialize: JsonObject | undefined;
@@ -142,13 +147,16 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     return exchange === undefined ? options.sendUnrelated(json) : exchange.send(json);
   };
 
-  const transport = createTransport(options.sessionId, send);
+  /** Without one, as of SDK v1 and of servers of other makes, no request needs anything. */
+  let scopes: ScopeResolver | undefined;
+  const transport = createTransport(options.sessionId, send, (resolver) => (scopes = resolver));
   const deliver = (message: JsonRpcMessage, extra?: MessageExtra): void =>
     transport.onmessage?.(message, extra);
 
   const instance: Instance = {
     size: inbound.size,
     exchanges,
+    challenge: (requests, authInfo) => scopes && challengeOf(requests, authInfo, scopes, options.emit),
     request(request, exchange, extra) {
       deliver({ ...request, id: inbound.add(request.id, { exchange, request }) }, extra);
     },

@@ -176,6 +176,12 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       const place = locate(request, row);
       if ("kind" in place) return place;
       const { stream, after } = place;
+      const lacking = dispatch.challengeRerun(stream.id, request.caller);
+      if (lacking !== undefined) {
+        const failure = await lacking;
+        if (failure !== undefined) return refused(failure);
+        if (!isLive()) return lifecycle.gone(request.caller.principal, true);
+      }
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
       stream.attach(outlet, { after, opening, retryMs: settings.retryMs });

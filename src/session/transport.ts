@@ -5,6 +5,7 @@
  * @module
  */
 import type { JsonRpcMessage, RequestId } from "../jsonrpc/messages.ts";
+import type { ScopeResolver } from "./scopes.ts";
 
 /** What comes with each inbound message, in the names of SDK v1 (`requestInfo`) and v2 (`request`). */
 export interface MessageExtra {
@@ -35,20 +36,27 @@ export interface SessionTransport {
   onmessage?(message: WireMessage, extra?: MessageExtra): void;
   onclose?(): void;
   onerror?(error: Error): void;
+  /** SDK v2's `McpServer.connect` looks for it: what single requests need of a token (see `scopes.ts`). */
+  setScopeChallengeResolver(resolver: ScopeResolver): void;
   start(): Promise<void>;
   /** Resolves once the message is on its way (or stored for later) and the reader's pace allows more. */
   send(message: WireMessage, options?: SendOptions): Promise<void>;
   close(): Promise<void>;
 }
 
-/** @param send carries an outbound message on */
+/**
+ * @param send carries an outbound message on
+ * @param setScopeChallengeResolver hears what single requests need of a token
+ */
 export function createTransport(
   sessionId: string,
   send: (message: JsonRpcMessage, related: RequestId | undefined) => Promise<void>,
+  setScopeChallengeResolver: (resolver: ScopeResolver) => void,
 ): SessionTransport {
   let closed = false;
   const transport: SessionTransport = {
     sessionId,
+    setScopeChallengeResolver,
     start: () => Promise.resolve(),
     send(message, options) {
       if (closed) return Promise.reject(new Error("The session has ended"));

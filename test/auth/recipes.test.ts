@@ -214,6 +214,7 @@ describe("@cloudflare/workers-oauth-provider in front, with sign-in upstream", (
     const { user, scopes } = JSON.parse((await client.call("whoami")) ?? "") as Record<string, unknown>;
     expect({ user, scopes }).toEqual({ user: "42", scopes: expect.arrayContaining(["notes:read"]) });
     expect(scopes).not.toContain("notes:write");
+    client.wallet.readyToStepUp();
     await expect(client.call("add_note", { text: "milk" })).rejects.toThrow();
     await finish(client);
     expect(await client.call("add_note", { text: "milk" })).toBe("added");

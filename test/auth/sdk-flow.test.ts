@@ -116,6 +116,7 @@ describe.each(HOSTS)("on $host", ({ start }) => {
       const client = await signedIn(make, "ada");
       const session = client.sessionId;
       const note = crypto.randomUUID();
+      client.wallet.readyToStepUp();
       await expect(client.call("add_note", { text: note })).rejects.toThrow();
       const scope = client.wallet.authorizationUrl?.searchParams.get("scope")?.split(" ");
       expect(scope).toEqual(expect.arrayContaining(["notes:read", "notes:write"]));

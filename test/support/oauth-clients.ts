@@ -21,6 +21,8 @@ export interface Tokens {
 
 /** What a client remembers between its starts: a test may look, and change it. */
 export interface Wallet {
+  /** Loses the refresh token, where with one the client would not ask its user for more scopes. */
+  readyToStepUp(): void;
   tokens: Tokens | undefined;
   /** Registrations that it has made. */
   registrations: number;
@@ -109,7 +111,18 @@ function sdk(
     name: `SDK ${name}, ${era === "modern" ? "2026-07-28" : "2025-11-25"}`,
     era,
     client(url) {
-      const wallet: Wallet = { tokens: undefined, registrations: 0, authorizationUrl: undefined };
+      // SDK v1 with a refresh token refreshes instead, gets a token of the same scopes, and gives up ("403 after
+      // trying upscoping").
+      const stepsUpWithRefreshToken = !name.startsWith("1.");
+      const wallet: Wallet = {
+        tokens: undefined,
+        registrations: 0,
+        authorizationUrl: undefined,
+        readyToStepUp() {
+          if (stepsUpWithRefreshToken || wallet.tokens === undefined) return;
+          wallet.tokens = { ...wallet.tokens, refresh_token: undefined };
+        },
+      };
       const notifications: Message[] = [];
       let registered: unknown;
       let discovered: unknown;
