@@ -6,6 +6,7 @@
 import type { Attach, Call, Caller, JsonAnswer, Refusal } from "../src/host.ts";
 import { parsePayload } from "../src/jsonrpc/messages.ts";
 import type { Reply } from "../src/session/exchange.ts";
+import { callerFrom, plainCaller } from "./wire-caller.ts";
 
 /** Paths of the object; the host part of the URL means nothing. */
 export const PATHS = {
@@ -25,13 +26,12 @@ const PLACE_HEADER = "holdfast-place";
 
 /** The caller crosses with its headers, without its request. */
 function pack<T extends { readonly caller: Caller }>({ caller, ...rest }: T): string {
-  return JSON.stringify({ ...rest, caller: { ...caller, headers: caller.headers() } });
+  return JSON.stringify({ ...rest, caller: plainCaller(caller) });
 }
 
 function unpack<T extends { readonly caller: Caller }>(json: string): T {
   const { caller, ...rest } = JSON.parse(json);
-  const { headers } = caller;
-  return { ...rest, caller: { ...caller, headers: () => headers } };
+  return { ...rest, caller: callerFrom(caller) };
 }
 
 /** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
