@@ -4,6 +4,7 @@
  * reads the same challenge wherever it was refused.
  * @module
  */
+import { isObject } from "./jsonrpc/messages.ts";
 
 /** What a client is told of the credentials that it needs (RFC 6750 section 3, RFC 9728 section 5.1). */
 export interface Challenge {
@@ -46,4 +47,16 @@ export const RESOURCE_METADATA_PATH = "/.well-known/oauth-protected-resource";
 /** The path of a URL without a slash at its end; empty for a root. */
 export function pathOf(url: URL): string {
   return url.pathname.replace(/\/+$/, "");
+}
+
+/**
+ * Where the metadata is of the resource that took a caller's token, as the SDK has it: what the door has noted in
+ * `authInfo`, else the well-known place of the token's resource.
+ */
+export function metadataUrlOf(authInfo: unknown): string | undefined {
+  if (!isObject(authInfo)) return undefined;
+  const { resourceMetadataUrl: noted, resource } = authInfo;
+  if (typeof noted === "string") return noted;
+  const isHttp = resource instanceof URL && /^https?:$/.test(resource.protocol);
+  return isHttp ? resourceMetadataUrl(resource) : undefined;
 }

@@ -11,7 +11,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
  * Why a client's connection ended: the client left; the stream was complete; it reached its age; its
  * reader stalled or its keepalives failed; another connection took the stream over; the server asked
  * for it; more was sent than could be kept; the session was deleted; the session could not be reached
- * again; the process is shutting down.
+ * again; the process is shutting down; the token that opened it ran out.
  */
 export type DisconnectReason =
   | "client"
@@ -23,7 +23,8 @@ export type DisconnectReason =
   | "overflow"
   | "deleted"
   | "lost"
-  | "shutdown";
+  | "shutdown"
+  | "expired";
 
 /** Fields of each event, by name. `session` is the first eight characters of the session id. */
 interface EventFields {

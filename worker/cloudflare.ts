@@ -16,8 +16,8 @@ import { sessionObject } from "./session-object.ts";
 export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
 
-export interface McpWorkerOptions<Env extends object> extends Omit<
-  RouterOptions<{ Bindings: Env }>,
+export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
+  RouterOptions<{ Bindings: Env; Variables: Variables }>,
   "host" | "hub"
 > {
   /** Builds the MCP server of one session. */
@@ -33,9 +33,9 @@ export interface McpWorkerOptions<Env extends object> extends Omit<
   jurisdiction?: DurableObjectJurisdiction;
 }
 
-export interface McpWorker<Env extends object> {
+export interface McpWorker<Env extends object, Variables extends object = object> {
   /** The Hono app: the Worker's default export, or part of one. */
-  router: Hono<{ Bindings: Env }>;
+  router: Hono<{ Bindings: Env; Variables: Variables }>;
   /** The Durable Object class: export it, and bind it with `new_sqlite_classes`. */
   McpSession: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
@@ -54,13 +54,17 @@ const LINK_BEAT_MS = 15_000;
 
 /**
  * Makes the router and the Durable Object class behind it.
+ *
+ * `Variables` are what middleware in front of the router sets, so that `c.get("user")` has a type in `authorize`.
  * @throws {RangeError | TypeError} naming an option that is wrong
  * @example
  * const mcp = createMcpWorker<Env>({ createServer, namespace: (env) => env.MCP_SESSION });
  * export const McpSession = mcp.McpSession;
  * export default mcp.router;
  */
-export function createMcpWorker<Env extends object>(options: McpWorkerOptions<Env>): McpWorker<Env> {
+export function createMcpWorker<Env extends object, Variables extends object = object>(
+  options: McpWorkerOptions<Env, Variables>,
+): McpWorker<Env, Variables> {
   const { createServer, namespace, jurisdiction } = options;
   const settings = resolveOptions(options);
   const { emit, keepaliveIntervalMs } = settings;
@@ -73,7 +77,7 @@ export function createMcpWorker<Env extends object>(options: McpWorkerOptions<En
       hub.bus(topic).publish(change);
     });
   return {
-    router: createMcpRouter<{ Bindings: Env }>({ ...options, host, hub }),
+    router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({ ...options, host, hub }),
     McpSession: sessionObject<Env>({ settings, createServer, namespace, hub }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
     notify: notifyTopic(DEFAULT_TOPIC),

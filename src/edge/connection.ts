@@ -44,6 +44,7 @@ const COMES_BACK: ReadonlySet<DisconnectReason> = new Set([
   "overflow",
   "shutdown",
   "lost",
+  "expired",
 ]);
 
 export function createConnection(options: ConnectionOptions): Connection {

@@ -5,6 +5,7 @@
  * @module
  */
 import type { DisconnectReason } from "../events.ts";
+import { atExpiry } from "../expiry.ts";
 import type { Attached, Link } from "../host.ts";
 import type { Settings } from "../options.ts";
 import { parseControl } from "../sse/control.ts";
@@ -18,6 +19,8 @@ export interface Delivery {
   readonly settings: Settings;
   readonly signal: AbortSignal;
   readonly link: Link;
+  /** What its client has shown: the connection ends with it. */
+  readonly authInfo: unknown;
   /** Written before anything else. */
   readonly prelude?: string;
   /** Dials the session again, after the event with this id. */
@@ -45,8 +48,10 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
     onAlive: () => link.beat(),
   });
   let isOver = false;
+  const forget = atExpiry(delivery.authInfo, () => connection.end("expired"));
   void connection.ended.then((reason) => {
     isOver = true;
+    forget();
     link.close(reason, seq);
   });
 

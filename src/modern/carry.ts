@@ -4,12 +4,16 @@
  * @module
  */
 import { createConnection } from "../edge/connection.ts";
+import { atExpiry } from "../expiry.ts";
 import type { ModernCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { frame } from "../sse/frames.ts";
 import { join } from "../sse/join.ts";
 
-type Carried = Pick<ModernCall, "request" | "settings">;
+export interface Carried extends Pick<ModernCall, "request" | "settings"> {
+  /** What the client has shown, where the stream is to end with it. A call in flight had it when it was made. */
+  readonly endsWith?: unknown;
+}
 
 const encoder = new TextEncoder();
 
@@ -26,7 +30,7 @@ export async function carry(call: Carried, answering: Promise<Response>): Promis
  * (C9: closing the stream is cancellation).
  */
 function stream(
-  { request, settings }: Carried,
+  { request, settings, endsWith }: Carried,
   answering: Response | Promise<Response>,
 ): ReadableStream<Uint8Array> {
   const connection = createConnection({
@@ -37,6 +41,8 @@ function stream(
     signal: request.signal,
     onAlive() {},
   });
+  const forget = atExpiry(endsWith, () => connection.end("expired"));
+  void connection.ended.then(forget);
   let queue: Uint8Array[] = [];
   let waiting = 0;
   let writing: Promise<void> | undefined;

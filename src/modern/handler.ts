@@ -84,7 +84,9 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
       calls.set(call.request, call);
-      return carry(call, answer(call, bus));
+      const { request, settings, payload, caller } = call;
+      const endsWith = isListen(payload) ? caller.authInfo : undefined;
+      return carry({ request, settings, endsWith }, answer(call, bus));
     },
 
     close: () => handler.close(),

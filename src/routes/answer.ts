@@ -63,6 +63,7 @@ function stream<E extends Env>(
     settings: site.settings,
     signal: request.signal,
     link,
+    authInfo: caller.authInfo,
     ...(prelude === undefined ? {} : { prelude }),
     redial: (lastEventId) =>
       ref.attach({

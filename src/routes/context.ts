@@ -4,11 +4,13 @@
  * @module
  */
 import type { Context, Env } from "hono";
+import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
 import type { Caller, ModernHandler, SessionHost, SessionRef } from "../host.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
 import { failed } from "../http/respond.ts";
+import { isExpired } from "../expiry.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { SESSION_VERSIONS } from "../jsonrpc/versions.ts";
 import type { Settings } from "../options.ts";
@@ -77,6 +79,7 @@ export async function admit<E extends Env>(
   if (judged === undefined) return failed(failures.unauthorized, headers);
   if (judged instanceof Response) return withHeaders(judged, headers);
   const { principal, authInfo } = judged as { principal: string | undefined; authInfo?: unknown };
+  if (isExpired(authInfo)) return failed(expired(authInfo), headers);
   let names: Record<string, string> | undefined;
   const caller: Caller = {
     principal,
@@ -87,6 +90,15 @@ export async function admit<E extends Env>(
     original: request.method === "POST" ? () => request : undefined,
   };
   return { c, request, caller, headers };
+}
+
+function expired(authInfo: unknown): failures.Failure {
+  const description = "the token has expired";
+  const metadataUrl = metadataUrlOf(authInfo);
+  return failures.invalidToken(
+    description,
+    formatChallenge({ error: "invalid_token", description, metadataUrl }),
+  );
 }
 
 /** The session id of the request, well-formed or not. */

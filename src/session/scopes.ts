@@ -5,12 +5,12 @@
  * authorization, "Scope Challenge Handling").
  * @module
  */
-import { type Challenge, formatChallenge, resourceMetadataUrl } from "../challenge.ts";
+import { type Challenge, formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { EventSink } from "../events.ts";
 import { isThenable } from "../guard.ts";
 import { hookFailed } from "../hooks.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isObject, type JsonRpcRequest } from "../jsonrpc/messages.ts";
+import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
 
 /** Says which scopes a request needs and the caller lacks, or nothing where none. SDK v2's `ScopeChallengeHandler`. */
 export type ScopeResolver = (context: {
@@ -75,13 +75,4 @@ function refusal(asked: unknown, authInfo: unknown): failures.Failure {
     metadataUrl: metadataUrlOf(authInfo),
   };
   return failures.insufficientScope(formatChallenge(challenge));
-}
-
-/** As the SDK has it: what the door has noted, else the well-known place of the token's resource. */
-function metadataUrlOf(authInfo: unknown): string | undefined {
-  if (!isObject(authInfo)) return undefined;
-  const { resourceMetadataUrl: noted, resource } = authInfo;
-  if (typeof noted === "string") return noted;
-  const isHttp = resource instanceof URL && /^https?:$/.test(resource.protocol);
-  return isHttp ? resourceMetadataUrl(resource) : undefined;
 }
