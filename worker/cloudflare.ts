@@ -5,12 +5,14 @@
 import type { DurableObject } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
+import type { Sessions } from "../src/host.ts";
 import { resolveOptions } from "../src/options.ts";
 import { createMcpRouter, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
+import { workerSessions } from "./session-index.ts";
 import { sessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
@@ -29,6 +31,11 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
    * isolate reach every listener and every session that subscribed.
    */
   hub?: (env: Env) => DurableObjectNamespace;
+  /**
+   * Keeps note of whose each session is, so that `sessions.endAll` can end all of a principal's: one object request
+   * and one row more as a session opens, and as it ends. False by default.
+   */
+  sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
   jurisdiction?: DurableObjectJurisdiction;
 }
@@ -40,6 +47,8 @@ export interface McpWorker<Env extends object, Variables extends object = object
   McpSession: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
   McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+  /** Ends sessions, from anywhere in the Worker. `endAll` rejects without the option `sessions`. */
+  sessions: Sessions;
   /**
    * Tells clients of both eras that something changed, from anywhere in the Worker: a request, a queue,
    * a schedule. Its methods throw without the option `hub`.
@@ -65,7 +74,9 @@ const LINK_BEAT_MS = 15_000;
 export function createMcpWorker<Env extends object, Variables extends object = object>(
   options: McpWorkerOptions<Env, Variables>,
 ): McpWorker<Env, Variables> {
-  const { createServer, namespace, jurisdiction } = options;
+  const { createServer, namespace, jurisdiction, sessions: indexed = false } = options;
+  const within = (env: Env): DurableObjectNamespace =>
+    jurisdiction === undefined ? namespace(env) : namespace(env).jurisdiction(jurisdiction);
   const settings = resolveOptions(options);
   const { emit, keepaliveIntervalMs } = settings;
   const host = durableHost<Env>({ namespace, jurisdiction });
@@ -78,8 +89,9 @@ export function createMcpWorker<Env extends object, Variables extends object = o
     });
   return {
     router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({ ...options, host, hub }),
-    McpSession: sessionObject<Env>({ settings, createServer, namespace, hub }),
+    McpSession: sessionObject<Env>({ settings, createServer, namespace: within, hub, indexed }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
+    sessions: workerSessions<Env>(within, indexed),
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
   };

@@ -7,6 +7,8 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { Change } from "../src/changes.ts";
+import type { Refusal } from "../src/host.ts";
+import { unreachable } from "../src/jsonrpc/failures.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/delays.ts";
 import { createInterest } from "../src/session/interest.ts";
@@ -18,6 +20,7 @@ import { createSessionStore } from "../src/session/store.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
 import type { WorkerHub } from "./hub.ts";
 import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
+import { createSessionIndex, type RemoteIndex, type SessionIndex, sessionIndexOf } from "./session-index.ts";
 import { decodeAttach, decodeCall, decodeEnd, encodeReply, PATHS } from "./wire.ts";
 
 export interface SessionObjectOptions<Env> {
@@ -25,10 +28,14 @@ export interface SessionObjectOptions<Env> {
   readonly createServer: CreateServer<Env>;
   readonly namespace: (env: Env) => DurableObjectNamespace;
   readonly hub: WorkerHub | undefined;
+  /** Whether the sessions of each principal are kept together, so that they can be ended together. */
+  readonly indexed: boolean;
 }
 
 /** The one session of an object. */
 const KEY = 1;
+
+const UNNOTED: Refusal = { kind: "refused", failure: unreachable };
 
 /** Makes the Durable Object class for these options. */
 export function sessionObject<Env>(
@@ -36,10 +43,12 @@ export function sessionObject<Env>(
 ): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
   return class McpSession extends DurableObject<Env> {
     readonly #session: Session;
+    readonly #index: SessionIndex;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       const { hub } = options;
+      this.#index = createSessionIndex(ctx.storage);
       this.#session = createSession<Env>({
         id: ctx.id.toString(),
         store: createSessionStore(sqlStore(ctx.storage), KEY),
@@ -55,8 +64,10 @@ export function sessionObject<Env>(
         interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
         quick: createDelay(options.settings.quickAnswerMs),
         erase: async () => {
+          const principal = options.indexed ? principalIn(ctx.storage) : undefined;
           await ctx.storage.deleteAlarm();
           await ctx.storage.deleteAll();
+          if (principal !== undefined) this.ctx.waitUntil(this.#indexOf(principal).remove(ctx.id.toString()));
         },
         now: Date.now,
       });
@@ -79,7 +90,11 @@ export function sessionObject<Env>(
         }
         case PATHS.adopt:
           await this.#session.adopt(await request.json<Seed>());
-          return new Response(null, { status: 204 });
+          return new Response(null, { status: (await this.#noted()) ? 204 : 503 });
+        case PATHS.terminate:
+          return new Response(null, { status: (await this.#session.terminate()) ? 204 : 404 });
+        case PATHS.index:
+          return this.#index.answer(request);
         case PATHS.notify: {
           const unwanted = await this.#session.notify(await request.json<Change[]>());
           return unwanted === undefined ? new Response(null, { status: 404 }) : Response.json(unwanted);
@@ -96,6 +111,7 @@ export function sessionObject<Env>(
       const connectionId = call.connectionId();
       let body: ReadableStream | undefined;
       let at: string | undefined;
+      const wasLive = this.#session.isLive();
       const reply = await this.#session.post(call, (stream) => {
         const { readable, writable } = new IdentityTransformStream();
         body = readable;
@@ -107,6 +123,7 @@ export function sessionObject<Env>(
           () => this.#session.leave(stream, connectionId),
         );
       });
+      if (!wasLive && !(await this.#noted())) return encodeReply(UNNOTED);
       return encodeReply(reply, body, at);
     }
 
@@ -114,6 +131,7 @@ export function sessionObject<Env>(
       const attach = decodeAttach(request);
       const { connectionId } = attach;
       let client: WebSocket | undefined;
+      const wasLive = this.#session.isLive();
       const reply = await this.#session.attach(attach, (stream) => {
         const pair = new WebSocketPair();
         client = pair[0];
@@ -122,8 +140,30 @@ export function sessionObject<Env>(
         pair[1].serializeAttachment(state);
         return this.#outlet(pair[1], state);
       });
+      if (!wasLive && !(await this.#noted())) return encodeReply(UNNOTED);
       if (reply.kind === "refused" || client === undefined) return encodeReply(reply);
       return new Response(null, { status: 101, webSocket: client });
+    }
+
+    /**
+     * A session that has just come to be is put among its principal's. One that cannot be does not stay: it would
+     * outlive their signing out. False for that one.
+     */
+    async #noted(): Promise<boolean> {
+      if (!options.indexed || !this.#session.isLive()) return true;
+      const principal = principalIn(this.ctx.storage);
+      if (principal === undefined) return true;
+      try {
+        await this.#indexOf(principal).add(this.ctx.id.toString());
+        return true;
+      } catch {
+        await this.#session.terminate();
+        return false;
+      }
+    }
+
+    #indexOf(principal: string): RemoteIndex {
+      return sessionIndexOf(options.namespace(this.env), principal);
     }
 
     override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
@@ -156,6 +196,17 @@ export function sessionObject<Env>(
       );
     }
   };
+}
+
+/** Whose session it is that the object holds. */
+function principalIn({ sql }: DurableObjectStorage): string | undefined {
+  try {
+    const [row] = sql.exec<{ principal: string | null }>("SELECT principal FROM session").toArray();
+    return row?.principal ?? undefined;
+  } catch {
+    // Nothing has been stored.
+    return undefined;
+  }
 }
 
 function sqlStore(storage: DurableObjectStorage): SqlStore {

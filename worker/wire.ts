@@ -16,6 +16,8 @@ export const PATHS = {
   adopt: "https://session/adopt",
   live: "https://session/live",
   notify: "https://session/notify",
+  terminate: "https://session/terminate",
+  index: "https://session/index",
 } as const;
 
 /** Carries an {@link Attach} on a WebSocket upgrade, which has no body. */

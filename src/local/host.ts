@@ -3,7 +3,7 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
-import type { Answer, Link, Refusal, SessionHost, SessionRef } from "../host.ts";
+import type { Answer, Link, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
@@ -40,6 +40,7 @@ export interface LocalHost extends SessionHost {
   readonly inMemory: number;
   /** Carries changes to those who listen in this process, and to its sessions. */
   readonly hub: ChangeHub;
+  readonly sessions: Sessions;
   /**
    * Ends all streams, with the hint to come back, answers calls in flight, and closes the database.
    * Takes two seconds at most.
@@ -262,6 +263,18 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     end: (caller) => use(id, key, ({ session }) => session.end(caller)),
   });
 
+  const sessions: Sessions = {
+    async end(id) {
+      const key = keyOf(id);
+      return key !== undefined && use(id, key, ({ session }) => session.terminate());
+    },
+    async endAll(principal) {
+      const ids = sql.exec<{ id: string }>("SELECT id FROM session WHERE principal = ?", principal);
+      const ended = await Promise.all(ids.map(({ id }) => sessions.end(id)));
+      return ended.filter((wasThere) => wasThere).length;
+    },
+  };
+
   const close = async (): Promise<void> => {
     residents.shutdown();
     await residents.settled(CLOSE_MS);
@@ -276,6 +289,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       return residents.size;
     },
     hub,
+    sessions,
     find(id) {
       // While the process ends nobody can say that a session is gone; its calls are turned away.
       const key = closing === undefined ? keyOf(id) : 0;

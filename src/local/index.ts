@@ -5,6 +5,7 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
+import type { Sessions } from "../host.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
 import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 
@@ -19,6 +20,7 @@ export interface LocalMcp<E extends Env = Env> {
   /** The Hono app: to be served, or mounted in another. */
   router: Hono<E>;
   host: LocalHost;
+  sessions: Sessions;
   /** Tells clients of both eras that something changed. */
   notify: Notifier;
   /** The same within one topic. */
@@ -53,6 +55,7 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
       }),
     }),
     host,
+    sessions: host.sessions,
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
     async close() {

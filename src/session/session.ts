@@ -34,6 +34,8 @@ export interface Session {
   attach(request: Attach, open: OpenOutlet): Promise<{ kind: "streaming" } | Refusal>;
   /** Ends the session on its client's word. */
   end(caller: Caller): Promise<{ kind: "ended" } | Refusal>;
+  /** Ends the session on its server's word. True where there was one. */
+  terminate(): Promise<boolean>;
   /**
    * The hub tells of changes; what the client subscribed to goes out on the standalone stream, without
    * waking the server. Returns the names that the hub can forget, or undefined for a session that is gone.
@@ -198,6 +200,18 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       settings.emit("session.terminated", { session: shortId(id) });
       await stop(true);
       return { kind: "ended" };
+    },
+
+    async terminate() {
+      // Only a 404 that names a successor needs to remember what it succeeds; nothing else may take it up again.
+      const forget = settings.recovery !== "rotate";
+      if (!isLive()) {
+        await lifecycle.end(forget);
+        return false;
+      }
+      settings.emit("session.terminated", { session: shortId(id) });
+      await stop(forget);
+      return true;
     },
 
     async notify(changes) {

@@ -80,7 +80,10 @@ export function createTestServer(context: ServerContext): McpServer {
         await send();
         return text(`sent ${sizes.length}`);
       }
-      const sending = send().finally(() => running.delete(sending));
+      // Its session may end meanwhile.
+      const sending = send()
+        .catch(() => {})
+        .finally(() => running.delete(sending));
       running.add(sending);
       return text("sending");
     },

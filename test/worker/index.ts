@@ -1,7 +1,8 @@
 /**
  * The example Worker with a back door for tests: `/__test/<action>?session=<id>` or `?hub=<topic>`
  * reaches into the object (abort it, read its storage, count what woke it), and `/__test/notify?uri=`
- * publishes from outside of any tool. Never deployed.
+ * publishes from outside of any tool; `/__test/end?session=`, `/__test/end-all?principal=` and
+ * `/__test/index?principal=` are the sessions from the server's side. Never deployed.
  * @module
  */
 import { env } from "cloudflare:workers";
@@ -24,6 +25,7 @@ const mcp = createMcpWorker<Env>({
   namespace: (bindings) => bindings.MCP_SESSION,
   hub: (bindings) => bindings.MCP_HUB,
   ...testModern<Env>(settings),
+  sessions: settings["TEST_SESSIONS"] === "on",
   ...optionsFromEnv(settings),
 });
 
@@ -153,6 +155,18 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     const [, test, action = ""] = pathname.split("/");
     if (test !== "__test") return mcp.router.fetch(request, bindings, context);
+    if (action === "end") return Response.json(await mcp.sessions.end(searchParams.get("session") ?? ""));
+    if (action === "end-all") {
+      try {
+        return Response.json(await mcp.sessions.endAll(searchParams.get("principal") ?? ""));
+      } catch (error) {
+        return new Response(String(error), { status: 500 });
+      }
+    }
+    if (action === "index") {
+      const name = `sessions of ${searchParams.get("principal")}`;
+      return bindings.MCP_SESSION.get(bindings.MCP_SESSION.idFromName(name)).fetch("https://session/index");
+    }
     if (action === "notify") {
       mcp.notify.resourceUpdated(searchParams.get("uri") ?? "");
       return new Response(null, { status: 204 });
