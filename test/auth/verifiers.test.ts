@@ -100,9 +100,9 @@ describe("introspection", () => {
 describe("API keys", () => {
   const ADA = "k_ada_0123456789abcdef";
   const keys = [
+    { key: "k_old_0123456789abcdef", subject: "old", expiresAt: 1 },
     { key: ADA, subject: "ada", scopes: ["read"] },
     { key: "k_ada_new_0123456789abcdef", subject: "ada" },
-    { key: "k_old_0123456789abcdef", subject: "old", expiresAt: 1 },
   ];
 
   test("speak for their owners", async () => {
@@ -169,6 +169,7 @@ describe("several kinds of tokens at one door", () => {
       [cannot, () => undefined],
       [() => undefined, cannot],
       [...both(), cannot],
+      [cannot, ...both()],
     ]) {
       expect(await judge(verify, "k_nobody_0123456789")).toEqual([503, null]);
     }
