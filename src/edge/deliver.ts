@@ -19,8 +19,8 @@ export interface Delivery {
   readonly settings: Settings;
   readonly signal: AbortSignal;
   readonly link: Link;
-  /** What its client has shown: the connection ends with it. */
-  readonly authInfo: unknown;
+  /** What its client has shown, where the connection is to end with it. */
+  readonly endsWith?: unknown;
   /** Written before anything else. */
   readonly prelude?: string;
   /** Dials the session again, after the event with this id. */
@@ -48,7 +48,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
     onAlive: () => link.beat(),
   });
   let isOver = false;
-  const forget = atExpiry(delivery.authInfo, () => connection.end("expired"));
+  const forget = atExpiry(delivery.endsWith, () => connection.end("expired"));
   void connection.ended.then((reason) => {
     isOver = true;
     forget();

@@ -43,7 +43,15 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
       redial: false,
     });
     const prelude = frame({ event: "endpoint", data: endpoint(site, c.req.path, ref.id) });
-    return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", prelude });
+    return respond(answer, {
+      site,
+      admitted,
+      ref,
+      connectionId,
+      transport: "http+sse",
+      isStanding: true,
+      prelude,
+    });
   };
 
   const lastEventId = lastEventIdOf(request);

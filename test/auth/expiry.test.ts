@@ -3,9 +3,11 @@ import { describe, expect, test } from "vitest";
 import { endingsOf } from "../support/endings.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { openSse } from "../support/http-sse.ts";
+import { resumable } from "../support/interrupted.ts";
 import { initialize, type Message, toolCall, upTo } from "../support/messages.ts";
 import { openSession, post } from "../support/mcp.ts";
 import { listen, modernRequest, postModern } from "../support/modern.ts";
+import { readEvents } from "../support/sse.ts";
 import { SDKS } from "../support/sdk-clients.ts";
 import type { BurstData } from "../support/test-server.ts";
 import { eventually } from "../support/wait.ts";
@@ -33,13 +35,19 @@ describe.each(hosts)("on $name", (host) => {
     expect(await session.tool("echo", { text: "hi" })).toBe("hi");
   });
 
-  test("a call's stream ends with it; the call goes on, and its answer is for who comes back", async () => {
+  test("a call's own stream lasts to its answer; one that resumes it ends with the token it came with", async () => {
     const session = await openSession(server.url, { headers: AMY });
-    const call = toolCall("sleep", { ms: 2500, steps: 1 });
-    const opened = await session.post(call, { "X-Expires-At": soon() });
-    const [, cursor] = /^id: (\S+)$/m.exec(await opened.text()) ?? [];
-    expect(cursor).toBeDefined();
-    expect(await (await session.get(cursor)).rest()).toMatchObject([{ id: call.id, result: {} }]);
+    const call = toolCall("sleep", { ms: 2500 });
+    const posted = readEvents(await session.post(call, { "X-Expires-At": soon() }));
+    expect(await posted.rest()).toMatchObject([{ id: call.id, result: {} }]);
+
+    const other = toolCall("sleep", { ms: 4500 });
+    const left = await session.stream(other);
+    const cursor = await resumable(left);
+    left.leave();
+    const resumed = await session.fetch("GET", { "Last-Event-ID": cursor, "X-Expires-At": soon() });
+    expect(await readEvents(resumed).rest()).toEqual([]);
+    expect(await (await session.get(cursor)).rest()).toMatchObject([{ id: other.id, result: {} }]);
   });
 
   test("an HTTP+SSE stream ends with it", async () => {
@@ -94,6 +102,8 @@ describe.each(hosts)("on $name", (host) => {
       const gets = client.sent.filter(({ method }) => method === "GET");
       expect(gets.length).toBeGreaterThan(2);
       expect(gets.slice(1).every(({ headers }) => headers.has("last-event-id"))).toBe(true);
+      // Longer than any of its tokens.
+      expect(await client.call("sleep", { ms: 3000 })).toBe("slept");
       await client.close();
     });
   });

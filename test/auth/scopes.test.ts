@@ -93,6 +93,14 @@ describe.each(hosts)("on $name", (host) => {
     });
   });
 
+  test("a web page can read the challenge", async () => {
+    const session = await openSession(server.url, { headers: READER });
+    const answer = await session.post(toolCall("guarded"), { Origin: "http://localhost:3000" });
+    expect(answer.headers.get("access-control-allow-origin")).toBe("http://localhost:3000");
+    expect(answer.headers.get("access-control-expose-headers")).toContain("WWW-Authenticate");
+    await expectChallenge(answer);
+  });
+
   test.each([
     ["throws", "guarded_badly"],
     ["names what is no scope", "guarded_oddly"],

@@ -5,13 +5,15 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { OAUTH_SDKS, type OAuthClient } from "../support/oauth-clients.ts";
 import { type AuthorizationServer, signIn, startAuthorizationServer } from "../support/oidc.ts";
 import { startNode } from "../support/node.ts";
+import { eventually } from "../support/wait.ts";
 import { freePort, startWorkerd, type TestServer } from "../support/workerd.ts";
 
+const SCOPES = ["notes:read", "notes:write"];
 const recipe = (file: string): string => new URL(`../../examples/auth/jwt/${file}`, import.meta.url).pathname;
 
 let issuer: AuthorizationServer;
 beforeAll(async () => {
-  issuer = await startAuthorizationServer(["notes:read", "notes:write"]);
+  issuer = await startAuthorizationServer(SCOPES);
 });
 afterAll(() => issuer.close());
 
@@ -22,8 +24,8 @@ interface Running extends TestServer {
 const HOSTS = [
   {
     host: "node",
-    async start(): Promise<Running> {
-      const vars = { ISSUER: issuer.url, HOLDFAST_LOG_LEVEL: "debug" };
+    async start({ url }: AuthorizationServer): Promise<Running> {
+      const vars = { ISSUER: url, HOLDFAST_LOG_LEVEL: "debug" };
       const server = await startNode({ entry: recipe("node.ts"), vars });
       const folder = join(server.database, "..");
       return Object.assign(server, { stored: () => filesIn(folder) });
@@ -31,10 +33,10 @@ const HOSTS = [
   },
   {
     host: "workerd",
-    async start(): Promise<Running> {
+    async start({ url }: AuthorizationServer): Promise<Running> {
       const port = await freePort();
       const vars = {
-        ISSUER: issuer.url,
+        ISSUER: url,
         RESOURCE: `http://127.0.0.1:${port}/mcp`,
         HOLDFAST_LOG_LEVEL: "debug",
       };
@@ -50,29 +52,31 @@ function filesIn(folder: string): Buffer[] {
     .map((entry) => readFileSync(join(entry.parentPath, entry.name)));
 }
 
+/** Signs in where the client was sent, and tells it. */
+async function finish(client: OAuthClient, user: string): Promise<void> {
+  const { authorizationUrl } = client.wallet;
+  if (authorizationUrl === undefined) throw new Error("the client was sent nowhere");
+  client.wallet.authorizationUrl = undefined;
+  const { code, iss } = await signIn(authorizationUrl, user);
+  await client.finish(code, iss);
+}
+
+/** A client whose user has signed in. */
+async function signedIn(make: () => OAuthClient, user: string): Promise<OAuthClient> {
+  const client = make();
+  onTestFinished(() => client.close());
+  await expect(client.connect()).rejects.toThrow(/Unauthorized/);
+  await finish(client, user);
+  await client.connect();
+  return client;
+}
+
 describe.each(HOSTS)("on $host", ({ start }) => {
   let server: Running;
   beforeAll(async () => {
-    server = await start();
+    server = await start(issuer);
   });
   afterAll(() => server.close());
-
-  /** Signs in where the client was sent, and tells it. */
-  const finish = async (client: OAuthClient, user: string): Promise<void> => {
-    const { authorizationUrl } = client.wallet;
-    if (authorizationUrl === undefined) throw new Error("the client was sent nowhere");
-    client.wallet.authorizationUrl = undefined;
-    const { code, iss } = await signIn(authorizationUrl, user);
-    await client.finish(code, iss);
-  };
-  const signedIn = async (make: () => OAuthClient, user: string): Promise<OAuthClient> => {
-    const client = make();
-    onTestFinished(() => client.close());
-    await expect(client.connect()).rejects.toThrow(/Unauthorized/);
-    await finish(client, user);
-    await client.connect();
-    return client;
-  };
 
   describe.each(OAUTH_SDKS)("$name", (sdk) => {
     const make = (): OAuthClient => sdk.client(server.url);
@@ -140,4 +144,37 @@ describe.each(HOSTS)("on $host", ({ start }) => {
       if (sdk.era === "session") expect(server.stored().some((bytes) => bytes.includes("carol"))).toBe(true);
     });
   });
+});
+
+describe.each(HOSTS)("on $host, with tokens that last for seconds", ({ start }) => {
+  let shortLived: AuthorizationServer;
+  let server: Running;
+  beforeAll(async () => {
+    shortLived = await startAuthorizationServer(SCOPES, 1);
+    server = await start(shortLived);
+  });
+  afterAll(async () => {
+    await server.close();
+    await shortLived.close();
+  });
+
+  test.each(OAUTH_SDKS.filter(({ era }) => era === "session"))(
+    "$name: its stream ends with its token, and goes on with the next, of which its user sees nothing",
+    async (sdk) => {
+      const client = await signedIn(() => sdk.client(server.url), "ada");
+      const session = client.sessionId?.slice(0, 8);
+      const opened = (): number =>
+        server.events().filter(({ type, session: of }) => type === "connection.setup" && of === session)
+          .length;
+      const first = client.wallet.tokens?.access_token;
+      await eventually(() => expect(opened()).toBeGreaterThan(1), 20_000);
+      expect(server.events()).toContainEqual(
+        expect.objectContaining({ type: "connection.closed", reason: "expired" }),
+      );
+      expect(client.wallet.tokens?.access_token).not.toBe(first);
+      expect(client.wallet.authorizationUrl).toBeUndefined();
+      expect(JSON.parse((await client.call("whoami")) ?? "")).toMatchObject({ user: "ada" });
+      expect(client.sessionId?.slice(0, 8)).toBe(session);
+    },
+  );
 });

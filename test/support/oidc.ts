@@ -22,8 +22,14 @@ type Provider = new (
   configuration: object,
 ) => { callback(): (request: object, response: object) => void };
 
-/** @param scopes what every resource here knows of scopes */
-export async function startAuthorizationServer(scopes: readonly string[]): Promise<AuthorizationServer> {
+/**
+ * @param scopes what every resource here knows of scopes
+ * @param lifetimeS of its access tokens, in seconds
+ */
+export async function startAuthorizationServer(
+  scopes: readonly string[],
+  lifetimeS = 600,
+): Promise<AuthorizationServer> {
   const asked: string[] = [];
   let handle: ((request: object, response: object) => void) | undefined;
   const http = createServer(async (request, response) => {
@@ -57,12 +63,12 @@ export async function startAuthorizationServer(scopes: readonly string[]): Promi
           scope: scopes.join(" "),
           audience: resource,
           accessTokenFormat: "jwt",
-          accessTokenTTL: 600,
+          accessTokenTTL: lifetimeS,
         }),
       },
     },
     issueRefreshToken: () => true,
-    ttl: { Interaction: 600, Grant: 600, Session: 600, RefreshToken: 600, AccessToken: 600 },
+    ttl: { Interaction: 600, Grant: 600, Session: 600, RefreshToken: 600 },
   });
   handle = provider.callback();
   return {
