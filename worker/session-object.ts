@@ -67,7 +67,13 @@ export function sessionObject<Env>(
           const principal = options.indexed ? principalIn(ctx.storage) : undefined;
           await ctx.storage.deleteAlarm();
           await ctx.storage.deleteAll();
-          if (principal !== undefined) this.ctx.waitUntil(this.#indexOf(principal).remove(ctx.id.toString()));
+          if (principal === undefined) return;
+          // What stays there by mistake goes with the next `endAll`.
+          this.ctx.waitUntil(
+            this.#indexOf(principal)
+              .remove(ctx.id.toString())
+              .catch(() => {}),
+          );
         },
         now: Date.now,
       });
