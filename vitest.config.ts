@@ -8,6 +8,13 @@ export default defineConfig({
   test: {
     // Most tests wait for a server's answer more than they compute.
     maxWorkers: 2,
+    coverage: {
+      provider: "v8",
+      reportOnFailure: true,
+      // What tests run in their own process; servers that tests start as programs, and workerd, are not seen.
+      include: ["src/**/*.ts", "worker/wire*.ts", "worker/hub-wire.ts"],
+      reporter: ["text", "json-summary", "html"],
+    },
     projects: [
       {
         test: {

@@ -10,6 +10,8 @@ export interface Budget {
   readonly used: number;
   /** Takes `amount`, or takes nothing and returns false where the limit would be exceeded. */
   take(amount: number): boolean;
+  /** Takes `amount` over the limit too: it is there already, as what an earlier process has left. */
+  add(amount: number): void;
   /** Gives back what was taken. */
   give(amount: number): void;
 }
@@ -26,6 +28,9 @@ export function createBudget(limit: number): Budget {
       used += amount;
       return true;
     },
+    add(amount) {
+      used += amount;
+    },
     give(amount) {
       used = Math.max(0, used - amount);
     },
@@ -35,6 +40,8 @@ export function createBudget(limit: number): Budget {
 /** One budget for each key, such as a principal. */
 export interface KeyedBudget {
   take(key: string, amount: number): boolean;
+  /** As {@link Budget.add}. */
+  add(key: string, amount: number): void;
   give(key: string, amount: number): void;
 }
 
@@ -50,6 +57,10 @@ export function createKeyedBudget(limit: number): KeyedBudget {
       if (next > limit) return false;
       if (next > 0) used.set(key, next);
       return true;
+    },
+    add(key, amount) {
+      const next = (used.get(key) ?? 0) + amount;
+      if (next > 0) used.set(key, next);
     },
     give(key, amount) {
       const next = (used.get(key) ?? 0) - amount;

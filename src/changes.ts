@@ -59,6 +59,11 @@ const METHODS: Readonly<Record<Change["kind"], string>> = {
   resource_updated: "notifications/resources/updated",
 };
 
+/** False for a kind that a later version publishes, and this one has no notification for. */
+export function isKnown({ kind }: Change): boolean {
+  return Object.hasOwn(METHODS, kind);
+}
+
 /** The name under which a session asks for changes like this one. */
 export function nameOf(change: Change): string {
   return change.kind === "resource_updated" ? resourceName(change.uri) : LISTS_NAME;

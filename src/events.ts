@@ -13,18 +13,26 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
  * for it; more was sent than could be kept; the session was deleted; the session could not be reached
  * again; the process is shutting down; the token that opened it ran out.
  */
-export type DisconnectReason =
-  | "client"
-  | "done"
-  | "timeout"
-  | "failures"
-  | "replaced"
-  | "closed"
-  | "overflow"
-  | "deleted"
-  | "lost"
-  | "shutdown"
-  | "expired";
+export const DISCONNECT_REASONS = [
+  "client",
+  "done",
+  "timeout",
+  "failures",
+  "replaced",
+  "closed",
+  "overflow",
+  "deleted",
+  "lost",
+  "shutdown",
+  "expired",
+] as const;
+
+export type DisconnectReason = (typeof DISCONNECT_REASONS)[number];
+
+/** True for a reason of the list: what came from elsewhere is asked before it is passed on. */
+export function isDisconnectReason(text: string | undefined): text is DisconnectReason {
+  return (DISCONNECT_REASONS as readonly (string | undefined)[]).includes(text);
+}
 
 /** Fields of each event, by name. `session` is the first eight characters of the session id. */
 interface EventFields {
@@ -36,7 +44,7 @@ interface EventFields {
   };
   /** The session accepted it. */
   "connection.setup": { connectionId: string; session: string; resumed: boolean };
-  /** The first bytes went out. */
+  /** The client took the first bytes. */
   "connection.established": { connectionId: string };
   "keepalive.start": { connectionId: string; intervalMs: number; maxStreamMs: number };
   "ping.sent": { connectionId: string; pingCount: number };
@@ -58,8 +66,8 @@ interface EventFields {
   "cleanup.timeout": { connectionId: string; afterMs: number };
   /** A hook of the user's threw, or its promise was rejected. */
   "hook.error": { hook: string; message: string; stack: string | undefined };
-  "send.error": { session: string; message: string };
-  /** Events were dropped from a stream's log before any client had them. */
+  "send.error": { session: string | undefined; message: string };
+  /** Events were dropped from a session's logs before any client is known to have had them; told once in a second. */
   "queue.overflow": { session: string; dropped: number; held: number };
   /** A client resumed from events that are no longer held. */
   "replay.gap": { session: string; missed: number };
@@ -80,12 +88,42 @@ interface EventFields {
   "session.rehydrated": { session: string };
   /** Calls were in flight when the isolate died. */
   "session.interrupted": { session: string; calls: number };
-  "session.start_failed": { session: string; message: string };
+  /** The session's server could not be built, connected or brought to where the last one stood, in time. */
+  "session.start_failed": { session: string; message: string; stack: string | undefined };
+  /** The session's server closed its own transport; the calls in flight were answered, the next message starts another. */
+  "session.server_closed": { session: string | undefined; calls: number };
+  /** The session's server reported an error of its own: a message that its SDK dropped, an answer that it could not send. */
+  "server.error": { session: string | undefined; message: string };
+  /**
+   * A call was answered with an error in the server's place: what it answered cannot be written as JSON, it did
+   * not answer in time, or it did not take the request. `session` is undefined in 2026-07-28.
+   */
+  "call.failed": {
+    session: string | undefined;
+    method: string;
+    tool: string | undefined;
+    reason: "unserialisable" | "timeout" | "not-taken";
+    message: string;
+  };
+  /** A session whose time was up was taken up again under its own id. */
+  "session.revived": { session: string };
   "session.rotated": { session: string; successor: string };
   "session.expired": { session: string; provisional: boolean };
   "session.terminated": { session: string };
+  /** Callers are turned away by the limit that this option sets: how many since it was last told. */
+  "limit.reached": { limit: string; value: number; refused: number };
   /** The local host has no database file. */
   "storage.memory": { message: string };
+  /** A session was stored by a later version, which alone can read it: it is left as it is. */
+  "storage.newer": { session: string; found: number; known: number };
+  /** The database file is gone, and this process goes on without. */
+  "storage.lost": { message: string };
+  /**
+   * What another isolate sent is of a version that this code does not read, or does not fit it. Nothing of it
+   * was acted upon; who sent it comes again. `at` is who could not read it, `what` the call, reply, frame or
+   * attachment.
+   */
+  "wire.unreadable": { at: "edge" | "session" | "hub"; what: string; version: number; message: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
   "request.error": { method: string; message: string };
   request: {
@@ -112,9 +150,16 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "listen.gap": "warn",
   "listen.publish_failed": "error",
   "listen.watch_failed": "warn",
+  "limit.reached": "warn",
   "session.interrupted": "warn",
   "session.start_failed": "error",
+  "session.server_closed": "warn",
+  "server.error": "warn",
+  "call.failed": "warn",
+  "storage.lost": "error",
   "storage.memory": "warn",
+  "storage.newer": "error",
+  "wire.unreadable": "warn",
   "request.error": "error",
   request: "debug",
 };
@@ -162,7 +207,30 @@ export function shortId(sessionId: string): string {
   return sessionId.slice(0, 8);
 }
 
+/** Most characters of a client's own text that an event carries. */
+const CLIENT_TEXT = 256;
+
+/**
+ * What a client claims, fit for a log: cut to 256 characters, control characters escaped (C1 too, which some
+ * terminals obey), lone surrogates replaced.
+ */
+export function clientText(text: string): string;
+export function clientText(text: string | undefined): string | undefined;
+export function clientText(text: string | undefined): string | undefined {
+  if (text === undefined || (text.length <= CLIENT_TEXT && /^[ -~]*$/.test(text))) return text;
+  return text
+    .slice(0, CLIENT_TEXT)
+    .toWellFormed()
+    .replace(/[\p{Cc}\u2028\u2029]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .slice(0, CLIENT_TEXT);
+}
+
 /** An error's message, for a log line. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    // What the user's code throws need not even be printable.
+    return "an error that cannot be printed";
+  }
 }

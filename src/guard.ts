@@ -16,7 +16,7 @@ export function guard<T>(run: () => T, onError: (error: unknown) => void): T | u
   }
 }
 
-/** True for a promise of whatever make. */
+/** True for a promise, of whatever make. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function"

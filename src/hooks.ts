@@ -17,6 +17,7 @@ export type HookName =
   | "onerror"
   | "rerun"
   | "scopeChallenge"
+  | "sessionKey"
   | "testPage"
   | "topic";
 

@@ -9,6 +9,7 @@ import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
 import type { Settings } from "./options.ts";
+import type { UserChannel } from "./user/state.ts";
 
 /**
  * Who calls, as the router established it. Travels with every call; only `principal` is ever stored.
@@ -37,8 +38,10 @@ export type TransportKind = "streamable" | "http+sse";
 
 /** One POST. */
 export interface Call {
-  /** True for the `initialize` that opens a session on a minted id; nothing else creates one. */
+  /** True for the `initialize` that opens a session on a minted id; without it and `keyed` none is created. */
   readonly opens: boolean;
+  /** For a session that is named by its client's key: it comes to be with whatever request comes first. */
+  readonly keyed?: Keyed | undefined;
   readonly transport: TransportKind;
   readonly caller: Caller;
   /** The body as it came: what crosses to another isolate. */
@@ -49,6 +52,12 @@ export interface Call {
   readonly accept: "any" | "json";
   /** The name of the client's connection: the same each time. */
   readonly connectionId: () => string;
+}
+
+/** How a session begins that no `initialize` has opened. */
+export interface Keyed {
+  /** The protocol revision that the first request names, or stands for. */
+  readonly version: string;
 }
 
 /** What becomes of a call. */
@@ -74,8 +83,10 @@ export interface Refusal {
 
 /** A request for a stream. */
 export interface Attach {
-  /** True for the stream that opens an HTTP+SSE session on a minted id; nothing else creates one. */
+  /** True for the stream that opens an HTTP+SSE session on a minted id. */
   readonly opens: boolean;
+  /** As in {@link Call}. */
+  readonly keyed?: Keyed | undefined;
   readonly transport: TransportKind;
   readonly caller: Caller;
   /** The client's connection. A link that is dialled again under it has a name of its own, which begins with this. */
@@ -99,7 +110,10 @@ export interface Link {
   readonly at?: string | undefined;
   /** The next chunk; undefined once the link is over. Rejects where it broke. */
   read(): Promise<Uint8Array | undefined>;
-  /** Everything up to event `seq` has been handed to the client's connection: more may come. */
+  /**
+   * Everything up to event `seq` has been handed to the client's connection: more may come, and nobody need get it
+   * again. Called for each write; a link for which that is a message of its own puts several together.
+   */
   ack(seq: number): void;
   /** Proof of life of the edge, for the session's supervision. Wakes nobody. */
   beat(): void;
@@ -107,7 +121,7 @@ export interface Link {
   close(reason: DisconnectReason, seq: number): void;
 }
 
-/** A session as the edge addresses it. No method creates a session that is not there. */
+/** A session as the edge addresses it. No method creates one but by a request that says so. */
 export interface SessionRef {
   readonly id: string;
   /** Rejects where the session's isolate died before it answered. */
@@ -123,6 +137,13 @@ export interface SessionHost<Env = unknown> {
   find(id: string, env: Env): SessionRef | undefined;
   /** A session that does not exist yet, under a fresh unguessable id. It comes to be with an opening call. */
   mint(env: Env): SessionRef;
+  /**
+   * The session of this name, the same each time, whether it is there yet or not. Wakes nothing.
+   * @param name of topic, principal and key (`nameOfParts`), so that nobody can choose another's
+   */
+  named(name: string, env: Env): SessionRef;
+  /** The way to a user's state, under a name of topic and principal. */
+  user(name: string, env: Env): UserChannel;
 }
 
 /** Ending sessions from the server's side. What is ended is gone as if its client had deleted it, for every client. */
@@ -133,8 +154,8 @@ export interface Sessions {
   endAll(principal: string): Promise<number>;
 }
 
-/** A request of the stateless era (2026-07-28), past the router's guards. */
-export interface ModernCall<Env = unknown> {
+/** A request that belongs to no session, past the router's guards. */
+export interface StatelessCall<Env = unknown> {
   readonly request: Request;
   /** The request's body, parsed. */
   readonly payload: Payload;
@@ -143,20 +164,30 @@ export interface ModernCall<Env = unknown> {
   /** Where changes are published and heard; undefined where there is no hub. */
   readonly bus: ChangeBus | undefined;
   readonly topic: string;
+  /** The way to a user's state; see {@link SessionHost.user}. */
+  readonly userChannel: (name: string) => UserChannel;
   /** The router's. */
   readonly settings: Settings;
   /** Hears of what goes wrong outside the protocol. */
   readonly onError: (error: unknown) => void;
 }
 
+/** Serves requests of the session eras that name no session: `requestHandler`. */
+export interface RequestHandler<Env = unknown> {
+  /** Answers one POST, for which a server of its own is built. */
+  handle(call: StatelessCall<Env>): Promise<Response>;
+}
+
 /** Serves the stateless era without sessions: `modernHandler` of `holdfast/modern`. */
 export interface ModernHandler<Env = unknown> {
   /** The revisions that it serves. */
   readonly versions: readonly string[];
+  /** True where the request's header alone says that it is of this era. A body that says otherwise decides. */
+  claimsByHeader(request: Request): boolean;
   /** True where the request is of this era. */
   claims(request: Request, payload: Payload): boolean;
   /** Answers; a stream is carried as every stream of the router's is, at the reader's pace and with keepalives. */
-  handle(call: ModernCall<Env>): Promise<Response>;
+  handle(call: StatelessCall<Env>): Promise<Response>;
   /** Ends all that is open: calls are cancelled, listeners get their result. */
   close(): Promise<void>;
 }

@@ -15,7 +15,9 @@ export {
   type KeepaliveMode,
   optionsFromEnv,
 } from "./options.ts";
+export { requestHandler, type RequestOptions } from "./request/handler.ts";
 export { createMcpRouter, type RouterOptions } from "./router.ts";
+export { type KeyedRequest, openaiConversation, perPrincipal, type SessionKey } from "./routes/keyed.ts";
 export type { Authorization, Authorize, Topic } from "./routes/context.ts";
 export type {
   ConnectableServer,
@@ -26,4 +28,6 @@ export type {
   SessionInfo,
   SessionState,
 } from "./session/server.ts";
+export { type User, type UserState, userState } from "./user/state.ts";
+export type { Users } from "./user/user.ts";
 export type { MessageExtra, SendOptions, SessionTransport, WireMessage } from "./session/transport.ts";

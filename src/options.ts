@@ -4,6 +4,7 @@
  * @module
  */
 import { type DisconnectReason, type EventSink, eventSink, type HoldfastEvent } from "./events.ts";
+import { runHook } from "./hooks.ts";
 import type { JsonRpcRequest } from "./jsonrpc/messages.ts";
 
 /** What an idle stream carries: an SSE comment, a named event, or a JSON-RPC `ping` that must be answered. */
@@ -44,25 +45,47 @@ const NUMBERS = {
   messageTtlMs: [600_000, 100, 31_536_000_000],
   /** How long an ended session is remembered, so that it can name its successor. */
   tombstoneTtlMs: [86_400_000, 100, 31_536_000_000],
-  /** How long a successor waits for its first request. */
-  provisionalTtlMs: [60_000, 100, 86_400_000],
+  /** How long a session waits for its first use after it was opened; until then nothing of it is kept beyond that. */
+  provisionalTtlMs: [300_000, 100, 86_400_000],
+  /** Most sessions that are open at once. In one process only, as the two that follow. */
+  maxSessions: [100_000, 1, 1_000_000_000],
+  /** Most of them that belong to one principal. */
+  maxSessionsPerPrincipal: [10_000, 1, 1_000_000_000],
+  /** Most sessions in memory. 0 goes by the size of the heap. */
+  maxResidents: [0, 0, 100_000_000],
   /** Most events that one stream keeps for replay. */
   maxEvents: [2000, 1, 1_000_000],
   /** Most bytes that one stream keeps for replay. */
   maxStoredBytes: [33_554_432, 1024, 1_073_741_824],
+  /** Most events that a session keeps for replay, over all of its streams. */
+  maxSessionEvents: [20_000, 1, 10_000_000],
+  /** Most bytes that a session keeps for replay, over all of its streams. */
+  maxSessionBytes: [134_217_728, 1024, 8_589_934_592],
   /** Largest single message the server may send. */
   maxEventBytes: [16_777_216, 1024, 268_435_456],
   /** Largest body of a POST. */
   maxBodyBytes: [4_194_304, 1, 268_435_456],
+  /** Largest `params` of `initialize`: they are kept with the session, and with its tombstone. */
+  maxInitializeBytes: [65_536, 1024, 1_048_576],
+  /** Most bytes of bodies that are being received and parsed at once, in an isolate or process. */
+  maxBodyBytesInFlight: [33_554_432, 1024, 68_719_476_736],
+  /** How long a body may take to come. */
+  bodyTimeoutMs: [30_000, 10, 3_600_000],
   /** Most requests in flight in one session. */
   maxInFlight: [1000, 1, 1_000_000],
   /** Largest `session.state`, as JSON. */
   maxStateBytes: [1_048_576, 0, 67_108_864],
+  /** Largest state of one user, as JSON. */
+  maxUserStateBytes: [1_048_576, 0, 67_108_864],
   /** Most resource subscriptions that one session remembers. */
   maxSubscriptions: [1000, 0, 1_000_000],
+  /** Most bytes of resource subscriptions (URIs above all) that one session remembers. */
+  maxSubscriptionBytes: [1_048_576, 0, 67_108_864],
   /** A call answered within this time gets plain JSON; after it, an event stream. */
   quickAnswerMs: [100, 0, 1000],
-  /** How long the user's server may take to be built and connected. */
+  /** How long a call may run, restarts included; then it is cancelled and answered with an error. 0 waits for ever. */
+  maxCallMs: [86_400_000, 0, 31_536_000_000],
+  /** How long the user's server may take to be built and connected, and to answer `initialize`. */
   initializeTimeoutMs: [10_000, 10, 600_000],
   /** How long the end of a connection may take, hooks included. */
   cleanupTimeoutMs: [5000, 10, 600_000],
@@ -71,8 +94,13 @@ const NUMBERS = {
 /** Choices: the first is the default. */
 const CHOICES = {
   keepaliveMode: ["comment", "event", "ping", "jsonrpc"],
-  /** `rotate`: the 404 for a session that ended names a successor, ready to use. `spec`: a plain 404. */
-  recovery: ["rotate", "spec"],
+  /**
+   * What the next request of a session finds whose time is up. `revive`: the session, under its own id, its state
+   * kept and its old events gone. `rotate`: a 404 that names a successor, ready to use. `spec`: a plain 404.
+   */
+  recovery: ["revive", "rotate", "spec"],
+  /** A request of the session eras without a session id: a server of its own serves it, or it is answered 400. */
+  sessionless: ["serve", "refuse"],
   /** A resume from events that are no longer held: go on after the gap, or answer 404. */
   onGap: ["continue", "404"],
   /** Least level that the default logger prints. */
@@ -86,6 +114,13 @@ type Choices = { -readonly [Name in keyof typeof CHOICES]: (typeof CHOICES)[Name
 export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   /** Origins that browsers may call from, besides the server's own and, on localhost, localhost. */
   allowedOrigins?: AllowedOrigins;
+  /**
+   * Names that this server is reached by over plain http, besides localhost and the host of `publicUrl`:
+   * `mcp.lan`, `*.internal.example`, or `*` for any; ports do not count. With it, every request must name one
+   * of these. Without it, a name that a web page could have rebound to this server is refused, unless a proxy
+   * says that it has passed the request on.
+   */
+  allowedHosts?: readonly string[];
   /** Path in front of all routes, such as `/api`. */
   basePath?: string;
   /** Absolute URL that clients see for the mount point, where a proxy rewrites it. */
@@ -106,6 +141,8 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
 /** All settings, checked and complete. */
 export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly allowedOrigins: AllowedOrigins;
+  /** In lower case, without ports; undefined where none was given. */
+  readonly allowedHosts: readonly string[] | undefined;
   readonly basePath: string;
   readonly publicUrl: string | undefined;
   readonly rerun: (request: JsonRpcRequest) => boolean;
@@ -139,6 +176,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
   const choices: Choices = {
     keepaliveMode: checkChoice("keepaliveMode", options.keepaliveMode),
     recovery: checkChoice("recovery", options.recovery),
+    sessionless: checkChoice("sessionless", options.sessionless),
     onGap: checkChoice("onGap", options.onGap),
     logLevel: checkChoice("logLevel", options.logLevel),
   };
@@ -147,16 +185,25 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       `keepaliveIntervalMs (${numbers.keepaliveIntervalMs}) must be less than sessionTtlMs (${numbers.sessionTtlMs})`,
     );
   }
+  if (numbers.maxBodyBytes > numbers.maxBodyBytesInFlight) {
+    throw new RangeError(
+      `maxBodyBytes (${numbers.maxBodyBytes}) must be at most maxBodyBytesInFlight (${numbers.maxBodyBytesInFlight})`,
+    );
+  }
   const userRerun = checkFunction("rerun", options.rerun);
   const onEvent = checkFunction("onEvent", options.onEvent);
+  const emit = eventSink(onEvent, choices.logLevel);
   return Object.freeze({
     ...numbers,
     ...choices,
     allowedOrigins: checkOrigins(options.allowedOrigins ?? []),
+    allowedHosts: options.allowedHosts && checkHosts(options.allowedHosts),
     basePath: checkBasePath(options.basePath ?? ""),
     publicUrl: checkPublicUrl(options.publicUrl),
-    rerun: (request: JsonRpcRequest) => READS.has(request.method) || userRerun?.(request) === true,
-    emit: eventSink(onEvent, choices.logLevel),
+    rerun: (request: JsonRpcRequest) =>
+      READS.has(request.method) ||
+      (userRerun !== undefined && runHook(emit, "rerun", () => userRerun(request)) === true),
+    emit,
     onDisconnect: checkFunction("onDisconnect", options.onDisconnect),
     testPage: checkFunction("testPage", options.testPage),
   });
@@ -183,6 +230,7 @@ export function optionsFromEnv(env: Readonly<Record<string, unknown>>): Holdfast
   for (const name of keysOf(NUMBERS)) read(name, (text) => checkNumber(name, Number(text), text));
   for (const name of keysOf(CHOICES)) read(name, (text) => checkChoice(name, text));
   read("allowedOrigins", (text) => checkOrigins(text.split(",").map((origin) => origin.trim())));
+  read("allowedHosts", (text) => checkHosts(text.split(",").map((host) => host.trim())));
   read("basePath", checkBasePath);
   read("publicUrl", checkPublicUrl);
   return options;
@@ -240,6 +288,19 @@ function checkOrigins(origins: AllowedOrigins): AllowedOrigins {
       throw new RangeError(`allowedOrigins must hold origins such as https://app.example, not ${origin}`);
     }
     return url.origin;
+  });
+}
+
+function checkHosts(hosts: readonly string[]): readonly string[] {
+  return hosts.map((host) => {
+    const name = host.toLowerCase();
+    const plain = name.replace(/^\*\./, "");
+    if (name === "*" || (URL.canParse(`http://${plain}`) && new URL(`http://${plain}`).hostname === plain)) {
+      return name;
+    }
+    throw new RangeError(
+      `allowedHosts must hold names without scheme and port, such as mcp.example, not ${host}`,
+    );
   });
 }
 

@@ -5,10 +5,12 @@
  */
 import { type Context, type Env, Hono } from "hono";
 import type { ChangeHub } from "./changes.ts";
-import { shortId } from "./events.ts";
-import type { ModernHandler, SessionHost } from "./host.ts";
+import { clientText, shortId } from "./events.ts";
+import { hookFailed } from "./hooks.ts";
+import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
+import { createBodyReader } from "./http/body.ts";
 import { SESSION_ID } from "./http/headers.ts";
-import { preflightHeaders } from "./http/origin.ts";
+import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, resolveOptions } from "./options.ts";
@@ -23,6 +25,7 @@ import {
 import * as httpSse from "./routes/http-sse.ts";
 import { health, info } from "./routes/info.ts";
 import { mounted } from "./routes/mounted.ts";
+import type { SessionKey } from "./routes/keyed.ts";
 import * as streamable from "./routes/streamable.ts";
 
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
@@ -35,6 +38,16 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   authorize?: Authorize<E>;
   /** Serves 2026-07-28 on the same URL: `modernHandler` of `holdfast/modern`. */
   modern?: ModernHandler<E["Bindings"]>;
+  /**
+   * Serves requests that name no session: `requestHandler`. Without it, and with `sessionless: "refuse"`, they
+   * are answered 400.
+   */
+  requests?: RequestHandler<E["Bindings"]>;
+  /**
+   * Gives requests that name no session a durable one, by a key among those of their principal: state, streams and
+   * restarts as in any session. `openaiConversation` and `perPrincipal` are ready made.
+   */
+  sessionKey?: SessionKey<E>;
   /** Carries changes to those who listen; without it they stay within the isolate or process. */
   hub?: ChangeHub;
   /**
@@ -54,16 +67,30 @@ type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response
  */
 export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>): Hono<E> {
   const settings = resolveOptions(options);
-  const { name = "holdfast", version = "0.0.0", host, authorize, modern, hub, topic } = options;
+  const {
+    name = "holdfast",
+    version = "0.0.0",
+    host,
+    authorize,
+    modern,
+    requests,
+    sessionKey,
+    hub,
+    topic,
+  } = options;
   const site: Site<E> = {
     name,
     version,
     host,
     settings,
+    bodies: createBodyReader(settings),
     authorize,
     modern,
+    sessionKey,
+    requests: settings.sessionless === "serve" ? requests : undefined,
     hub,
     topic,
+    isHostAllowed: createHostCheck(settings),
   };
   const app = new Hono<E>();
 
@@ -73,11 +100,11 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
-          method: c.req.method,
-          session: session === undefined ? undefined : shortId(session),
+          method: clientText(c.req.method),
+          session: session === undefined ? undefined : clientText(shortId(session)),
           status: response.status,
-          contentType: c.req.header("content-type"),
-          accept: c.req.header("accept"),
+          contentType: clientText(c.req.header("content-type")),
+          accept: clientText(c.req.header("accept")),
         };
       });
       return response;
@@ -92,11 +119,20 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   });
   route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
   route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
-  route("/info", "GET", { GET: info });
+  route("/info", "GET, HEAD", { GET: info, HEAD: info });
   const { basePath, testPage } = settings;
   app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
   if (testPage !== undefined) {
-    const page = (c: Context<E>): Response => mounted(c, testPage());
+    const page = async (c: Context<E>): Promise<Response> => {
+      try {
+        const response: unknown = await testPage();
+        if (!(response instanceof Response)) throw new TypeError("testPage must return a Response");
+        return mounted(c, response);
+      } catch (error) {
+        hookFailed(settings.emit, "testPage", error);
+        return failed(failures.internalError);
+      }
+    };
     app.get(`${basePath}/test`, page).get(`${basePath}/test/`, page);
   }
   return app;
@@ -122,7 +158,7 @@ async function answer<E extends Env>(
     if (handler === undefined) return failed(failures.methodNotAllowed(methods), admitted.headers);
     return await handler(site, admitted);
   } catch (error) {
-    site.settings.emit("request.error", { method: c.req.method, message: String(error) });
+    site.settings.emit("request.error", { method: clientText(c.req.method), message: String(error) });
     return failed(failures.internalError, headers);
   }
 }

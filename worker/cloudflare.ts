@@ -2,25 +2,28 @@
  * `holdfast/cloudflare`: a deployable MCP server from one call.
  * @module
  */
-import type { DurableObject } from "cloudflare:workers";
+import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
 import type { Sessions } from "../src/host.ts";
 import { resolveOptions } from "../src/options.ts";
+import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server.ts";
+import { createUsers, type Users } from "../src/user/user.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
 import { workerSessions } from "./session-index.ts";
-import { sessionObject } from "./session-object.ts";
+import { sessionObject, type SessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
+export type { SessionObject } from "./session-object.ts";
 
 export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
   RouterOptions<{ Bindings: Env; Variables: Variables }>,
-  "host" | "hub"
+  "host" | "hub" | "requests"
 > {
   /** Builds the MCP server of one session. */
   createServer: CreateServer<Env>;
@@ -44,7 +47,7 @@ export interface McpWorker<Env extends object, Variables extends object = object
   /** The Hono app: the Worker's default export, or part of one. */
   router: Hono<{ Bindings: Env; Variables: Variables }>;
   /** The Durable Object class: export it, and bind it with `new_sqlite_classes`. */
-  McpSession: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+  McpSession: new (ctx: DurableObjectState, env: Env) => SessionObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
   McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
   /** Ends sessions, from anywhere in the Worker. `endAll` rejects without the option `sessions`. */
@@ -56,6 +59,8 @@ export interface McpWorker<Env extends object, Variables extends object = object
   notify: Notifier;
   /** The same within one topic. */
   notifyTopic(topic: string): Notifier;
+  /** Users' state, from anywhere in the Worker. */
+  users: Users;
 }
 
 /** How often a link to the hub shows that it is alive. The runtime answers; the hub sleeps on. */
@@ -79,7 +84,7 @@ export function createMcpWorker<Env extends object, Variables extends object = o
     jurisdiction === undefined ? namespace(env) : namespace(env).jurisdiction(jurisdiction);
   const settings = resolveOptions(options);
   const { emit, keepaliveIntervalMs } = settings;
-  const host = durableHost<Env>({ namespace, jurisdiction });
+  const host = durableHost<Env>({ namespace, jurisdiction }, emit);
   const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
   const hub = options.hub && createHub<Env>({ namespace: options.hub, jurisdiction, beatMs, emit });
   const notifyTopic = (topic: string): Notifier =>
@@ -88,11 +93,17 @@ export function createMcpWorker<Env extends object, Variables extends object = o
       hub.bus(topic).publish(change);
     });
   return {
-    router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({ ...options, host, hub }),
-    McpSession: sessionObject<Env>({ settings, createServer, namespace: within, hub, indexed }),
+    router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({
+      ...options,
+      host,
+      hub,
+      requests: requestHandler<Env>({ createServer }),
+    }),
+    McpSession: sessionObject<Env>({ settings, createServer, namespace: within, host, hub, indexed }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
     sessions: workerSessions<Env>(within, indexed),
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
+    users: createUsers((name) => host.user(name, env as Env)),
   };
 }

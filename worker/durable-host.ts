@@ -3,9 +3,24 @@
  * `idFromString` refuses what this namespace did not mint, so a forged id never creates or wakes one.
  * @module
  */
-import type { Answer, Attached, SessionHost, SessionRef } from "../src/host.ts";
+import { type EventSink, eventSink } from "../src/events.ts";
+import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
+import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
-import { decodeReply, encodeAttach, encodeCall, encodeEnd, PATHS, placeOf } from "./wire.ts";
+import type { SessionObject } from "./session-object.ts";
+import { reportUnreadable, stamped } from "./wire-version.ts";
+import {
+  decodeAnswer,
+  decodeReply,
+  encodeAttach,
+  encodeAttachWhole,
+  encodeCall,
+  encodeEnd,
+  encodeMessage,
+  MOST_RPC,
+  PATHS,
+  type Replied,
+} from "./wire.ts";
 
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
@@ -14,7 +29,11 @@ export interface DurableHostOptions<Env> {
   readonly jurisdiction?: DurableObjectJurisdiction | undefined;
 }
 
-export function durableHost<Env>(options: DurableHostOptions<Env>): SessionHost<Env> {
+/** @param emit hears of replies that cannot be read; without it they are logged */
+export function durableHost<Env>(
+  options: DurableHostOptions<Env>,
+  emit: EventSink = eventSink(undefined, "info"),
+): SessionHost<Env> {
   const namespaceOf = (env: Env): DurableObjectNamespace => {
     const namespace = options.namespace(env);
     return options.jurisdiction === undefined ? namespace : namespace.jurisdiction(options.jurisdiction);
@@ -23,46 +42,106 @@ export function durableHost<Env>(options: DurableHostOptions<Env>): SessionHost<
     find(id, env) {
       const namespace = namespaceOf(env);
       try {
-        return sessionRef(namespace, namespace.idFromString(id));
+        return sessionRef(namespace, namespace.idFromString(id), emit);
       } catch {
         return undefined;
       }
     },
     mint(env) {
       const namespace = namespaceOf(env);
-      return sessionRef(namespace, namespace.newUniqueId());
+      return sessionRef(namespace, namespace.newUniqueId(), emit);
+    },
+    named(name, env) {
+      const namespace = namespaceOf(env);
+      return sessionRef(namespace, namespace.idFromName(name), emit);
+    },
+    user: (name, env) => async (request) => {
+      const namespace = namespaceOf(env);
+      const response = await namespace
+        .get(namespace.idFromName(name))
+        .fetch(PATHS.user, { method: "POST", body: JSON.stringify(request), headers: stamped() });
+      if (!response.ok) throw new Error(`the user's state answered ${response.status}`);
+      return response.json<UserReply>();
     },
   };
 }
 
-function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId): SessionRef {
+function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit: EventSink): SessionRef {
   // A stub that has seen an exception is of no further use: each call takes a fresh one.
-  const call = (url: string, init: RequestInit): Promise<Response> => namespace.get(id).fetch(url, init);
+  const stub = (): DurableObjectStub & Pick<SessionObject<unknown>, "post"> =>
+    namespace.get(id) as DurableObjectStub & Pick<SessionObject<unknown>, "post">;
+  const call = (url: string, init: RequestInit): Promise<Response> => stub().fetch(url, init);
+
+  /** Reads a reply; rejects for one that cannot be read, as for an object that died before it could answer. */
+  const read = async (what: string, response: Response): Promise<Replied | undefined> => {
+    try {
+      return await decodeReply(response);
+    } catch (error) {
+      reportUnreadable(emit, "edge", what, error);
+      throw error;
+    }
+  };
+
+  const postByFetch = (encoded: string): Promise<Response> =>
+    call(PATHS.post, { method: "POST", body: encoded, headers: stamped() });
+
+  const upgrade = async (request: Attach): Promise<Response> => {
+    const { headers, prepare } = encodeAttach(request);
+    if (prepare !== undefined) {
+      const { status } = await call(PATHS.prepare, { method: "POST", body: prepare, headers: stamped() });
+      if (status !== 204) return call(PATHS.attach, { headers: encodeAttachWhole(request) });
+    }
+    return call(PATHS.attach, { headers });
+  };
 
   return {
     id: id.toString(),
     async post(request): Promise<Answer> {
-      const response = await call(PATHS.post, { method: "POST", body: encodeCall(request) });
-      if (response.status === 202) return { kind: "accepted" };
-      if (response.status === 206 && response.body !== null) {
-        return { kind: "stream", link: bodyLink(response.body, placeOf(response)) };
+      const encoded = encodeCall(request);
+      const answer =
+        encoded.length > MOST_RPC
+          ? await postByFetch(encoded)
+          : await stub()
+              .post(encodeMessage(encoded))
+              .catch((error: unknown) => {
+                if (!isWithoutMethod(error)) throw error;
+                return postByFetch(encoded);
+              });
+      if (typeof answer === "string") {
+        try {
+          return decodeAnswer(answer);
+        } catch (error) {
+          reportUnreadable(emit, "edge", "reply to post", error);
+          throw error;
+        }
       }
-      return (await decodeReply(response)) ?? unexpected(response);
+      const reply = (await read("reply to post", answer)) ?? unexpected(answer);
+      return reply.kind === "stream" ? { kind: "stream", link: bodyLink(reply.body, reply.at) } : reply;
     },
     async attach(request): Promise<Attached> {
-      const response = await call(PATHS.attach, { headers: encodeAttach(request) });
+      const response = await upgrade(request);
+      const reply = await read("reply to attach", response);
       if (response.webSocket)
         return { kind: "stream", link: socketLink(response.webSocket, request.lastEventId) };
-      const reply = await decodeReply(response);
       return reply?.kind === "refused" ? reply : unexpected(response);
     },
     async end(caller) {
-      const response = await call(PATHS.end, { method: "POST", body: encodeEnd(caller) });
+      const response = await call(PATHS.end, { method: "POST", body: encodeEnd(caller), headers: stamped() });
+      const reply = await read("reply to end", response);
       if (response.status === 204) return { kind: "ended" };
-      const reply = await decodeReply(response);
       return reply?.kind === "refused" ? reply : unexpected(response);
     },
   };
+}
+
+/**
+ * True where the object, of version 0, or the stub, of a compatibility date before RPC, has no such method:
+ * nothing has run. The runtime says so by this message alone.
+ */
+function isWithoutMethod(error: unknown): boolean {
+  return (
+    error instanceof TypeError && /does not implement the method "post"|is not a function/.test(error.message)
+  );
 }
 
 function unexpected(response: Response): never {

@@ -7,10 +7,11 @@
  * nothing of its own pending is taken for hung, and a promise continues where it was made.
  * @module
  */
-import type { Change } from "../src/changes.ts";
+import { type Change, isKnown } from "../src/changes.ts";
 import { type EventSink, messageOf } from "../src/events.ts";
-import { AFTER_HEADER, HUB_PATHS, type HubFrame } from "./hub-wire.ts";
+import { AFTER_HEADER, decodeFrame, HUB_PATHS, type HubFrame } from "./hub-wire.ts";
 import { PING, PONG } from "./links.ts";
+import { reportUnreadable, stamped } from "./wire-version.ts";
 
 export interface Listeners {
   subscribe(listener: (change: Change) => void): () => void;
@@ -59,7 +60,7 @@ export function createListeners({ topic, hub, emit, beatMs }: ListenersOptions):
     cursor ??= frame.seq;
     if (first > cursor + 1) emit("listen.gap", { topic, missed: first - cursor - 1 });
     // Two links overlap for a moment where one was given up while it still lived.
-    const fresh = frame.changes.slice(Math.max(0, cursor + 1 - first));
+    const fresh = frame.changes.slice(Math.max(0, cursor + 1 - first)).filter(isKnown);
     cursor = Math.max(cursor, frame.seq);
     for (const change of fresh) for (const member of members) member.deliver(change);
   };
@@ -67,7 +68,7 @@ export function createListeners({ topic, hub, emit, beatMs }: ListenersOptions):
   /** Opens a link from the member's request and holds it until it ends. True where it was up at all. */
   const hold = async (member: Member, attempts: number): Promise<boolean> => {
     const isAgain = cursor !== undefined;
-    const headers: Record<string, string> = { Upgrade: "websocket" };
+    const headers = stamped({ Upgrade: "websocket" });
     if (cursor !== undefined) headers[AFTER_HEADER] = String(cursor);
     const { webSocket: socket, status } = await hub().fetch(HUB_PATHS.listen, { headers });
     if (!socket) throw new Error(`the hub answered ${status}`);
@@ -101,7 +102,13 @@ export function createListeners({ topic, hub, emit, beatMs }: ListenersOptions):
         if (holder !== member) return member.hangUp();
         heardAt = Date.now();
         if (data === PONG) return;
-        hear(JSON.parse(data as string) as HubFrame);
+        try {
+          hear(decodeFrame(data));
+        } catch (error) {
+          // The next link brings it again, in the version of its request.
+          member.hangUp();
+          return reportUnreadable(emit, "edge", "frame", error);
+        }
         if (wasUp) return;
         wasUp = isUp = true;
         if (isAgain) emit("listen.redialled", { topic, attempts });

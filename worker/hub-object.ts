@@ -10,16 +10,21 @@ import { DurableObject } from "cloudflare:workers";
 import { type Change, nameOf } from "../src/changes.ts";
 import { messageOf, shortId } from "../src/events.ts";
 import type { Settings } from "../src/options.ts";
+import { keyOf, keysOf } from "./hub-names.ts";
 import { openRing, type Ring, RING_TTL_MS } from "./hub-ring.ts";
 import {
   AFTER_HEADER,
-  type ForgetRequest,
+  decodeAfter,
+  decodeForget,
+  decodeNames,
+  decodePublication,
+  decodeWatch,
   HUB_PATHS,
   type HubFrame,
   type Publication,
-  type WatchRequest,
 } from "./hub-wire.ts";
 import { PING, PONG } from "./links.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf } from "./wire-version.ts";
 import { PATHS } from "./wire.ts";
 
 export interface HubObjectOptions<Env> {
@@ -30,12 +35,15 @@ export interface HubObjectOptions<Env> {
 
 /** Sessions that are told at the same time. */
 const TELL_AT_ONCE = 32;
+/** The one name that a session watches besides its resources. */
+const LISTS = 1;
 
 /** Makes the Durable Object class for these options. */
 export function hubObject<Env>(
   options: HubObjectOptions<Env>,
 ): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
-  const { emit } = options.settings;
+  const { settings } = options;
+  const { emit } = settings;
 
   return class McpHub extends DurableObject<Env> {
     #opened: Ring | undefined;
@@ -48,35 +56,49 @@ export function hubObject<Env>(
     }
 
     override async fetch(request: Request): Promise<Response> {
+      try {
+        const version = versionOf(request);
+        return stamp(await this.#answer(request), version);
+      } catch (error) {
+        reportUnreadable(emit, "hub", new URL(request.url).pathname.slice(1), error);
+        return stamp(new Response(null, { status: 503 }), READ_BY_ALL);
+      }
+    }
+
+    async #answer(request: Request): Promise<Response> {
       switch (request.url) {
         case HUB_PATHS.listen:
-          return this.#listen(request.headers.get(AFTER_HEADER));
+          return this.#listen(decodeAfter(request.headers.get(AFTER_HEADER)));
         case HUB_PATHS.publish:
-          await this.#publish(await request.json<Publication>());
+          await this.#publish(decodePublication(await request.text()));
           return new Response(null, { status: 204 });
         case HUB_PATHS.watch: {
-          const { session, names } = await request.json<WatchRequest>();
-          return new Response(null, { status: this.#ring().watch(session, names) ? 204 : 429 });
+          const { session, names, drop } = decodeWatch(await request.text());
+          const ring = this.#ring();
+          ring.unwatch(session, await keysOf(drop));
+          if (!ring.watch(session, await keysOf(names))) return new Response(null, { status: 429 });
+          if (!ring.isWatched()) await this.#cleanLater();
+          return new Response(null, { status: 204 });
         }
         case HUB_PATHS.forget:
-          this.#ring().unwatch((await request.json<ForgetRequest>()).session);
+          this.#ring().unwatch(decodeForget(await request.text()).session);
           await this.#cleanLater();
           return new Response(null, { status: 204 });
         default:
-          return new Response(null, { status: 404 });
+          return new Response(null, { status: 501 });
       }
     }
 
     #ring(): Ring {
-      return (this.#opened ??= openRing(this.ctx.storage));
+      return (this.#opened ??= openRing(this.ctx.storage, { namesEach: settings.maxSubscriptions + LISTS }));
     }
 
     /** Opens a link. Its first frame says where the numbers stand, and brings what a broken one missed. */
-    #listen(after: string | null): Response {
+    #listen(after: number | undefined): Response {
       const ring = this.#ring();
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
-      const changes = after === null ? [] : ring.after(Number(after));
+      const changes = after === undefined ? [] : ring.after(after);
       server.send(JSON.stringify({ seq: ring.last, changes } satisfies HubFrame));
       void this.#tell();
       return new Response(null, { status: 101, webSocket: client });
@@ -108,7 +130,7 @@ export function hubObject<Env>(
       try {
         while (ring.told < ring.last) {
           const upTo = ring.last;
-          const due = ring.isWatched() ? this.#due(ring.after(ring.told)) : [];
+          const due = ring.isWatched() ? await this.#due(ring.after(ring.told)) : [];
           const next = async (): Promise<void> => {
             for (let one = due.pop(); one !== undefined; one = due.pop()) await this.#tellOne(...one);
           };
@@ -120,11 +142,11 @@ export function hubObject<Env>(
       }
     }
 
-    #due(changes: readonly Change[]): [session: string, changes: Change[]][] {
+    async #due(changes: readonly Change[]): Promise<[session: string, changes: Change[]][]> {
       const distinct = new Map(changes.map((change) => [JSON.stringify(change), change]));
       const due = new Map<string, Change[]>();
       for (const change of distinct.values()) {
-        for (const session of this.#ring().watchers(nameOf(change))) {
+        for (const session of this.#ring().watchers(await keyOf(nameOf(change)))) {
           const held = due.get(session);
           if (held === undefined) due.set(session, [change]);
           else held.push(change);
@@ -138,11 +160,14 @@ export function hubObject<Env>(
       const ask = (): Promise<Response> =>
         namespace
           .get(namespace.idFromString(session))
-          .fetch(PATHS.notify, { method: "POST", body: JSON.stringify(changes) });
+          .fetch(PATHS.notify, { method: "POST", body: JSON.stringify(changes), headers: stamped() });
       try {
         const answer = await ask().catch(ask);
+        versionOf(answer);
         if (answer.status === 404) this.#ring().unwatch(session);
-        else this.#ring().unwatch(session, await answer.json<string[]>());
+        else if (answer.status === 200) {
+          this.#ring().unwatch(session, await keysOf(decodeNames(await answer.text())));
+        } else throw new Error(`the session answered ${answer.status}`);
       } catch (error) {
         emit("send.error", { session: shortId(session), message: messageOf(error) });
       }

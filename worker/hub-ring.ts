@@ -9,8 +9,10 @@ import type { Change } from "../src/changes.ts";
 export const RING = 1024;
 /** How long a change is held: links are dialled again within seconds. */
 export const RING_TTL_MS = 600_000;
-/** Names of changes, over all sessions, that one hub remembers. */
-const MAX_WATCHES = 10_000;
+/** Size of all that one hub keeps above which it takes no more names: some four million of them. An object may hold ten times as much. */
+const MOST_BYTES = 1_073_741_824;
+/** Sessions whose number of names is known without counting, before some are forgotten. */
+const MANY = 1000;
 
 export interface Ring {
   /** Number of the last change. Numbers start at the clock, so they go up even where a hub begins anew. */
@@ -25,7 +27,7 @@ export interface Ring {
   tell(seq: number): void;
   /** Drops what is too old. Returns when to look again, or undefined where only a number is left. */
   age(): number | undefined;
-  /** False where the hub remembers as many names as it may. */
+  /** False where the hub remembers as many names as it may, of the session or in all: then it takes none of these. */
   watch(session: string, names: readonly string[]): boolean;
   unwatch(session: string, names?: readonly string[]): void;
   watchers(name: string): string[];
@@ -33,7 +35,14 @@ export interface Ring {
   isWatched(): boolean;
 }
 
-export function openRing(storage: DurableObjectStorage): Ring {
+export interface RingLimits {
+  /** Names of one session. */
+  readonly namesEach: number;
+  /** Size of the storage. */
+  readonly bytes?: number;
+}
+
+export function openRing(storage: DurableObjectStorage, { namesEach, bytes = MOST_BYTES }: RingLimits): Ring {
   const { sql } = storage;
   sql.exec(
     `CREATE TABLE IF NOT EXISTS publication (last INTEGER PRIMARY KEY, size INTEGER NOT NULL, at INTEGER NOT NULL,
@@ -43,6 +52,8 @@ export function openRing(storage: DurableObjectStorage): Ring {
     `CREATE TABLE IF NOT EXISTS watch (name TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (name, session))
       WITHOUT ROWID`,
   );
+  // A session's names are counted and forgotten without reading those of all others: worth a row more for each.
+  sql.exec("CREATE INDEX IF NOT EXISTS watch_session ON watch (session)");
   sql.exec("CREATE TABLE IF NOT EXISTS told (one INTEGER PRIMARY KEY, seq INTEGER NOT NULL)");
 
   const extent = sql
@@ -56,14 +67,32 @@ export function openRing(storage: DurableObjectStorage): Ring {
     // Kept before anyone hears of it: a link must find the number again that it was told.
     sql.exec("INSERT INTO publication (last, size, at, id, changes) VALUES (?, 0, ?, '', '[]')", last, last);
   }
-  let watches = sql.exec<{ count: number }>("SELECT count(*) AS count FROM watch").one().count;
-  let told =
-    watches === 0 ? last : (sql.exec<{ seq: number }>("SELECT seq FROM told").toArray()[0]?.seq ?? last);
+  const findWatched = (): boolean => sql.exec("SELECT 1 FROM watch LIMIT 1").toArray().length > 0;
+  let watched = findWatched();
+  let told = watched ? (sql.exec<{ seq: number }>("SELECT seq FROM told").toArray()[0]?.seq ?? last) : last;
+  const counts = new Map<string, number>();
 
   const keepTold = (seq: number): void => {
     told = seq;
     sql.exec("INSERT OR REPLACE INTO told (one, seq) VALUES (1, ?)", seq);
   };
+
+  const countOf = (session: string): number => {
+    const known = counts.get(session);
+    if (known !== undefined) return known;
+    if (counts.size >= MANY) counts.clear();
+    return sql.exec<{ count: number }>("SELECT count(*) AS count FROM watch WHERE session = ?", session).one()
+      .count;
+  };
+  const has = (name: string, session: string): boolean =>
+    sql.exec("SELECT 1 FROM watch WHERE name = ? AND session = ?", name, session).toArray().length > 0;
+  /** Each says whether it changed anything. */
+  const insert = (name: string, session: string): boolean =>
+    sql.exec("INSERT OR IGNORE INTO watch (name, session) VALUES (?, ?) RETURNING 1", name, session).toArray()
+      .length > 0;
+  const remove = (name: string, session: string): boolean =>
+    sql.exec("DELETE FROM watch WHERE name = ? AND session = ? RETURNING 1", name, session).toArray().length >
+    0;
 
   return {
     get last() {
@@ -105,8 +134,8 @@ export function openRing(storage: DurableObjectStorage): Ring {
       });
     },
     tell(seq) {
-      if (watches === 0) told = seq;
-      else keepTold(seq);
+      if (watched) keepTold(seq);
+      else told = seq;
     },
     age() {
       // The newest stays: it keeps the numbers going up without a gap.
@@ -120,29 +149,32 @@ export function openRing(storage: DurableObjectStorage): Ring {
       return isSettled ? undefined : oldest + RING_TTL_MS + 1;
     },
     watch(session, names) {
-      if (watches + names.length > MAX_WATCHES) return false;
-      if (watches === 0) keepTold(last);
-      for (const name of names) {
-        watches += sql
-          .exec("INSERT OR IGNORE INTO watch (name, session) VALUES (?, ?) RETURNING 1", name, session)
-          .toArray().length;
-      }
+      const held = countOf(session);
+      const isFull = sql.databaseSize > bytes;
+      // What it has already it may ask for again, full or not.
+      const isNear = isFull || held + names.length > namesEach;
+      const fresh = isNear ? names.filter((name) => !has(name, session)) : names;
+      if (fresh.length > 0 && (isFull || held + fresh.length > namesEach)) return false;
+      if (fresh.length > 0 && !watched) keepTold(last);
+      counts.set(session, held + fresh.filter((name) => insert(name, session)).length);
+      watched ||= fresh.length > 0;
       return true;
     },
     unwatch(session, names) {
-      const gone =
-        names === undefined
-          ? [sql.exec("DELETE FROM watch WHERE session = ? RETURNING 1", session)]
-          : names.map((name) =>
-              sql.exec("DELETE FROM watch WHERE name = ? AND session = ? RETURNING 1", name, session),
-            );
-      for (const rows of gone) watches -= rows.toArray().length;
+      if (names === undefined) {
+        sql.exec("DELETE FROM watch WHERE session = ?", session);
+        counts.delete(session);
+      } else {
+        const held = countOf(session);
+        counts.set(session, held - names.filter((name) => remove(name, session)).length);
+      }
+      watched = findWatched();
     },
     watchers: (name) =>
       sql
         .exec<{ session: string }>("SELECT session FROM watch WHERE name = ?", name)
         .toArray()
         .map((row) => row.session),
-    isWatched: () => watches > 0,
+    isWatched: () => watched,
   };
 }

@@ -8,7 +8,8 @@ import type { EventSink } from "../src/events.ts";
 import type { SessionChanges } from "../src/session/ports.ts";
 import { createListeners, type Listeners } from "./hub-link.ts";
 import { createPublisher, type Publisher } from "./hub-publisher.ts";
-import { HUB_PATHS } from "./hub-wire.ts";
+import { HUB_PATHS, type WatchRequest } from "./hub-wire.ts";
+import { stamped, versionOf } from "./wire-version.ts";
 
 export interface HubOptions<Env> {
   /** The namespace of the hub class, as bound in the Worker's configuration. */
@@ -38,7 +39,12 @@ export function createHub<Env>(options: HubOptions<Env>): WorkerHub {
   };
 
   const post = async (topic: string, path: string, body: unknown): Promise<void> => {
-    const answer = await stub(topic).fetch(path, { method: "POST", body: JSON.stringify(body) });
+    const answer = await stub(topic).fetch(path, {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: stamped(),
+    });
+    versionOf(answer);
     if (!answer.ok) throw new Error(`the hub answered ${answer.status}`);
   };
 
@@ -69,7 +75,8 @@ export function createHub<Env>(options: HubOptions<Env>): WorkerHub {
     bus: busOf,
     forSession: (session) => ({
       publish: (topic, change) => busOf(topic).publish(change),
-      watch: (topic, names) => post(topic, HUB_PATHS.watch, { session, names }),
+      watch: (topic, names, drop) =>
+        post(topic, HUB_PATHS.watch, { session, names, drop } satisfies WatchRequest),
       // A hub that is not told finds out when it next tells the session of something.
       forget: (topic) => waitUntil(post(topic, HUB_PATHS.forget, { session }).catch(() => {})),
     }),

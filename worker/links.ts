@@ -3,17 +3,26 @@
  * streams that may stand idle for hours, a hibernatable WebSocket.
  * @module
  */
-import type { DisconnectReason } from "../src/events.ts";
 import type { Link } from "../src/host.ts";
+import { isObject } from "../src/jsonrpc/messages.ts";
 import type { Outlet } from "../src/session/ports.ts";
 import { controlFrame } from "../src/sse/control.ts";
 import { join } from "../src/sse/join.ts";
+import { fits, versionFrom } from "./wire-version.ts";
 
 const encoder = new TextEncoder();
 
 /** What the runtime answers by itself, without waking the object. */
 export const PING = "ping";
 export const PONG = "pong";
+
+/**
+ * An acknowledgement is a WebSocket message to the object (a twentieth of a request): it goes after so many bytes,
+ * for the pace, and else once in so long while something comes, for what a client that has no event id must not
+ * get again. The object has sent something within that time, so it is awake: it sleeps after ten seconds at the earliest.
+ */
+const ACK_BYTES = 65_536;
+const ACK_MS = 1000;
 
 /** Largest WebSocket message sent; the platform's own limit is higher. */
 const SLICE = 262_144;
@@ -35,8 +44,13 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
   let chunks: Uint8Array[] = [];
   let isOver = false;
   let wake: (() => void) | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let seen = 0;
+  /** Bytes read since the last acknowledgement. */
+  let unacknowledged = 0;
   const over = (): void => {
     isOver = true;
+    if (timer !== undefined) clearTimeout(timer);
     wake?.();
   };
   socket.addEventListener("message", ({ data }) => {
@@ -56,6 +70,12 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
       over();
     }
   };
+  const acknowledge = (): void => {
+    if (timer !== undefined) clearTimeout(timer);
+    timer = undefined;
+    unacknowledged = 0;
+    send(`ack ${seen}`);
+  };
   return {
     at,
     async read() {
@@ -63,9 +83,16 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
       // All that has come: the client is written to once for it.
       const taken = chunks;
       chunks = [];
-      return taken.length === 0 ? undefined : join(taken);
+      if (taken.length === 0) return undefined;
+      const bytes = join(taken);
+      unacknowledged += bytes.length;
+      return bytes;
     },
-    ack: (seq) => send(`ack ${seq}`),
+    ack(seq) {
+      seen = seq;
+      if (unacknowledged >= ACK_BYTES) acknowledge();
+      else if (!isOver) timer ??= setTimeout(acknowledge, ACK_MS);
+    },
     beat: () => send(PING),
     close(reason, seq) {
       over();
@@ -78,12 +105,30 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
   };
 }
 
-/** What the object must remember of a WebSocket while it sleeps. */
+/** What the object must remember of a WebSocket while it sleeps. Another version may be the one that wakes. */
 export interface SocketState {
+  /** The wire's version; missing in version 0. */
+  readonly wire?: number;
   readonly connectionId: string;
   readonly stream: number;
   readonly openedAt: number;
+  /** The last event sent, and the last that the client is known to have been handed. */
   readonly place: number;
+  readonly handed?: number;
+}
+
+/**
+ * Reads what an object remembered of a WebSocket.
+ * @throws {Unreadable}
+ */
+export function socketState(attachment: unknown): SocketState {
+  fits(isObject(attachment), "the attachment");
+  const { wire, connectionId, stream, openedAt, place } = attachment;
+  fits(wire === undefined || typeof wire === "number", "the attachment's version");
+  versionFrom(wire);
+  fits(typeof connectionId === "string", "the attachment's connection");
+  fits([stream, openedAt, place].every(Number.isInteger), "the attachment");
+  return attachment as unknown as SocketState;
 }
 
 /** The object's end of a WebSocket. */
@@ -100,7 +145,9 @@ export function socketOutlet(
     lastSeen,
     send(frames, place) {
       try {
-        socket.serializeAttachment({ ...state, place } satisfies SocketState);
+        // Also what was acknowledged since: it is read from there.
+        const held = socket.deserializeAttachment() as SocketState;
+        socket.serializeAttachment({ ...held, place } satisfies SocketState);
         for (const slice of slices(frames)) socket.send(slice);
       } catch {
         onBroken();
@@ -125,7 +172,7 @@ export function bodyOutlet(
   onBroken: () => void,
 ): Outlet {
   const writer = writable.getWriter();
-  // The edge may leave while nothing is being written.
+  // The edge may be seen to leave while nothing is being written.
   writer.closed.catch(onBroken);
   /** What came while the edge was taking what went before: it goes out at once. */
   let waiting = "";
@@ -153,6 +200,8 @@ export function bodyOutlet(
   return {
     connectionId,
     openedAt: Date.now(),
+    // The reader's cancellation does not cross to the object.
+    isBlind: true,
     send(frames, upTo) {
       place = upTo;
       put(frames);
@@ -162,12 +211,6 @@ export function bodyOutlet(
       put(controlFrame({ type: "end", value: reason }));
     },
   };
-}
-
-/** Reads what the edge says on a WebSocket as it closes: why, and the last event the client was handed. */
-export function parseClose(reason: string): { reason: DisconnectReason; seq: number | undefined } {
-  const [why, seq] = reason.split(" ");
-  return { reason: why as DisconnectReason, seq: seq === undefined ? undefined : Number(seq) };
 }
 
 /** Large texts go as bytes, so that no cut falls inside a character. */

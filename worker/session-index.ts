@@ -8,11 +8,13 @@
  */
 import { env } from "cloudflare:workers";
 import type { Sessions } from "../src/host.ts";
-import { PATHS } from "./wire.ts";
+import { nameOfParts } from "../src/names.ts";
+import { stamped, versionOf } from "./wire-version.ts";
+import { decodeId, decodeIds, PATHS } from "./wire.ts";
 
 /** The object's own side. */
 export interface SessionIndex {
-  /** PUT and DELETE with an id for a body; GET for all of them as JSON. */
+  /** PUT and DELETE with an id for a body; GET for all of them as JSON. Rejects with `Unreadable`. */
   answer(request: Request): Promise<Response>;
 }
 
@@ -24,7 +26,7 @@ export function createSessionIndex(storage: DurableObjectStorage): SessionIndex 
   return {
     async answer(request) {
       if (request.method === "GET") return Response.json(await ids());
-      const key = `${PREFIX}${await request.text()}`;
+      const key = `${PREFIX}${await decodeId(request)}`;
       if (request.method === "PUT") await storage.put(key, 1);
       else {
         await storage.delete(key);
@@ -42,18 +44,25 @@ export interface RemoteIndex {
   ids(): Promise<string[]>;
 }
 
+/** Its first part keeps it apart from the sessions and the users that have names. */
+export function indexName(principal: string): Promise<string> {
+  return nameOfParts("index", principal);
+}
+
 export function sessionIndexOf(namespace: DurableObjectNamespace, principal: string): RemoteIndex {
-  const ask = async (init?: RequestInit): Promise<Response> => {
+  const ask = async (init: RequestInit, done: 200 | 204): Promise<Response> => {
+    const name = await indexName(principal);
     const answer = await namespace
-      .get(namespace.idFromName(`sessions of ${principal}`))
-      .fetch(PATHS.index, init);
-    if (!answer.ok) throw new Error(`the index of sessions answered ${answer.status}`);
+      .get(namespace.idFromName(name))
+      .fetch(PATHS.index, { ...init, headers: stamped() });
+    versionOf(answer);
+    if (answer.status !== done) throw new Error(`the index of sessions answered ${answer.status}`);
     return answer;
   };
   return {
-    add: async (id) => void (await ask({ method: "PUT", body: id })),
-    remove: async (id) => void (await ask({ method: "DELETE", body: id })),
-    ids: async () => (await ask()).json<string[]>(),
+    add: async (id) => void (await ask({ method: "PUT", body: id }, 204)),
+    remove: async (id) => void (await ask({ method: "DELETE", body: id }, 204)),
+    ids: async () => decodeIds(await ask({}, 200)),
   };
 }
 
@@ -65,19 +74,27 @@ export function workerSessions<Env>(
   namespaceOf: (env: Env) => DurableObjectNamespace,
   indexed: boolean,
 ): Sessions {
-  const sessions: Sessions = {
-    async end(id) {
-      const namespace = namespaceOf(env as Env);
-      let objectId: DurableObjectId;
-      try {
-        objectId = namespace.idFromString(id);
-      } catch {
-        return false;
-      }
-      const { status } = await namespace.get(objectId).fetch(PATHS.terminate, { method: "POST" });
-      if (status !== 204 && status !== 404) throw new Error(`the session object answered ${status}`);
-      return status === 204;
-    },
+  /** @param principal whose index has it, which hears of it from the session: that may have begun anew by then */
+  const end = async (id: string, principal = ""): Promise<boolean> => {
+    const namespace = namespaceOf(env as Env);
+    let objectId: DurableObjectId;
+    try {
+      objectId = namespace.idFromString(id);
+    } catch {
+      return false;
+    }
+    const answer = await namespace
+      .get(objectId)
+      .fetch(PATHS.terminate, { method: "POST", body: principal, headers: stamped() });
+    const { status } = answer;
+    // An object of version 0 says 404 to any path that it does not know: its session has not been ended.
+    const isKnown = versionOf(answer) > 0 && (status === 204 || status === 404);
+    if (!isKnown) throw new Error(`the session object answered ${status}`);
+    return status === 204;
+  };
+
+  return {
+    end: (id) => end(id),
     async endAll(principal) {
       if (!indexed)
         throw new Error("Sessions are not kept by principal: give createMcpWorker `sessions: true`");
@@ -88,9 +105,7 @@ export function workerSessions<Env>(
       const work = async (): Promise<void> => {
         for (let id = left.pop(); id !== undefined; id = left.pop()) {
           try {
-            if (await sessions.end(id)) count += 1;
-            // One that is gone without having said so, too.
-            await index.remove(id);
+            if (await end(id, principal)) count += 1;
           } catch (error) {
             failures.push(error);
           }
@@ -102,5 +117,4 @@ export function workerSessions<Env>(
       return count;
     },
   };
-  return sessions;
 }

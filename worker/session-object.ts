@@ -6,51 +6,97 @@
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
-import type { Change } from "../src/changes.ts";
-import type { Refusal } from "../src/host.ts";
-import { unreachable } from "../src/jsonrpc/failures.ts";
+import type { SessionHost } from "../src/host.ts";
+import { isKnown } from "../src/changes.ts";
+import type { Call, Refusal } from "../src/host.ts";
+import { otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
+import type { Unreadable } from "../src/jsonrpc/messages.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/delays.ts";
 import { createInterest } from "../src/session/interest.ts";
-import type { Seed, Successors } from "../src/session/ports.ts";
+import type { Reply } from "../src/session/exchange.ts";
+import type { Successors } from "../src/session/ports.ts";
 import type { SqlStore, SqlValue } from "../src/session/schema.ts";
 import type { CreateServer } from "../src/session/server.ts";
 import { createSession, type Session } from "../src/session/session.ts";
 import { createSessionStore } from "../src/session/store.ts";
+import { parseClose, parseSeq } from "../src/sse/control.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
+import { answerUserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
-import { bodyOutlet, parseClose, PING, PONG, type SocketState, socketOutlet } from "./links.ts";
-import { createSessionIndex, type RemoteIndex, type SessionIndex, sessionIndexOf } from "./session-index.ts";
-import { decodeAttach, decodeCall, decodeEnd, encodeReply, PATHS } from "./wire.ts";
+import { decodeChanges } from "./hub-wire.ts";
+import { bodyOutlet, PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
+import { createSessionIndex, type SessionIndex, sessionIndexOf } from "./session-index.ts";
+import { createNotes, type Notes } from "./session-notes.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf, WIRE } from "./wire-version.ts";
+import {
+  createPrepared,
+  decodeAttach,
+  decodeCall,
+  decodeEnd,
+  decodeMessage,
+  decodePrincipal,
+  decodeSeed,
+  decodeUserRequest,
+  encodeAnswer,
+  encodeReply,
+  PATHS,
+} from "./wire.ts";
 
 export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
   readonly createServer: CreateServer<Env>;
   readonly namespace: (env: Env) => DurableObjectNamespace;
+  /** The host as edges have it. */
+  readonly host: SessionHost<Env>;
   readonly hub: WorkerHub | undefined;
   /** Whether the sessions of each principal are kept together, so that they can be ended together. */
   readonly indexed: boolean;
 }
 
+/** The Durable Object of a session, as the edge calls it: see `wire.ts`. */
+export interface SessionObject<Env> extends DurableObject<Env> {
+  fetch(request: Request): Promise<Response>;
+  post(message: string): Promise<string | Response>;
+}
+
 /** The one session of an object. */
 const KEY = 1;
 
+/** The reply where a session cannot be put among its principal's. */
 const UNNOTED: Refusal = { kind: "refused", failure: unreachable };
+
+/** The reply to what cannot be read: the client may come again, by when the versions may have met. */
+const COME_BACK: Refusal = { kind: "refused", failure: otherVersion };
 
 /** Makes the Durable Object class for these options. */
 export function sessionObject<Env>(
   options: SessionObjectOptions<Env>,
-): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
-  return class McpSession extends DurableObject<Env> {
+): new (ctx: DurableObjectState, env: Env) => SessionObject<Env> {
+  const { emit } = options.settings;
+
+  return class McpSession extends DurableObject<Env> implements SessionObject<Env> {
     readonly #session: Session;
     readonly #index: SessionIndex;
+    /** Undefined where no index is kept. */
+    readonly #notes: Notes | undefined;
+    readonly #prepared = createPrepared();
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       const { hub } = options;
       this.#index = createSessionIndex(ctx.storage);
+      const id = ctx.id.toString();
+      this.#notes = options.indexed
+        ? createNotes({
+            storage: ctx.storage,
+            session: () => this.#session,
+            indexOf: (principal) => sessionIndexOf(options.namespace(env), principal),
+            id,
+          })
+        : undefined;
       this.#session = createSession<Env>({
-        id: ctx.id.toString(),
+        id,
         store: createSessionStore(sqlStore(ctx.storage), KEY),
         settings: options.settings,
         createServer: options.createServer,
@@ -62,62 +108,98 @@ export function sessionObject<Env>(
         },
         successors: successorsIn(options.namespace(env)),
         interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
+        userChannel: (name) => options.host.user(name, env),
         quick: createDelay(options.settings.quickAnswerMs),
         erase: async () => {
-          const principal = options.indexed ? principalIn(ctx.storage) : undefined;
+          const principal = this.#notes?.principal();
           await ctx.storage.deleteAlarm();
           await ctx.storage.deleteAll();
-          if (principal === undefined) return;
-          // What stays there by mistake goes with the next `endAll`.
-          this.ctx.waitUntil(
-            this.#indexOf(principal)
-              .remove(ctx.id.toString())
-              .catch(() => {}),
-          );
+          if (principal !== undefined) ctx.waitUntil(this.#notes?.ended(principal) ?? Promise.resolve());
         },
         now: Date.now,
       });
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
       for (const socket of ctx.getWebSockets()) {
-        const state = socket.deserializeAttachment() as SocketState;
-        this.#session.restore(state.stream, this.#outlet(socket, state), state.place);
+        const state = this.#stateOf(socket);
+        if (state !== undefined)
+          this.#session.restore(state.stream, this.#outlet(socket, state), state.place, state.handed ?? 0);
+        // Without a word of why: the edge dials again.
+        else socket.close(1012, "another version");
       }
     }
 
     override async fetch(request: Request): Promise<Response> {
+      try {
+        const version = versionOf(request);
+        return stamp(await this.#answer(request), version);
+      } catch (error) {
+        reportUnreadable(emit, "session", new URL(request.url).pathname.slice(1), error);
+        return stamp(encodeReply(COME_BACK), READ_BY_ALL);
+      }
+    }
+
+    async #answer(request: Request): Promise<Response> {
       switch (request.url) {
         case PATHS.post:
-          return this.#post(request);
+          return this.#run(
+            decodeCall(await request.text(), options.settings.maxInitializeBytes),
+            encodeReply,
+          );
         case PATHS.attach:
           return this.#attach(request);
+        case PATHS.prepare:
+          this.#prepared.put(await request.text());
+          return new Response(null, { status: 204 });
         case PATHS.end: {
           const ended = await this.#session.end(await decodeEnd(request));
           return ended.kind === "ended" ? new Response(null, { status: 204 }) : encodeReply(ended);
         }
         case PATHS.adopt:
-          await this.#session.adopt(await request.json<Seed>());
-          return new Response(null, { status: (await this.#noted()) ? 204 : 503 });
+          await this.#session.adopt(await decodeSeed(request));
+          return new Response(null, { status: (await this.#notes?.begun()) === false ? 503 : 204 });
         case PATHS.terminate:
-          return new Response(null, { status: (await this.#session.terminate()) ? 204 : 404 });
+          return this.#terminate(await decodePrincipal(request));
         case PATHS.index:
           return this.#index.answer(request);
         case PATHS.notify: {
-          const unwanted = await this.#session.notify(await request.json<Change[]>());
+          const changes = decodeChanges(await request.text());
+          const unwanted = await this.#session.notify(changes.filter(isKnown));
           return unwanted === undefined ? new Response(null, { status: 404 }) : Response.json(unwanted);
+        }
+        case PATHS.user: {
+          const { maxUserStateBytes } = options.settings;
+          const asked = decodeUserRequest(await request.text());
+          return Response.json(answerUserRequest(sqlStore(this.ctx.storage), "", asked, maxUserStateBytes));
         }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
         default:
-          return new Response(null, { status: 404 });
+          return new Response(null, { status: 501 });
       }
     }
 
-    async #post(request: Request): Promise<Response> {
-      const call = decodeCall(await request.text());
+    async post(message: string): Promise<string | Response> {
+      let call: Call | Unreadable;
+      try {
+        call = decodeMessage(message, options.settings.maxInitializeBytes);
+      } catch (error) {
+        reportUnreadable(emit, "session", "post", error);
+        return encodeAnswer(COME_BACK, undefined, undefined, READ_BY_ALL);
+      }
+      return this.#run(call, encodeAnswer);
+    }
+
+    async #run<T>(
+      call: Call | Unreadable,
+      encode: (reply: Reply | Refusal, body?: ReadableStream, at?: string) => T,
+    ): Promise<T> {
+      // What this version's door does not let in, an edge of another may have.
+      if ("failure" in call) return encode({ kind: "refused", failure: call.failure });
       const connectionId = call.connectionId();
       let body: ReadableStream | undefined;
       let at: string | undefined;
-      const wasLive = this.#session.isLive();
+      const opening = this.#notes?.opening(call);
+      if (opening !== undefined && !(await opening.before())) return encode(UNNOTED);
       const reply = await this.#session.post(call, (stream) => {
         const { readable, writable } = new IdentityTransformStream();
         body = readable;
@@ -129,64 +211,71 @@ export function sessionObject<Env>(
           () => this.#session.leave(stream, connectionId),
         );
       });
-      if (!wasLive && !(await this.#noted())) return encodeReply(UNNOTED);
-      return encodeReply(reply, body, at);
+      if (opening !== undefined && !(await opening.after())) return encode(UNNOTED);
+      return encode(reply, body, at);
     }
 
     async #attach(request: Request): Promise<Response> {
-      const attach = decodeAttach(request);
+      const attach = decodeAttach(request, this.#prepared);
+      if (attach === undefined) return new Response(null, { status: 503 });
       const { connectionId } = attach;
       let client: WebSocket | undefined;
-      const wasLive = this.#session.isLive();
+      const opening = this.#notes?.opening(attach);
+      if (opening !== undefined && !(await opening.before())) return encodeReply(UNNOTED);
       const reply = await this.#session.attach(attach, (stream) => {
         const pair = new WebSocketPair();
         client = pair[0];
         this.ctx.acceptWebSocket(pair[1]);
-        const state: SocketState = { connectionId, stream, openedAt: Date.now(), place: 0 };
+        const state: SocketState = { wire: WIRE, connectionId, stream, openedAt: Date.now(), place: 0 };
         pair[1].serializeAttachment(state);
         return this.#outlet(pair[1], state);
       });
-      if (!wasLive && !(await this.#noted())) return encodeReply(UNNOTED);
+      if (opening !== undefined && !(await opening.after())) return encodeReply(UNNOTED);
       if (reply.kind === "refused" || client === undefined) return encodeReply(reply);
       return new Response(null, { status: 101, webSocket: client });
     }
 
-    /**
-     * A session that has just come to be is put among its principal's. One that cannot be does not stay: it would
-     * outlive their signing out. False for that one.
-     */
-    async #noted(): Promise<boolean> {
-      if (!options.indexed || !this.#session.isLive()) return true;
-      const principal = principalIn(this.ctx.storage);
-      if (principal === undefined) return true;
-      try {
-        await this.#indexOf(principal).add(this.ctx.id.toString());
-        return true;
-      } catch {
-        await this.#session.terminate();
-        return false;
-      }
-    }
-
-    #indexOf(principal: string): RemoteIndex {
-      return sessionIndexOf(options.namespace(this.env), principal);
+    /** @param principal whose it must be, for the word to come from their index, which then hears of its end; for anybody's undefined */
+    async #terminate(principal: string | undefined): Promise<Response> {
+      const owner = principal === undefined ? undefined : this.#notes?.principal();
+      const isOthers = owner !== undefined && owner !== principal;
+      const wasThere = !isOthers && (await this.#session.terminate());
+      await this.#notes?.ended(principal);
+      return new Response(null, { status: wasThere ? 204 : 404 });
     }
 
     override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
-      const [word, seq] = String(message).split(" ");
-      if (word === "ack") this.#session.ack(stream, connectionId, Number(seq));
+      const state = this.#stateOf(socket);
+      const [word, text] = String(message).split(" ");
+      const seq = parseSeq(text);
+      // Beyond what was sent nothing can have been taken.
+      if (state === undefined || word !== "ack" || seq === undefined || seq > state.place) return;
+      // The object may sleep before the next event's row can say so.
+      socket.serializeAttachment({ ...state, handed: seq } satisfies SocketState);
+      this.#session.ack(state.stream, state.connectionId, seq);
     }
 
     override webSocketClose(socket: WebSocket, _code: number, reason: string): void {
-      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
-      this.#session.leave(stream, connectionId, parseClose(reason).seq);
+      const state = this.#stateOf(socket);
+      if (state !== undefined) {
+        this.#session.leave(state.stream, state.connectionId, parseClose(reason).seq);
+      }
       socket.close();
     }
 
     override webSocketError(socket: WebSocket): void {
-      const { stream, connectionId } = socket.deserializeAttachment() as SocketState;
-      this.#session.leave(stream, connectionId);
+      const state = this.#stateOf(socket);
+      if (state !== undefined) this.#session.leave(state.stream, state.connectionId);
+    }
+
+    /** What the WebSocket is for; undefined where this code cannot read it. */
+    #stateOf(socket: WebSocket): SocketState | undefined {
+      try {
+        return socketState(socket.deserializeAttachment());
+      } catch (error) {
+        reportUnreadable(emit, "session", "attachment", error);
+        return undefined;
+      }
     }
 
     override alarm(): Promise<void> {
@@ -204,17 +293,6 @@ export function sessionObject<Env>(
   };
 }
 
-/** Whose session it is that the object holds. */
-function principalIn({ sql }: DurableObjectStorage): string | undefined {
-  try {
-    const [row] = sql.exec<{ principal: string | null }>("SELECT principal FROM session").toArray();
-    return row?.principal ?? undefined;
-  } catch {
-    // Nothing has been stored.
-    return undefined;
-  }
-}
-
 function sqlStore(storage: DurableObjectStorage): SqlStore {
   return {
     exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
@@ -227,12 +305,16 @@ function successorsIn(namespace: DurableObjectNamespace): Successors {
   return {
     async create(seed) {
       const id = namespace.newUniqueId();
-      const made = await namespace.get(id).fetch(PATHS.adopt, { method: "POST", body: JSON.stringify(seed) });
+      const made = await namespace
+        .get(id)
+        .fetch(PATHS.adopt, { method: "POST", body: JSON.stringify(seed), headers: stamped() });
       if (made.status !== 204) throw new Error(`the successor answered ${made.status}`);
       return id.toString();
     },
     async isLive(id) {
-      const answer = await namespace.get(namespace.idFromString(id)).fetch(PATHS.live);
+      const answer = await namespace
+        .get(namespace.idFromString(id))
+        .fetch(PATHS.live, { headers: stamped() });
       return answer.status === 204;
     },
   };

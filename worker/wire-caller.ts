@@ -5,6 +5,7 @@
  */
 import type { Caller } from "../src/host.ts";
 import { isObject } from "../src/jsonrpc/messages.ts";
+import { fits } from "./wire-version.ts";
 
 /** What crosses in a caller's place. */
 export type PlainCaller = Omit<Caller, "headers" | "original"> & {
@@ -18,16 +19,13 @@ export function plainCaller({ principal, authInfo, topic, url, headers }: Caller
   return resourceOf(authInfo) instanceof URL ? { ...plain, isResourceUrl: true } : plain;
 }
 
+/** @throws {Unreadable} for a resource that is no URL; the other fields have been checked */
 export function callerFrom({ principal, authInfo, topic, url, headers, isResourceUrl }: PlainCaller): Caller {
-  const resource = isResourceUrl === true ? resourceOf(authInfo) : undefined;
-  return {
-    principal,
-    authInfo:
-      typeof resource === "string" ? { ...(authInfo as object), resource: new URL(resource) } : authInfo,
-    topic,
-    url,
-    headers: () => headers,
-  };
+  const plain = { principal, authInfo, topic, url, headers: () => headers };
+  if (isResourceUrl === undefined) return plain;
+  const resource = resourceOf(authInfo);
+  fits(typeof resource === "string" && URL.canParse(resource), "the caller's resource");
+  return { ...plain, authInfo: { ...(authInfo as object), resource: new URL(resource) } };
 }
 
 function resourceOf(authInfo: unknown): unknown {

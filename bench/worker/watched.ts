@@ -54,9 +54,10 @@ function countWrites(storage: DurableObjectStorage): void {
   } as typeof remove;
 }
 
-/** The methods that the runtime calls. */
+/** The methods that the runtime calls, and the one that Holdfast's edge calls. */
 export interface ObjectClass {
   fetch?(request: Request): Response | Promise<Response>;
+  post?(message: string): Promise<string | Response>;
   alarm?(info?: AlarmInvocationInfo): void | Promise<void>;
   webSocketMessage?(socket: WebSocket, message: string | ArrayBuffer): void | Promise<void>;
 }
@@ -83,6 +84,11 @@ export function watched<Env, Instance extends ObjectClass>(
       }
       counters.fetches += 1;
       return (await super.fetch?.(request)) ?? new Response(null, { status: 404 });
+    }
+
+    override post(message: string): Promise<string | Response> {
+      counters.fetches += 1;
+      return super.post?.(message) ?? Promise.resolve(new Response(null, { status: 404 }));
     }
 
     override alarm(info?: AlarmInvocationInfo): void | Promise<void> {

@@ -48,15 +48,15 @@ export function resolveBackoff(given?: Partial<Backoff>): Backoff {
 
 /**
  * The wait after so many failures in a row, in milliseconds: 0 of them give the first wait.
- * @param leastMs the server's own wish: the first wait, and the least of the others
+ * @param leastMs the server's own wish: the first wait, and the least of the others; NaN for none
  */
 export function delayAfter(
   failures: number,
   { initialDelayMs, factor, maxDelayMs, jitter }: Backoff,
-  leastMs?: number,
+  leastMs: number = NaN,
 ): number {
   const own = Math.min(initialDelayMs * factor ** failures, maxDelayMs);
-  const wait = Math.max(leastMs ?? own, failures && own);
+  const wait = Math.max(leastMs || own, failures && own);
   return Math.min(wait * (1 + jitter * Math.random()), LONGEST_MS);
 }
 

@@ -65,8 +65,15 @@ export function toJson(report: Report): string {
   return JSON.stringify(report, (_, value: unknown) => (value instanceof Error ? value.message : value));
 }
 
-/** Words, in one or more lines. */
+/** Words, in one or more lines. What a server says moves no cursor and sets no clipboard: controls are replaced. */
 export function toText(report: Report): string {
+  // Bidirectional overrides show a line other than it is.
+  return textOf(report)
+    .replaceAll("\r\n", "\n")
+    .replace(/[^\P{Cc}\n\t]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+}
+
+function textOf(report: Report): string {
   switch (report.type) {
     case "connecting":
       return `Connecting to ${report.url} ...`;
@@ -74,24 +81,24 @@ export function toText(report: Report): string {
       const { server, era, protocolVersion, sessionId, capabilities, ms } = report;
       return [
         `Connected in ${seconds(ms)}`,
-        `  server        ${server === undefined ? "(anonymous)" : `${server.name} ${server.version}`}`,
-        `  protocol      ${protocolVersion ?? "?"} (${era ?? "?"})`,
-        `  session       ${sessionId ?? "none"}`,
-        `  capabilities  ${Object.keys(capabilities).toSorted().join(", ") || "none"}`,
+        `  server        ${server === undefined ? "(anonymous)" : line(`${server.name} ${server.version}`)}`,
+        `  protocol      ${line(protocolVersion ?? "?")} (${era ?? "?"})`,
+        `  session       ${line(sessionId ?? "none")}`,
+        `  capabilities  ${line(Object.keys(capabilities).toSorted().join(", ")) || "none"}`,
       ].join("\n");
     }
     case "tools":
       return [
         `Tools: ${report.tools.length}`,
         ...report.tools.flatMap(({ name, description, inputSchema }) => [
-          `  ${name}${description === undefined ? "" : `: ${description}`}`,
+          `  ${line(`${name}${description === undefined ? "" : `: ${description}`}`)}`,
           `    ${JSON.stringify(inputSchema)}`,
         ]),
       ].join("\n");
     case "progress":
       return `Progress: ${report.progress}${report.total === undefined ? "" : ` of ${report.total}`}${words(report.message)}`;
     case "notification":
-      return `Notification ${report.method}${report.params === undefined ? "" : ` ${JSON.stringify(report.params)}`}`;
+      return `Notification ${line(report.method)}${report.params === undefined ? "" : ` ${JSON.stringify(report.params)}`}`;
     case "result":
       return [
         `${report.isError ? "[ERROR] " : ""}Result of ${report.tool} after ${seconds(report.ms)}:`,
@@ -104,11 +111,11 @@ export function toText(report: Report): string {
     case "ping-failed":
       return `No answer to ping${words(report.message)}`;
     case "error":
-      return `[ERROR] ${report.message}`;
+      return `[ERROR] ${line(report.message)}`;
     case "closed":
       return "Closed.";
     default:
-      return recoveryText(report);
+      return line(recoveryText(report));
   }
 }
 
@@ -146,16 +153,18 @@ function block(content: ContentBlock): string {
   const { type, text, data, mimeType } = content;
   if (type === "text") return String(text);
   if (typeof data === "string")
-    return `[${type} ${String(mimeType)}, ${Math.floor((data.length * 3) / 4)} bytes]`;
+    return `[${line(`${type} ${String(mimeType)}`)}, ${Math.floor((data.length * 3) / 4)} bytes]`;
   return JSON.stringify(content);
 }
 
+/** A text that is to stay within its line: one with a break in it would look like lines of ours. */
+const line = (text: string): string => text.replace(/\r\n|\r|\n/g, " ");
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(3)} s`;
 const tries = (count: number): string => `${count} ${count === 1 ? "attempt" : "attempts"}`;
 
 function words(cause: unknown): string {
   if (cause === undefined) return "";
-  return ` (${cause instanceof Error ? cause.message : String(cause)})`;
+  return ` (${line(cause instanceof Error ? cause.message : String(cause))})`;
 }
 
 function causeOf(cause: unknown): unknown {

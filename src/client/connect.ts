@@ -7,6 +7,7 @@
 import { delayAfter, LONGEST_MS, resolveBackoff, sleep } from "./backoff.ts";
 import { ConnectError } from "./connect-error.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
+import { holdLists } from "./early-lists.ts";
 import { gate } from "./gate.ts";
 import { observeFetch } from "./observed-fetch.ts";
 import { recoveringFetch, type RecoveringFetchOptions } from "./recovering-fetch.ts";
@@ -87,7 +88,7 @@ export async function connect<Client extends SdkClient>(
     if (current?.era === "legacy" && !life.signal.aborted) void revive(cause);
   });
   const recovering = recoveringFetch({ ...options, fetch: observer.fetch });
-  const transports = options.transports ?? (await loadTransports(client));
+  let transports: SdkTransports;
 
   /** Brings one transport up, or leaves nothing of it. */
   async function open(kind: "streamable" | "legacy", deadline: Deadline): Promise<void> {
@@ -166,9 +167,9 @@ export async function connect<Client extends SdkClient>(
   }
 
   const reconnect = (): Promise<void> =>
-    (reconnecting ??= abandon()
-      .then(() => establish(life.signal))
-      .finally(() => (reconnecting = undefined)));
+    (reconnecting ??= holdLists(client, () => abandon().then(() => establish(life.signal))).finally(
+      () => (reconnecting = undefined),
+    ));
 
   /** In HTTP+SSE the session is its stream, and nothing leads back into it: another takes its place. */
   async function revive(cause: unknown): Promise<void> {
@@ -192,7 +193,10 @@ export async function connect<Client extends SdkClient>(
     client.onclose?.();
   }
 
-  await establish(options.signal);
+  await holdLists(client, async () => {
+    transports = options.transports ?? (await loadTransports(client));
+    await establish(options.signal);
+  });
 
   return {
     client,

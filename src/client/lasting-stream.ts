@@ -58,9 +58,15 @@ export function lastingStream(
   /** Ends the wait under way. */
   let wake: (() => void) | undefined;
   let parked = false;
-  let retryMs: number | undefined;
+  /** The server's wish, where it has one. */
+  let retryMs = NaN;
   /** Connections and attempts in a row that brought nothing. The first connection may be an idle one. */
   let failures = first.body ? -1 : 0;
+  /**
+   * The least that a server may wish for: 100 ms, doubled with each connection up to 3.2 s until one brings a
+   * message. An event to resume from is none. It may still have its client poll for a result.
+   */
+  let pace = 50;
 
   const stop = (): void => {
     life.abort(signal?.reason);
@@ -88,7 +94,7 @@ export function lastingStream(
         let timer: ReturnType<typeof setTimeout> | undefined;
         await new Promise<void>((resolve) => {
           wake = resolve;
-          if (!parked) timer = setTimeout(resolve, delayAfter(failures, backoff, retryMs));
+          if (!parked) timer = setTimeout(resolve, delayAfter(failures, backoff, Math.max(retryMs, pace)));
         });
         clearTimeout(timer);
         parked = false;
@@ -136,6 +142,7 @@ export function lastingStream(
                 if (!message.method) (calls ??= new Map()).delete(message.id as RequestId);
                 else if (!messages[1]) data = tagQuestion(data, message, generation);
               }
+              if (data) pace = 50;
               if (event) frames += `event: ${event}\n`;
               if (id !== undefined) frames += `id: ${id}\n`;
               frames += `data: ${data.replaceAll("\n", "\ndata: ")}\n\n`;
@@ -160,6 +167,7 @@ export function lastingStream(
           if (!calls && host.generation() === undefined) return;
           emit({ type: "dropped", stream, cause });
           if (performance.now() - since > STEADY_MS) failures = -1;
+          if (pace < 2000) pace *= 2;
           failures++;
         }
         const next = await reconnect();
@@ -194,14 +202,13 @@ export function lastingStream(
   host.streams.add(told);
   signal?.addEventListener("abort", stop, { signal: life.signal });
   if (signal?.aborted) stop();
-  const encoder = new TextEncoder();
   const frames = run();
   const body = new ReadableStream<Uint8Array<ArrayBuffer>>(
     {
       async pull(controller) {
         const { done, value } = await frames.next();
         if (done) controller.close();
-        else controller.enqueue(encoder.encode(value) as Uint8Array<ArrayBuffer>);
+        else controller.enqueue(new TextEncoder().encode(value) as Uint8Array<ArrayBuffer>);
       },
       cancel: stop,
     },

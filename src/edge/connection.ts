@@ -3,25 +3,29 @@
  * whatever causes it.
  *
  * A client that goes away is often seen only by a write that fails, so the keepalive is also the
- * detector. Timers are lazy: one is pending per connection, and a write does not touch it.
+ * detector. Timers are lazy: one is pending per connection, and a write does not touch it. Times are the
+ * monotonic clock's: one that is set back would put keepalives off for as long.
  * @module
  */
 import type { DisconnectReason } from "../events.ts";
 import { hookFailed } from "../hooks.ts";
 import type { Settings } from "../options.ts";
 import { createKeepalive } from "./keepalive.ts";
-import { createSink } from "./sink.ts";
+import { createSink, type Sink } from "./sink.ts";
 
 export interface Connection {
   readonly id: string;
   readonly readable: ReadableStream<Uint8Array>;
   /** Settles once, when the connection is over. */
   readonly ended: Promise<DisconnectReason>;
-  /** Writes whole frames, `count` of them. Resolves when more may come; rejects once the connection is over. */
+  /**
+   * Writes whole frames, `count` of them, in slices: each must be taken within `sendTimeoutMs`, however large
+   * the whole. Resolves once the client's side has taken the last; rejects once the connection is over.
+   */
   write(frames: Uint8Array, count?: number): Promise<void>;
   /** The client answered a keepalive `ping`. */
   pong(id: string): void;
-  /** Ends the connection. A reason after which the client is meant to come back is preceded by `retry:`. */
+  /** Ends the connection. In the middle of a frame, and for `failures`, it is cut; else it ends after what was written. */
   end(reason: DisconnectReason): void;
 }
 
@@ -35,22 +39,18 @@ export interface ConnectionOptions {
   readonly onAlive: () => void;
 }
 
-const encoder = new TextEncoder();
+/** Bytes that are written at once. */
+export const SLICE = 65_536;
 
-/** Reasons after which the stream goes on elsewhere or later. */
-const COMES_BACK: ReadonlySet<DisconnectReason> = new Set([
-  "timeout",
-  "closed",
-  "overflow",
-  "shutdown",
-  "lost",
-  "expired",
-]);
+/** Timers count whole milliseconds and may ring a part of one early. */
+const EARLY_MS = 1;
+
+const now = (): number => performance.now();
 
 export function createConnection(options: ConnectionOptions): Connection {
   const { id, settings, signal } = options;
   const { emit } = settings;
-  const openedAt = Date.now();
+  const openedAt = now();
   const keepalive = createKeepalive(id, openedAt, settings);
   let over: DisconnectReason | undefined;
   let resolveEnded: (reason: DisconnectReason) => void = () => {};
@@ -60,6 +60,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** Failures in a row: writes that the client does not take, or pings that it does not answer. */
   let failures = 0;
   let pending = 0;
+  /** Bytes of the frames that are being written that have not been given to the sink. */
+  let unwritten = 0;
   let pendingSince = openedAt;
   let quietSince = openedAt;
   let aliveAt = openedAt;
@@ -79,10 +81,10 @@ export function createConnection(options: ConnectionOptions): Connection {
     over = reason;
     if (timer !== undefined) clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
-    // Not awaited: a reader that has stalled takes neither the hint nor the end.
-    if (COMES_BACK.has(reason)) sink.write(encoder.encode(`retry: ${settings.retryMs}\n\n`)).catch(() => {});
-    sink.close();
-    const durationMs = Date.now() - openedAt;
+    if (reason === "client") void sink.close();
+    else if (reason === "failures" || unwritten > 0) sink.abort();
+    else closeSink(sink, settings.sendTimeoutMs);
+    const durationMs = Math.round(now() - openedAt);
     emit("connection.closed", { connectionId: id, reason, durationMs, framesSent });
     void runHook(settings, { sessionId: options.sessionId, connectionId: id, reason, durationMs });
     resolveEnded(reason);
@@ -102,26 +104,35 @@ export function createConnection(options: ConnectionOptions): Connection {
 
   const write = async (bytes: Uint8Array, count = 1): Promise<void> => {
     if (over !== undefined) throw new Error(`the connection is over: ${over}`);
-    if (pending === 0) pendingSince = Date.now();
+    if (pending === 0) pendingSince = now();
     pending += 1;
     arm();
     try {
-      await sink.write(bytes);
+      for (let at = 0; at < bytes.length; at += SLICE) {
+        if (over !== undefined) throw new Error(`the connection is over: ${over}`);
+        unwritten = Math.max(0, bytes.length - at - SLICE);
+        await sink.write(bytes.length <= SLICE ? bytes : bytes.subarray(at, at + SLICE));
+        taken();
+      }
     } catch (error) {
       lost("write");
       throw error;
     } finally {
       pending -= 1;
     }
-    quietSince = pendingSince = Date.now();
     framesSent += count;
+    // The pending look may be the one at a write that hung: the next keepalive is due before it.
+    arm();
+  };
+
+  /** The client's side has taken a slice. */
+  const taken = (): void => {
+    quietSince = pendingSince = now();
     // Not by keepalives alone: a stream that is busy sends none.
     if (settings.keepaliveIntervalMs > 0 && quietSince - aliveAt >= settings.keepaliveIntervalMs) {
       aliveAt = quietSince;
       options.onAlive();
     }
-    // The pending look may be the one at a write that hung: the next keepalive is due before it.
-    arm();
     if (settings.keepaliveMode !== "jsonrpc") failures = 0;
     if (established || over !== undefined) return;
     established = true;
@@ -141,12 +152,12 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (over !== undefined || at >= timerAt) return;
     if (timer !== undefined) clearTimeout(timer);
     timerAt = at;
-    timer = setTimeout(look, Math.max(0, at - Date.now()));
+    timer = setTimeout(look, Math.max(0, at - now()));
   };
 
   const look = (): void => {
     timerAt = Infinity;
-    if (nextLook() <= Date.now()) {
+    if (nextLook() <= now() + EARLY_MS) {
       if (pending > 0) failed();
       else beat();
     }
@@ -162,7 +173,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       return end("failures");
     }
     const { bytes, count } = keepalive.next();
-    quietSince = Date.now();
+    quietSince = now();
     write(bytes).then(
       () => emit("ping.sent", { connectionId: id, pingCount: count }),
       () => {},
@@ -187,6 +198,14 @@ export function createConnection(options: ConnectionOptions): Connection {
     },
     end,
   };
+}
+
+/** An end that a stalled reader does not take either must not stay for ever. */
+function closeSink(sink: Sink, timeoutMs: number): void {
+  const closed = sink.close();
+  if (timeoutMs === 0) return;
+  const timer = setTimeout(() => sink.abort(), timeoutMs);
+  void closed.then(() => clearTimeout(timer));
 }
 
 async function runHook(

@@ -8,10 +8,10 @@ import type { DisconnectReason } from "../events.ts";
 import { atExpiry } from "../expiry.ts";
 import type { Attached, Link } from "../host.ts";
 import type { Settings } from "../options.ts";
-import { parseControl } from "../sse/control.ts";
+import { type Control, parseControl } from "../sse/control.ts";
 import { createDeframer, splitFrames } from "../sse/deframer.ts";
 import { parseEventId } from "../sse/event-id.ts";
-import { createConnection } from "./connection.ts";
+import { createConnection, SLICE } from "./connection.ts";
 
 export interface Delivery {
   readonly connectionId: string;
@@ -27,8 +27,6 @@ export interface Delivery {
   readonly redial: (lastEventId: string | undefined) => Promise<Attached>;
 }
 
-/** Bytes written to the client after which the session is told that more may come. */
-const ACK_EVERY = 65_536;
 /** Pauses before each attempt to dial again. About half a minute in all: then the client is better off reconnecting. */
 const REDIAL_AFTER_MS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800];
 
@@ -63,12 +61,12 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
   /** Passes the link on until it ends; undefined where it broke. */
   const feed = async (from: Link): Promise<DisconnectReason | undefined> => {
     const deframer = createDeframer();
-    let unacknowledged = 0;
     for (;;) {
       const chunk = await from.read().catch(() => undefined);
       if (chunk === undefined) return undefined;
       const run = deframer.push(chunk);
       if (run === undefined) continue;
+      let acknowledged = seq;
       for (const part of partsOf(run)) {
         if ("control" in part) {
           const { type, value } = part.control;
@@ -78,12 +76,10 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
           continue;
         }
         await connection.write(part.frames, part.count);
-        if (part.id !== undefined) note(part.id);
-        unacknowledged += part.frames.length;
-      }
-      if (unacknowledged >= ACK_EVERY) {
-        unacknowledged = 0;
-        from.ack(seq);
+        if (part.id === undefined) continue;
+        note(part.id);
+        // Each time: where saying it costs something, the link says it now and then.
+        if (seq > acknowledged) from.ack((acknowledged = seq));
       }
     }
   };
@@ -94,7 +90,11 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
       if (isOver) return "client";
       const attached = await delivery.redial(cursor).catch(() => undefined);
       if (attached === undefined) continue;
-      if (attached.kind === "refused") return "deleted";
+      if (attached.kind === "refused") {
+        // 503: not now. Two versions are deployed that cannot read each other, until one of them is gone.
+        if (attached.failure.status === 503) continue;
+        return "deleted";
+      }
       const { connectionId } = delivery;
       delivery.settings.emit("connection.redialled", { connectionId, attempts: attempts + 1 });
       return attached.link;
@@ -121,7 +121,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
 }
 
 type Part =
-  | { readonly control: NonNullable<ReturnType<typeof parseControl>> }
+  | { readonly control: Control }
   | { readonly frames: Uint8Array; readonly count: number; readonly id: string | undefined };
 
 /** Splits whole frames into control frames and the runs of client frames between them. */
@@ -139,13 +139,18 @@ function partsOf(run: Uint8Array): Part[] {
   for (const frame of splitFrames(run)) {
     const control = parseControl(frame);
     if (control === undefined) {
+      // What is written in slices may be taken in part: then the frames before the cut count as handed.
+      if (end - start + frame.length > SLICE) {
+        flush();
+        start = end;
+      }
       id = idOf(frame) ?? id;
       count += 1;
       end += frame.length;
       continue;
     }
     flush();
-    parts.push({ control });
+    if (control !== "unknown") parts.push({ control });
     start = end = end + frame.length;
   }
   flush();
@@ -153,11 +158,14 @@ function partsOf(run: Uint8Array): Part[] {
 }
 
 const LF = 10;
+const COLON = 0x3a;
 const decoder = new TextDecoder();
 
-/** The event id of a frame that starts with one, as ours do. */
+/** The event id of a frame that starts with one, as ours do, after a comment perhaps. */
 function idOf(frame: Uint8Array): string | undefined {
+  let at = 0;
+  while (frame[at] === COLON) at = frame.indexOf(LF, at) + 1;
   // "id: "
-  if (frame[0] !== 0x69 || frame[1] !== 0x64 || frame[2] !== 0x3a) return undefined;
-  return decoder.decode(frame.subarray(4, frame.indexOf(LF)));
+  if (frame[at] !== 0x69 || frame[at + 1] !== 0x64 || frame[at + 2] !== COLON) return undefined;
+  return decoder.decode(frame.subarray(at + 4, frame.indexOf(LF, at)));
 }

@@ -4,7 +4,7 @@
  */
 import type { Settings } from "../options.ts";
 import { keepaliveId } from "../sse/control.ts";
-import { commentFrame, frame } from "../sse/frames.ts";
+import { commentLine, frame } from "../sse/frames.ts";
 
 export interface Keepalive {
   /** The next keepalive frame and its number, from 1. */
@@ -22,14 +22,15 @@ export interface Keepalive {
 
 const encoder = new TextEncoder();
 /** Encoded once: most connections send nothing else all day. */
-const COMMENT = encoder.encode(commentFrame("keepalive"));
+const COMMENT = encoder.encode(commentLine("keepalive"));
 const EVENT = encoder.encode(frame({ event: "keepalive", data: "{}" }));
 
+/** @param openedAt when the connection was opened, by the monotonic clock */
 export function createKeepalive(connectionId: string, openedAt: number, settings: Settings): Keepalive {
   const { keepaliveMode: mode, rapidMax, rapidWindowMs } = settings;
   let count = 0;
   let unanswered: string | undefined;
-  /** Times of the last keepalives, no more than the guard needs. */
+  /** Times of the last keepalives by the monotonic clock, no more than the guard needs. */
   const recent: number[] = [];
 
   const ping = (): Uint8Array => {
@@ -38,7 +39,7 @@ export function createKeepalive(connectionId: string, openedAt: number, settings
       timestamp: Math.floor(now / 1000),
       ping_count: count,
       connection_id: connectionId,
-      uptime: Math.floor((now - openedAt) / 1000),
+      uptime: Math.floor((performance.now() - openedAt) / 1000),
       server_time: new Date(now).toISOString(),
     };
     return encoder.encode(frame({ event: "ping", data: JSON.stringify({ event: "ping", data }) }));
@@ -54,7 +55,7 @@ export function createKeepalive(connectionId: string, openedAt: number, settings
     next() {
       count += 1;
       if (rapidMax > 0) {
-        recent.push(Date.now());
+        recent.push(performance.now());
         if (recent.length > rapidMax + 1) recent.shift();
       }
       const bytes =
@@ -70,7 +71,7 @@ export function createKeepalive(connectionId: string, openedAt: number, settings
     spin() {
       const [oldest] = recent;
       if (rapidMax === 0 || oldest === undefined || recent.length <= rapidMax) return undefined;
-      const elapsedMs = Date.now() - oldest;
+      const elapsedMs = Math.round(performance.now() - oldest);
       return elapsedMs <= rapidWindowMs ? { count: recent.length, elapsedMs } : undefined;
     },
   };

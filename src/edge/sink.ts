@@ -5,13 +5,16 @@
 
 export interface Sink {
   readonly readable: ReadableStream<Uint8Array>;
-  /** Resolves once the reader has taken the bytes, or room is left for more. Rejects once the reader is gone. */
+  /**
+   * Resolves once the reader has taken the bytes. Rejects once the reader is gone. Nothing is held in between:
+   * what counts as written has left for the socket, which has a queue of its own.
+   */
   write(bytes: Uint8Array): Promise<void>;
-  close(): void;
+  /** Ends the body after what was written. Resolves once the reader has taken the end, or cannot any more. */
+  close(): Promise<void>;
+  /** Breaks the body off, whatever the reader has not taken: the server cuts the client's connection. */
+  abort(): void;
 }
-
-/** Bytes that may wait for the reader before a write does. */
-const BUFFER = 65_536;
 
 interface NativeTransform {
   readonly readable: ReadableStream<Uint8Array>;
@@ -36,41 +39,84 @@ function nativeSink({ readable, writable }: NativeTransform, onCancel: () => voi
   return {
     readable,
     write: (bytes) => writer.write(bytes),
-    close: () => void writer.close().catch(() => {}),
+    close: () => writer.close().catch(() => {}),
+    abort: () => void writer.abort(brokenOff()).catch(() => {}),
   };
 }
 
+interface Waiting {
+  readonly bytes: Uint8Array;
+  taken(): void;
+  failed(error: Error): void;
+}
+
+/** Not a TransformStream: aborting one waits for the write that is under way, which waits for the reader. */
 function scriptSink(onCancel: () => void): Sink {
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  let room: (() => void) | undefined;
+  const waiting: Waiting[] = [];
+  /** The reader has asked, and nothing was there. */
+  let isAsking = false;
   let isOver = false;
+  /** Set once no more will be written. */
+  let onClosed: (() => void) | undefined;
+
+  const fail = (): void => {
+    isOver = true;
+    for (const { failed } of waiting.splice(0)) failed(new Error("the reader is gone"));
+    onClosed?.();
+  };
+  const closeIfDrained = (): void => {
+    if (onClosed === undefined || isOver || waiting.length > 0) return;
+    isOver = true;
+    controller?.close();
+    onClosed();
+  };
+
   const readable = new ReadableStream<Uint8Array>(
     {
       start: (own) => void (controller = own),
-      pull: () => room?.(),
+      pull() {
+        const next = waiting.shift();
+        isAsking = next === undefined;
+        if (next === undefined) return;
+        controller?.enqueue(next.bytes);
+        next.taken();
+        closeIfDrained();
+      },
       cancel() {
-        isOver = true;
-        room?.();
+        fail();
         onCancel();
       },
     },
-    new ByteLengthQueuingStrategy({ highWaterMark: BUFFER }),
+    // Asked by its reader alone: what is read ahead would count as taken.
+    { highWaterMark: 0 },
   );
+
   return {
     readable,
     async write(bytes) {
       if (isOver) throw new Error("the reader is gone");
+      if (!isAsking) return new Promise((taken, failed) => void waiting.push({ bytes, taken, failed }));
+      isAsking = false;
       controller?.enqueue(bytes);
-      if ((controller?.desiredSize ?? 1) > 0) return;
-      await new Promise<void>((resolve) => (room = resolve));
-      room = undefined;
-      if (isOver) throw new Error("the reader is gone");
     },
-    close() {
+    close: () =>
+      new Promise((resolve) => {
+        if (isOver) return resolve();
+        onClosed = resolve;
+        closeIfDrained();
+      }),
+    abort() {
       if (isOver) return;
-      isOver = true;
-      room?.();
-      controller?.close();
+      fail();
+      controller?.error(brokenOff());
     },
   };
+}
+
+/** Without a stack: servers print the error that a body ends with, and there is nothing to be found in ours. */
+function brokenOff(): Error {
+  const error = new Error("The connection was cut: its client takes nothing");
+  error.stack = "";
+  return error;
 }

@@ -16,3 +16,13 @@ export const SSE_HEADERS: Readonly<Record<string, string>> = {
   "Cache-Control": "no-cache, no-transform",
   "X-Accel-Buffering": "no",
 };
+
+/**
+ * A header's value where it may be given once. Some proxies send it twice: as long as both say the same, it counts
+ * once; where they differ it is left as it came, for whoever judges it.
+ */
+export function single(value: string | null): string | null {
+  if (value === null || !value.includes(",")) return value;
+  const [first = "", ...more] = value.split(",").map((part) => part.trim());
+  return more.every((part) => part === first) ? first : value;
+}

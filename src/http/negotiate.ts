@@ -28,7 +28,22 @@ export function acceptedAnswers(header: string | null): "any" | "json" | "sse" |
   return known.answers;
 }
 
-/** True for `application/json`, whatever its parameters. */
+/** True where an Accept header names the media type itself, not by `*` and not by its family. */
+export function acceptsByName(header: string | null, type: string): boolean {
+  return (header ?? "")
+    .split(",")
+    .some((range) => range.split(";")[0]?.trim().toLowerCase() === type && accepts(range, type));
+}
+
+/** True for `application/json`, whatever its parameters; also where a proxy has doubled the header. */
 export function isJson(contentType: string | null): boolean {
-  return contentType === JSON_TYPE || (contentType ?? "").split(";")[0]?.trim().toLowerCase() === JSON_TYPE;
+  if (contentType === JSON_TYPE) return true;
+  return (contentType ?? "")
+    .split(",")
+    .every((type) => type.split(";")[0]?.trim().toLowerCase() === JSON_TYPE);
+}
+
+/** True where a body comes as it is. */
+export function isPlain(contentEncoding: string | null): boolean {
+  return (contentEncoding ?? "").split(",").every((coding) => /^(identity)?$/i.test(coding.trim()));
 }

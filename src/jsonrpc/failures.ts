@@ -4,6 +4,7 @@
  * @module
  */
 import type { JsonRpcErrorObject, JsonRpcResponse, RequestId } from "./messages.ts";
+import { toWire } from "./wire.ts";
 
 /** A message that was turned away. Never thrown: returned, so that each caller decides what it becomes. */
 export interface Failure {
@@ -17,6 +18,7 @@ export interface Failure {
 const CODE = {
   parseError: -32700,
   invalidRequest: -32600,
+  invalidParams: -32602,
   internalError: -32603,
   /** Implementation-defined: the transport refused the request (the official SDKs use the same). */
   refused: -32000,
@@ -26,6 +28,8 @@ const CODE = {
 } as const;
 
 const RETRY_SOON = { "Retry-After": "1" };
+/** Sessions end by the minute at best, not by the second. */
+const RETRY_LATER = { "Retry-After": "60" };
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -42,6 +46,21 @@ export const parseError: Failure = failure(400, CODE.parseError, "Parse error: t
 
 export const invalidRequest = (why: string): Failure =>
   failure(400, CODE.invalidRequest, `Invalid Request: ${why}`);
+
+export const invalidParams = (why: string): Failure =>
+  failure(400, CODE.invalidParams, `Invalid params: ${why}`);
+
+/** @param entry which one of the batch is at fault, counted from 1 */
+export function inBatch({ status, error }: Failure, entry: number): Failure {
+  const message = `${error.message} (message ${entry} of the batch, of which nothing was run)`;
+  return failure(status, error.code, message);
+}
+
+export const initializeTooLarge = (limit: number): Failure =>
+  refused(
+    413,
+    `Payload Too Large: the params of initialize exceed ${limit} bytes (maxInitializeBytes); clients send icons as URLs`,
+  );
 
 export const missingSessionId: Failure = refused(
   400,
@@ -107,7 +126,23 @@ export const insufficientScope = (challenge: string): Failure =>
 export const credentialsUnjudged = (): Failure =>
   refused(503, "Service Unavailable: the credentials could not be checked; try again", RETRY_SOON);
 
-export const forbiddenOrigin: Failure = refused(403, "Forbidden: this Origin is not allowed");
+export const forbiddenOrigin: Failure = refused(
+  403,
+  "Forbidden: this Origin is not allowed; list it in allowedOrigins, or, where it is this server's own behind a proxy that ends TLS, set publicUrl",
+);
+
+/** For what a web page makes a browser send without saying from where. */
+export const forbiddenCrossSite: Failure = refused(
+  403,
+  "Forbidden: a request from another site must name an Origin that is allowed",
+);
+
+export const malformedHost: Failure = invalidRequest("the Host header is missing, or is no name");
+
+export const forbiddenHost: Failure = refused(
+  403,
+  "Forbidden: this Host is not allowed; a name that this server is reached by is set in publicUrl or listed in allowedHosts",
+);
 
 /** Exactly this message: clients match on it. */
 export const sessionNotFound: Failure = failure(404, CODE.sessionNotFound, "Session not found");
@@ -118,6 +153,10 @@ export const methodNotAllowed = (allow: string): Failure =>
 export const notAcceptable = (types: string): Failure =>
   refused(406, `Not Acceptable: the client must accept ${types}`);
 
+/** The connection is given up: what is left of the body may never come, and belongs to no other request. */
+export const bodyTimeout = (ms: number): Failure =>
+  refused(408, `Request Timeout: the body did not come within ${ms} ms`, { Connection: "close" });
+
 export const bodyTooLarge = (limit: number): Failure =>
   refused(413, `Payload Too Large: the body exceeds ${limit} bytes`);
 
@@ -126,8 +165,52 @@ export const unsupportedMediaType: Failure = refused(
   "Unsupported Media Type: Content-Type must be application/json",
 );
 
+/** HTTP semantics, "415": the header says what would be taken. */
+export const unsupportedEncoding: Failure = refused(
+  415,
+  "Unsupported Media Type: the body must not be compressed (Content-Encoding)",
+  { "Accept-Encoding": "identity" },
+);
+
 export const tooManyRequests = (limit: number): Failure =>
   refused(429, `Too Many Requests: ${limit} requests are already in flight in this session`, RETRY_SOON);
+
+/** The principal's own doing. */
+export const tooManySessions = (limit: number): Failure =>
+  refused(
+    429,
+    `Too Many Requests: ${limit} sessions are open already under these credentials; end one (DELETE), or try again later`,
+    RETRY_LATER,
+  );
+
+export const noPlace = (limit: number): Failure =>
+  refused(503, `Service Unavailable: ${limit} sessions are open already; try again later`, RETRY_LATER);
+
+export const noMemory: Failure = refused(
+  503,
+  "Service Unavailable: too many sessions are in use at the same time; try again",
+  RETRY_SOON,
+);
+
+/** `subscriptions/listen`: the principal's own doing. */
+export const tooManyListeners = (limit: number): Failure =>
+  refused(429, `Too Many Requests: ${limit} listeners are open already under these credentials`, RETRY_SOON);
+
+export const noListenerMore: Failure = refused(
+  503,
+  "Service Unavailable: too many listeners are open at the same time; try again",
+  RETRY_SOON,
+);
+
+export const listensTooLong = (limit: number): Failure =>
+  refused(413, `Payload Too Large: subscriptions/listen exceeds ${limit} bytes (maxListenBytes)`);
+
+export const listensToTooMuch = (limit: number): Failure =>
+  failure(
+    400,
+    CODE.invalidParams,
+    `Invalid params: notifications.resourceSubscriptions holds at most ${limit} resources (maxSubscriptions)`,
+  );
 
 export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
 
@@ -137,15 +220,34 @@ export const notReady: Failure = refused(
   RETRY_SOON,
 );
 
+export const storedByLater: Failure = refused(
+  503,
+  "Service Unavailable: the session was stored by a later version of the server; try again",
+  RETRY_SOON,
+);
+
+export const tooManyBodies: Failure = refused(
+  503,
+  "Service Unavailable: the bodies of other requests take all the room there is; try again",
+  RETRY_SOON,
+);
+
 export const unreachable: Failure = refused(
   503,
   "Service Unavailable: the session could not be reached; try again",
   RETRY_SOON,
 );
 
+/** While two versions of the server are deployed side by side, and are too far apart to read each other. */
+export const otherVersion: Failure = refused(
+  503,
+  "Service Unavailable: a deploy is under way, and the session runs another version; try again",
+  RETRY_SOON,
+);
+
 /** The JSON-RPC error response for a failure; `id` is null where no request can be named. */
 export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null): string {
-  return JSON.stringify({ jsonrpc: "2.0", error, id });
+  return toWire({ jsonrpc: "2.0", error, id });
 }
 
 function errorResponse(id: RequestId, code: number, message: string, data?: object): JsonRpcResponse {
@@ -167,9 +269,44 @@ export function tooLarge(id: RequestId, bytes: number, limit: number): JsonRpcRe
   return errorResponse(id, CODE.internalError, message, { reason: "too-large" });
 }
 
+/** The answer in place of one that cannot be written as JSON: a BigInt, a cycle, a `toJSON` that throws, nothing at all. */
+export function unserialisable(id: RequestId): JsonRpcResponse {
+  const message = "The server's answer cannot be written as JSON";
+  return errorResponse(id, CODE.internalError, message, { reason: "unserialisable" });
+}
+
+/** The answer to a call that its server did not answer in time (`maxCallMs`; `initializeTimeoutMs` for `initialize`). */
+export function timedOut(id: RequestId): JsonRpcResponse {
+  const message = "The server did not answer in time; the call was cancelled";
+  return errorResponse(id, CODE.internalError, message, { reason: "timeout" });
+}
+
+/** The answer to a request that the server's SDK dropped, or that its transport handler threw over. */
+export function notTaken(id: RequestId): JsonRpcResponse {
+  const message = "Invalid Request: the server did not take the message";
+  return errorResponse(id, CODE.invalidRequest, message, { reason: "not-taken" });
+}
+
+/** The answer in place of one that could not be stored when the server gave it. */
+export function lost(id: RequestId): JsonRpcResponse {
+  return errorResponse(id, CODE.internalError, "The server's answer could not be stored", { reason: "lost" });
+}
+
 /** The answer to a request that would make the session keep more than it may. */
 export function limitReached(id: RequestId, what: string, limit: number): JsonRpcResponse {
   return errorResponse(id, CODE.invalidRequest, `This session holds at most ${limit} ${what}`);
+}
+
+/** The answer to what a server asks of a client that it cannot ask: the request that it serves came without a session. */
+export function clientUnreachable(id: RequestId): JsonRpcResponse {
+  const message = "The client cannot be asked: its request came without a session";
+  return errorResponse(id, CODE.refused, message, { reason: "no-session" });
+}
+
+/** The answer to a subscription of which nothing would be heard: the hub cannot be reached, or is full. */
+export function notWatched(id: RequestId): JsonRpcResponse {
+  const message = "Changes of this resource cannot be listened for at the moment; try again";
+  return errorResponse(id, CODE.internalError, message, { reason: "not-watched" });
 }
 
 /** The answer to a request that was in flight when its session was deleted. */

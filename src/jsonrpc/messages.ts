@@ -2,7 +2,10 @@
  * JSON-RPC 2.0 messages as MCP uses them: the types, and the one place that parses and classifies a body.
  * @module
  */
+import { faultOf, isObject, rebuilt, requestIdOf } from "./envelope.ts";
 import * as failures from "./failures.ts";
+
+export { isObject } from "./envelope.ts";
 
 /** A request's id: a string or an integer, never null (MCP, base protocol, "Requests"). */
 export type RequestId = string | number;
@@ -66,54 +69,59 @@ export function isInitialize(payload: Payload): boolean {
   return !payload.batch && first !== undefined && isRequest(first) && first.method === "initialize";
 }
 
+/** Params of the `initialize` that stands for one which was never seen: nothing is promised in the client's name. */
+export function unknownClient(protocolVersion: string): JsonObject {
+  return { protocolVersion, capabilities: {}, clientInfo: { name: "unknown", version: "0" } };
+}
+
+/** A body that was turned away, and the id of the one request in it, where that could be read. */
+export interface Unreadable {
+  readonly failure: failures.Failure;
+  readonly id: RequestId | null;
+}
+
 /**
- * Parses a body and checks each message's envelope. What is inside `params` and `result` is the
- * server's business and passes untouched.
+ * Parses a body: the one door by which messages come in, on each side of the way to a session. Each is checked
+ * whole and built anew of the members that the protocol knows. What is inside `params` and `result` is the
+ * server's business, but for what the SDKs' schemas of the envelope look at there (`_meta`), and passes untouched.
+ *
+ * A batch with a bad entry is refused as a whole: its answers come together, and nothing of it was run.
+ * @param maxInitializeBytes the most that the params of `initialize` may have
  */
-export function parsePayload(text: string): { payload: Payload } | { failure: failures.Failure } {
+export function parsePayload(
+  text: string,
+  maxInitializeBytes: number = Infinity,
+): { readonly payload: Payload } | Unreadable {
   let body: unknown;
   try {
     body = JSON.parse(text);
   } catch {
-    return { failure: failures.parseError };
+    return { failure: failures.parseError, id: null };
   }
-  if (!Array.isArray(body)) {
-    return isMessage(body)
-      ? { payload: { batch: false, messages: [body] } }
-      : { failure: failures.invalidRequest("The body is not a JSON-RPC 2.0 message") };
-  }
-  if (body.length === 0) return { failure: failures.invalidRequest("A batch must not be empty") };
-  if (body.length > MAX_BATCH) {
-    return { failure: failures.invalidRequest(`A batch holds at most ${MAX_BATCH} messages`) };
-  }
-  if (!body.every(isMessage)) {
-    return { failure: failures.invalidRequest("The batch has an entry that is not a JSON-RPC 2.0 message") };
-  }
-  if (body.some((message) => isRequest(message) && message.method === "initialize")) {
-    return { failure: failures.invalidRequest("initialize must not be part of a batch") };
-  }
-  return { payload: { batch: true, messages: body } };
+  if (Array.isArray(body)) return parseBatch(body, maxInitializeBytes);
+  const failure = faultOf(body, maxInitializeBytes);
+  if (failure !== undefined) return { failure, id: requestIdOf(body) };
+  return { payload: { batch: false, messages: [rebuilt(body as JsonObject)] } };
 }
 
-function isMessage(value: unknown): value is JsonRpcMessage {
-  if (!isObject(value) || value["jsonrpc"] !== "2.0") return false;
-  const { id, method, params } = value;
-  if ("method" in value) {
-    return (
-      typeof method === "string" &&
-      (params === undefined || isObject(params)) &&
-      (!("id" in value) || isRequestId(id))
-    );
+function parseBatch(
+  entries: readonly unknown[],
+  maxInitializeBytes: number,
+): { readonly payload: Payload } | Unreadable {
+  const refused = (why: string): Unreadable => ({ failure: failures.invalidRequest(why), id: null });
+  if (entries.length === 0) return refused("a batch must not be empty");
+  if (entries.length > MAX_BATCH) return refused(`a batch holds at most ${MAX_BATCH} messages`);
+  for (const [index, entry] of entries.entries()) {
+    const fault = faultOf(entry, maxInitializeBytes);
+    if (fault !== undefined) return { failure: failures.inBatch(fault, index + 1), id: null };
+    if (isObject(entry) && entry["method"] === "initialize" && entry["id"] !== undefined) {
+      return refused("initialize must not be part of a batch");
+    }
   }
-  if (isObject(value["error"])) return id === undefined || id === null || isRequestId(id);
-  return "result" in value && isRequestId(id);
+  return { payload: { batch: true, messages: (entries as JsonObject[]).map(rebuilt) } };
 }
 
-/** True for a non-null, non-array object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-export function isRequestId(value: unknown): value is RequestId {
-  return typeof value === "string" || (typeof value === "number" && Number.isFinite(value));
+/** The id under which a refusal answers: the single request's; null for anything else. */
+export function refusalId({ batch, messages: [message] }: Payload): RequestId | null {
+  return !batch && message !== undefined && isRequest(message) ? message.id : null;
 }

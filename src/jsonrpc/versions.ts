@@ -13,6 +13,9 @@ export const SESSION_VERSIONS: readonly string[] = [
   "2025-11-25",
 ];
 
+/** What a request without a version header speaks, where no session says it (2025-06-18, "Protocol Version Header"). */
+export const UNNAMED_VERSION = "2025-03-26";
+
 /** True where the revision has JSON-RPC batches: 2025-03-26 (basic) and before. */
 export function hasBatches(version: string): boolean {
   return version <= "2025-03-26";

@@ -1,4 +1,6 @@
 /** `holdfast/bun`: `holdfast/local` and an HTTP server on Bun. @module */
+import { failed } from "../http/respond.ts";
+import * as failures from "../jsonrpc/failures.ts";
 import {
   DEFAULT_HOSTNAME,
   DEFAULT_PORT,
@@ -6,6 +8,7 @@ import {
   serverOf,
   type ServeOptions,
   type Server,
+  timeoutsOf,
 } from "./serve.ts";
 
 export * from "./index.ts";
@@ -17,6 +20,7 @@ interface Runtime {
     port: number;
     hostname: string;
     idleTimeout: number;
+    error: () => Response;
     fetch: (request: Request, server: never) => Response | Promise<Response>;
   }): { readonly port: number; stop(cut?: boolean): Promise<void> };
 }
@@ -24,13 +28,26 @@ interface Runtime {
 /**
  * Listens. Rejects where it cannot; it never ends the process.
  * @throws {PortInUseError}
+ * @throws {RangeError} naming an option that is out of bounds
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const { fetch, port = DEFAULT_PORT, hostname = DEFAULT_HOSTNAME, onClose } = options;
+  timeoutsOf(options);
   const { Bun: runtime } = globalThis as unknown as { Bun: Runtime };
   try {
     // Bun cuts connections that are silent for 10 s, by default: a quiet stream would not live to its first keepalive.
-    const http = runtime.serve({ port, hostname, idleTimeout: 0, fetch });
+    // Switched off for one request alone, the limit does not come back for the next on its connection.
+    const http = runtime.serve({
+      port,
+      hostname,
+      idleTimeout: 0,
+      // Bun's own page about an error shows source and stack to whoever asked. Not by `development: false`: with that
+      // a second server on the port is no error.
+      error: () => failed(failures.internalError),
+      // Under a Host that is no name Bun gives a path for the URL, over which Hono throws.
+      fetch: (request, server) =>
+        request.url.startsWith("/") ? failed(failures.malformedHost) : fetch(request, server),
+    });
     return serverOf(
       hostname,
       { port: http.port, stop: () => http.stop(), cut: () => void http.stop(true) },

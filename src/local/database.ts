@@ -5,7 +5,7 @@
  * SQLite's exclusive lock makes this process the file's only user until it ends, however it ends.
  * @module
  */
-import { createSchema, MIGRATIONS, SCHEMA_VERSION } from "../session/schema.ts";
+import { createSchema, migrate, MIGRATIONS, SCHEMA_VERSION } from "../session/schema.ts";
 import { damaged, DatabaseError, openSqlite, type Sqlite } from "./sqlite.ts";
 
 /** What versions there are, and how to get from one to the next. */
@@ -29,6 +29,8 @@ const LOCAL_SCHEMA = [
   "CREATE UNIQUE INDEX IF NOT EXISTS session_id ON session (id)",
   "CREATE TABLE IF NOT EXISTS alarm (key INTEGER PRIMARY KEY, at INTEGER NOT NULL)",
   "CREATE INDEX IF NOT EXISTS alarm_at ON alarm (at)",
+  // Who wants to hear of a change, without reading what others keep. The user's state is not in it.
+  "CREATE INDEX IF NOT EXISTS entry_name ON entry (name) WHERE kind = 'watch' OR kind = 'sticky'",
 ];
 
 /**
@@ -62,6 +64,7 @@ function openOnce(path: string | undefined, versions: Versions): Sqlite {
     if (path !== undefined) sqlite.exec("PRAGMA journal_mode = WAL");
     // Safe against the end of the process at any time. The end of the machine may cost the last moment, never the file.
     sqlite.exec("PRAGMA synchronous = NORMAL");
+    sqlite.opened();
     return sqlite;
   } catch (error) {
     sqlite.close();
@@ -88,9 +91,7 @@ function prepare(sqlite: Sqlite, path: string, { current, migrations }: Versions
   }
   if (isEmpty) createSchema(sqlite);
   else check(sqlite, path);
-  for (let from = isEmpty ? current : version; from < current; from++) {
-    for (const statement of migrations[from] ?? []) sqlite.exec(statement);
-  }
+  if (!isEmpty && version < current) migrate(sqlite, version, current, migrations);
   for (const statement of LOCAL_SCHEMA) sqlite.exec(statement);
   if (version === current) return;
   sqlite.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
@@ -105,7 +106,7 @@ function check(sqlite: Sqlite, path: string): void {
   if ((size?.bytes ?? 0) > CHECKED_BYTES) return;
   const [found] = sqlite.exec<{ quick_check: string }>("PRAGMA quick_check(1)");
   const verdict = found?.quick_check.split("\n").at(-1);
-  if (verdict !== "ok") throw damaged(path, verdict ?? "unreadable");
+  if (verdict !== "ok") throw damaged(`The database file ${path}`, verdict ?? "unreadable");
 }
 
 function pragma(sqlite: Sqlite, name: "application_id" | "user_version"): number {

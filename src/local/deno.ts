@@ -6,6 +6,7 @@ import {
   serverOf,
   type ServeOptions,
   type Server,
+  timeoutsOf,
 } from "./serve.ts";
 
 export * from "./index.ts";
@@ -22,10 +23,12 @@ interface Runtime {
 /**
  * Listens. Rejects where it cannot; it never ends the process.
  * @throws {PortInUseError}
+ * @throws {RangeError} naming an option that is out of bounds
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const { port = DEFAULT_PORT, hostname = DEFAULT_HOSTNAME, onClose } = options;
   const { Deno: runtime } = globalThis as unknown as { Deno: Runtime };
+  timeoutsOf(options);
   const cutting = new AbortController();
   try {
     const http = runtime.serve({ port, hostname, signal: cutting.signal, onListen() {} }, options.fetch);

@@ -3,20 +3,27 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
-import type { Answer, Link, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
+import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { createLimitNotice } from "../limits.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
 import { createInterest } from "../session/interest.ts";
-import type { OpenOutlet, Successors } from "../session/ports.ts";
-import type { SqlStore } from "../session/schema.ts";
+import type { Successors } from "../session/ports.ts";
 import type { CreateServer } from "../session/server.ts";
 import { createSession, type Session } from "../session/session.ts";
 import { createSessionStore } from "../session/store.ts";
+import type { UserChannel } from "../user/state.ts";
+import { answerUserRequest } from "../user/store.ts";
 import { createAlarms } from "./alarms.ts";
+import { createCensus } from "./census.ts";
 import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
-import { createLink } from "./link.ts";
+import { createFileLook } from "./lost-file.ts";
+import { sessionsThatFit } from "./memory.ts";
+import { createOwnStore } from "./own-store.ts";
+import { createReplies } from "./replies.ts";
 import { createResidents, type Resident } from "./residents.ts";
 import { createSlots } from "./slots.ts";
 import { createTurns } from "./turns.ts";
@@ -64,14 +71,23 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   if (!Number.isInteger(evictAfterMs) || evictAfterMs < 10 || evictAfterMs > 86_400_000) {
     throw new RangeError(`evictAfterMs must be a whole number from 10 to 86400000, not ${evictAfterMs}`);
   }
-  const sql = createTurns(openDatabase(database), (error) =>
-    settings.emit("request.error", { method: "store", message: messageOf(error) }),
-  );
+  const sqlite = openDatabase(database);
+  /** The error itself does not say which file: tools hear it, and through them clients. */
+  const failedToStore = (error: unknown): void =>
+    settings.emit("request.error", {
+      method: "store",
+      message: `${messageOf(error)} [${database ?? "in memory"}]`,
+    });
+  const sql = createTurns(sqlite, failedToStore);
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
   const now = (): number => Date.now();
   const quick = createDelay(settings.quickAnswerMs);
   let closing: Promise<void> | undefined;
   let isClosed = false;
+  const lookForFile = createFileLook(sqlite, settings.emit, now);
+  const maxResidents = settings.maxResidents || sessionsThatFit();
+  const tellLimit = createLimitNotice(settings.emit, now);
+  const census = createCensus(sql, settings, tellLimit);
   /** Ends the wait of each request that is being answered. */
   const waiting = createSlots<(error: Error) => void>();
 
@@ -94,45 +110,68 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const keyOf = (id: string): number | undefined => residents.keyOf(id) ?? storedKeyOf(id);
 
   const erase = (id: string, key: number): void => {
-    sql.transaction(() => {
-      for (const table of ["event", "stream", "entry", "alarm", "session"]) {
+    const gone = sql.transaction(() => {
+      for (const table of ["event", "stream", "entry", "alarm"]) {
         sql.exec(`DELETE FROM ${table} WHERE key = ?`, key);
       }
+      return sql.exec<{ principal: string | null; status: string }>(
+        "DELETE FROM session WHERE key = ? RETURNING principal, status",
+        key,
+      );
     });
+    for (const { principal, status } of gone) if (status !== "ended") census.leave(principal);
     residents.forget(id);
+  };
+
+  const userChannel =
+    (name: string): UserChannel =>
+    async (request) =>
+      answerUserRequest(sql, name, request, settings.maxUserStateBytes);
+
+  /** Gives a place back that no session has come to stand in. */
+  const vacate = (id: string, principal: string | null): void => {
+    if (isClosed || storedKeyOf(id) === undefined) census.leave(principal);
+  };
+
+  /** Opens a session where there is a place for it. */
+  const opening = async <T>(
+    id: string,
+    asked: Call | Attach,
+    body: () => Promise<T>,
+  ): Promise<T | Refusal> => {
+    lookForFile();
+    const principal = asked.caller.principal ?? null;
+    const failure = census.enter(principal);
+    if (failure !== undefined) return { kind: "refused", failure };
+    try {
+      return await body();
+    } finally {
+      vacate(id, principal);
+    }
   };
 
   const successors: Successors = {
     async create(seed) {
       const id = randomId();
-      await residents.load(id, ++lastKey).session.adopt(seed);
-      return id;
+      const key = ++lastKey;
+      const failure = census.enter(seed.principal);
+      if (failure !== undefined) throw new Error(failure.error.message);
+      try {
+        await visit(id, key, ({ session }) => session.adopt(seed));
+        return id;
+      } finally {
+        vacate(id, seed.principal);
+      }
     },
-    isLive: async (id) => {
+    async isLive(id) {
       const key = keyOf(id);
-      return key !== undefined && residents.load(id, key).session.isLive();
+      return key !== undefined && visit(id, key, async ({ session }) => session.isLive());
     },
   };
 
   const create = (id: string, key: number, touch: () => void): Session => {
     const alarm = alarms.of(key);
-    let isErased = false;
-    // What a server does on its own uses the session too; once it is erased, nothing is written for it again.
-    const used = (): void => {
-      if (isErased) throw new Error("The session has ended");
-      touch();
-    };
-    const own: SqlStore = {
-      exec(statement, ...bindings) {
-        used();
-        return sql.exec(statement, ...bindings);
-      },
-      defer(statement, ...bindings) {
-        used();
-        sql.defer(statement, ...bindings);
-      },
-      transaction: (body) => sql.transaction(body),
-    };
+    const own = createOwnStore(sql, touch, failedToStore);
     return createSession<Env>({
       id,
       store: createSessionStore(own, key),
@@ -146,28 +185,51 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       },
       successors,
       interest: (session) => createInterest(hub.changes, session),
+      userChannel,
       quick,
       async erase() {
-        isErased = true;
+        own.end();
         erase(id, key);
       },
+      onTombstone: census.leave,
       now,
     });
   };
 
-  const residents = createResidents(now, evictAfterMs, create);
-  const alarms = createAlarms(sql, now, async (id, key) => {
+  const residents = createResidents({
+    now,
+    evictAfterMs,
+    most: maxResidents,
+    create,
+    onError: (id, error) => settings.emit("send.error", { session: shortId(id), message: messageOf(error) }),
+  });
+
+  /** Runs `body` with the session in memory, for what has to be done whether there is room or not: one at a time. */
+  const visit = async <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T> => {
     const wasResident = residents.keyOf(id) !== undefined;
     const resident = residents.load(id, key);
     const release = residents.hold(resident);
-    await resident.session.alarm().finally(release);
-    if (!wasResident) residents.evict(id);
-  });
+    try {
+      return await body(resident);
+    } finally {
+      release();
+      if (!wasResident) residents.evict(id);
+    }
+  };
 
-  /** Runs `body` with the session in memory; rejects where the host closes before it is done. */
-  const use = <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T> =>
+  const alarms = createAlarms(sql, now, (id, key) => visit(id, key, ({ session }) => session.alarm()));
+
+  /**
+   * Runs `body` with the session in memory, where there is room for it; rejects where the host closes before
+   * it is done.
+   */
+  const use = <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T | Refusal> =>
     new Promise((resolve, reject) => {
       if (closing !== undefined) throw new Error("The host is closed");
+      if (!residents.admit(id)) {
+        tellLimit("maxResidents", maxResidents);
+        return resolve({ kind: "refused", failure: failures.noMemory });
+      }
       const resident = residents.load(id, key);
       const release = residents.hold(resident);
       const settled = (): void => {
@@ -178,100 +240,100 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       void body(resident).finally(settled).then(resolve, reject);
     });
 
-  /** Asks the session for a reply that may be a stream; `onLeave` hears of the stream's end. */
-  const replyOf = async <R extends { kind: string }>(
-    id: string,
-    resident: Resident,
-    connectionId: () => string,
-    onLeave: (stream: number, seq: number) => void,
-    ask: (open: OpenOutlet) => Promise<R | { kind: "streaming" }>,
-  ): Promise<R | { kind: "stream"; link: Link }> => {
-    let link: Link | undefined;
-    const open: OpenOutlet = (stream) => {
-      const release = residents.hold(resident);
-      const ends = createLink(connectionId(), now(), {
-        settled: sql.settled,
-        onAck(seq) {
-          if (!isClosed) resident.session.ack(stream, connectionId(), seq);
-        },
-        onClose(seq) {
-          if (!isClosed) attempt(id, () => onLeave(stream, seq));
-          release();
-        },
-      });
-      link = ends.link;
-      return ends.outlet;
-    };
-    try {
-      const reply = await ask(open);
-      if (reply.kind !== "streaming") return reply as R;
-      if (link === undefined) throw new Error("the session streams on no link");
-      return { kind: "stream", link };
-    } catch (error) {
-      link?.close("lost", 0);
-      throw error;
-    }
-  };
+  const replyOf = createReplies({
+    residents,
+    now,
+    settled: sql.settled,
+    isClosed: () => isClosed,
+    attempt: (id, body) => void attempt(id, body),
+  });
 
   const hub = createLocalHub(
     sql,
-    (id, key, change) => {
-      use(id, key, ({ session }) => session.notify([change])).catch(() => {
-        // The host is closing: the session's client comes back to a process that knows nothing of this.
-      });
+    async (id, key, change) => {
+      // While the host closes: the session's client comes back to a process that knows nothing of this.
+      if (closing === undefined) await visit(id, key, ({ session }) => session.notify([change]));
     },
     (error) => settings.emit("request.error", { method: "publish", message: messageOf(error) }),
   );
 
+  const post = (id: string, key: number, call: Call): Promise<Answer> =>
+    use(id, key, (resident) => {
+      const { session } = resident;
+      const { connectionId } = call;
+      // As between isolates: the end of a POST's connection does not tell what its client has read.
+      const onLeave = (stream: number): void => session.leave(stream, connectionId());
+      return replyOf<Exclude<Answer, { kind: "stream" }>>(
+        id,
+        resident,
+        connectionId,
+        onLeave,
+        async (open) => {
+          const reply = await session.post(call, open);
+          if ((call.opens || call.keyed !== undefined) && storedKeyOf(id) === undefined) {
+            // A server that refused to be initialised leaves no session, nor what its factory may have stored.
+            erase(id, key);
+            if (session.isLive()) throw new Error("the session could not be stored");
+          }
+          return reply;
+        },
+      );
+    });
+
+  const attach = (id: string, key: number, request: Attach): Promise<Attached> =>
+    use(id, key, (resident) => {
+      const { session } = resident;
+      const { connectionId } = request;
+      const onLeave = (stream: number, seq: number): void => session.leave(stream, connectionId, seq);
+      return replyOf<Refusal>(
+        id,
+        resident,
+        () => connectionId,
+        onLeave,
+        (open) => session.attach(request, open),
+      );
+    });
+
+  /** Sessions that their first request, by their key, is opening: those that come at once need no place of their own. */
+  const beginning = new Set<string>();
+  const opensByKey = (id: string, { keyed }: Call | Attach): boolean =>
+    keyed !== undefined && !beginning.has(id) && storedKeyOf(id) === undefined;
+
+  /** Does what is asked, in a place for the session where it is the one that opens it. */
+  const placed = <T>(id: string, asked: Call | Attach, body: () => Promise<T>): Promise<T | Refusal> => {
+    if (asked.opens) return opening(id, asked, body);
+    if (!opensByKey(id, asked)) return body();
+    beginning.add(id);
+    return opening(id, asked, body).finally(() => beginning.delete(id));
+  };
+
   const refTo = (id: string, key: number): SessionRef => ({
     id,
-    post: (call) =>
-      use(id, key, (resident) => {
-        const { session } = resident;
-        const { connectionId } = call;
-        // As between isolates: the end of a POST's connection does not tell what its client has read.
-        const onLeave = (stream: number): void => session.leave(stream, connectionId());
-        return replyOf<Exclude<Answer, { kind: "stream" }>>(
-          id,
-          resident,
-          connectionId,
-          onLeave,
-          async (open) => {
-            const reply = await session.post(call, open);
-            if (call.opens && storedKeyOf(id) === undefined) {
-              // A server that refused to be initialised leaves no session, nor what its factory may have stored.
-              erase(id, key);
-              if (session.isLive()) throw new Error("the session could not be stored");
-            }
-            return reply;
-          },
-        );
-      }),
-    attach: (request) =>
-      use(id, key, (resident) => {
-        const { session } = resident;
-        const { connectionId } = request;
-        const onLeave = (stream: number, seq: number): void => session.leave(stream, connectionId, seq);
-        return replyOf<Refusal>(
-          id,
-          resident,
-          () => connectionId,
-          onLeave,
-          (open) => session.attach(request, open),
-        );
-      }),
+    post: (call) => placed(id, call, () => post(id, key, call)),
+    attach: (request) => placed(id, request, () => attach(id, key, request)),
     end: (caller) => use(id, key, ({ session }) => session.end(caller)),
   });
 
   const sessions: Sessions = {
     async end(id) {
+      if (closing !== undefined) throw new Error("The host is closed");
       const key = keyOf(id);
-      return key !== undefined && use(id, key, ({ session }) => session.terminate());
+      return key !== undefined && visit(id, key, ({ session }) => session.terminate());
     },
     async endAll(principal) {
       const ids = sql.exec<{ id: string }>("SELECT id FROM session WHERE principal = ?", principal);
-      const ended = await Promise.all(ids.map(({ id }) => sessions.end(id)));
-      return ended.filter((wasThere) => wasThere).length;
+      let count = 0;
+      const errors: unknown[] = [];
+      // One after the other: they may be many more than have room in memory.
+      for (const { id } of ids) {
+        try {
+          if (await sessions.end(id)) count += 1;
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      if (errors.length > 0) throw new AggregateError(errors, `${errors.length} sessions could not be ended`);
+      return count;
     },
   };
 
@@ -296,6 +358,8 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       return key === undefined ? undefined : refTo(id, key);
     },
     mint: () => refTo(randomId(), ++lastKey),
+    user: userChannel,
+    named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };
 }

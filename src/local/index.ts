@@ -6,7 +6,9 @@
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
 import type { Sessions } from "../host.ts";
+import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
+import { createUsers, type Users } from "../user/user.ts";
 import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 
 export * from "../index.ts";
@@ -14,7 +16,7 @@ export { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
 
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
-  extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub"> {}
+  extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {}
 
 export interface LocalMcp<E extends Env = Env> {
   /** The Hono app: to be served, or mounted in another. */
@@ -25,6 +27,8 @@ export interface LocalMcp<E extends Env = Env> {
   notify: Notifier;
   /** The same within one topic. */
   notifyTopic(topic: string): Notifier;
+  /** Users' state, from anywhere in the process. */
+  users: Users;
   /** Ends all streams, with the hint to come back, and closes the database. */
   close(): Promise<void>;
 }
@@ -42,14 +46,16 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
 ): LocalMcp<E> {
   const host = localHost<Shared>(options);
   const { hub } = host;
-  const { modern, env } = options;
+  const { modern, env, createServer } = options;
+  const requests = requestHandler<Shared>({ createServer });
   const notifyTopic = (topic: string): Notifier => createNotifier((change) => hub.bus(topic).publish(change));
   return {
     router: createMcpRouter<E>({
       ...options,
       host,
       hub,
-      // One factory for both eras, and one `env`: what the HTTP server gives each request is not it.
+      // One factory for all eras, and one `env`: what the HTTP server gives each request is not it.
+      requests: { handle: (call) => requests.handle({ ...call, env: env as Shared }) },
       ...(modern && {
         modern: { ...modern, handle: (call) => modern.handle({ ...call, env: env as never }) },
       }),
@@ -58,6 +64,7 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
     sessions: host.sessions,
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
+    users: createUsers((name) => host.user(name, undefined)),
     async close() {
       // Those who listen are told that it is over; sessions come back.
       await modern?.close();

@@ -10,12 +10,16 @@ import {
   serverOf,
   type ServeOptions,
   type Server,
+  timeoutsOf,
 } from "./serve.ts";
 
 export * from "./index.ts";
 export { PortInUseError, type ServeOptions, type Server } from "./serve.ts";
 
 const IDLE_LOOK_MS = 20;
+/** Node's own defaults, which a longer keep-alive must not outlast. */
+const HEADERS_MS = 60_000;
+const REQUEST_MS = 300_000;
 
 /** Of the servers that the adaptor can make, the one of HTTP/1.1. */
 type HttpServer = Extract<ReturnType<typeof createAdaptorServer>, { closeAllConnections(): void }>;
@@ -23,10 +27,12 @@ type HttpServer = Extract<ReturnType<typeof createAdaptorServer>, { closeAllConn
 /**
  * Listens. Rejects where it cannot; it never ends the process.
  * @throws {PortInUseError}
+ * @throws {RangeError} naming an option that is out of bounds
  */
 export async function serve(options: ServeOptions): Promise<Server> {
   const { fetch, port = DEFAULT_PORT, hostname = DEFAULT_HOSTNAME, onClose } = options;
   const http = createAdaptorServer({ fetch: fetch as (request: Request) => Promise<Response> }) as HttpServer;
+  limitTimes(http, options);
   await new Promise<void>((resolve, reject) => {
     // A port in use is not thrown by `listen`: it is told later.
     http.once("error", (error: Error & { code?: string }) =>
@@ -52,4 +58,22 @@ export async function serve(options: ServeOptions): Promise<Server> {
     },
     onClose,
   );
+}
+
+/** Sets how long connections may be idle, and cuts clients that take nothing of their answers. */
+function limitTimes(http: HttpServer, options: ServeOptions): void {
+  const { keepAliveMs, writeMs } = timeoutsOf(options);
+  http.keepAliveTimeout = keepAliveMs;
+  http.headersTimeout = Math.max(HEADERS_MS, keepAliveMs + 1000);
+  http.requestTimeout = Math.max(REQUEST_MS, http.headersTimeout);
+  if (writeMs === 0) return;
+  http.on("request", (_request, response) => {
+    // Node counts each part of a write that leaves as life, so what is slow is not cut; it would take a stream
+    // without keepalives, or a call that takes its time, for dead as well, and those have nothing to write.
+    response.setTimeout(writeMs, () => {
+      const { socket } = response;
+      // Ended, it would wait for the very reader that has stalled.
+      if (socket !== null && socket.writableLength > 0) socket.destroy();
+    });
+  });
 }

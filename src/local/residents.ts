@@ -1,8 +1,11 @@
 /**
  * Which sessions are in memory. One is loaded when it is used and dropped once it has not been used for
  * a while, as an isolate is evicted: memory follows the sessions that are active, not all that there are.
+ * Where there is no room for another, the one that was used longest ago goes at once, if nothing is under
+ * way in it.
  * @module
  */
+import { guard } from "../guard.ts";
 import type { Session } from "../session/session.ts";
 import { letExit } from "./alarms.ts";
 
@@ -13,15 +16,21 @@ export interface Resident {
 }
 
 interface Usage {
+  readonly id: string;
   lastAt: number;
   /** How many keep the session in memory. */
   holds: number;
+  /** Neighbours among those that nobody holds, from the one used longest ago on; itself where it is not among them. */
+  before: Usage;
+  after: Usage;
 }
 
 export interface Residents {
   readonly size: number;
-  /** The session, loaded where it is not in memory. */
+  /** The session, loaded where it is not in memory, whether there is room or not. */
   load(id: string, key: number): Resident;
+  /** Makes room for the session, where it is not in memory and there is none; false where that cannot be. */
+  admit(id: string): boolean;
   /** Keeps the session in memory until the returned function is called, once. */
   hold(resident: Resident): () => void;
   /** The key of a session that is in memory. */
@@ -36,20 +45,49 @@ export interface Residents {
   settled(ms: number): Promise<void>;
 }
 
+export interface ResidentsOptions {
+  readonly now: () => number;
+  readonly evictAfterMs: number;
+  /** Most sessions that are loaded on demand; those with something under way are never dropped for others. */
+  readonly most: number;
+  /** Builds the session; it calls `touch` whenever the session does something of its own accord. */
+  readonly create: (id: string, key: number, touch: () => void) => Session;
+  /** Hears what a session throws as it is let go, which keeps no other from being let go. */
+  readonly onError: (id: string, error: unknown) => void;
+}
+
 /** How often in `evictAfterMs` is looked for sessions to evict. */
 const LOOKS = 4;
+/** Sessions that are looked at for one to drop. Those at work with nobody waiting may be many: no request goes through all. */
+const TRIES = 64;
 
-/** @param create builds the session; it calls `touch` whenever the session does something of its own accord */
-export function createResidents(
-  now: () => number,
-  evictAfterMs: number,
-  create: (id: string, key: number, touch: () => void) => Session,
-): Residents {
+export function createResidents({ now, evictAfterMs, most, create, onError }: ResidentsOptions): Residents {
   const entries = new Map<string, Resident>();
+  /** Both ends of the ring of those that nobody holds. */
+  const ends = alone("");
   let timer: ReturnType<typeof setTimeout> | undefined;
+  /** Sessions that somebody holds. */
+  let held = 0;
   let onReleased: (() => void) | undefined;
 
-  const isAnyHeld = (): boolean => [...entries.values()].some(({ usage }) => usage.holds > 0);
+  const leave = (usage: Usage): void => {
+    usage.before.after = usage.after;
+    usage.after.before = usage.before;
+    usage.before = usage.after = usage;
+  };
+  const join = (usage: Usage): void => {
+    usage.before = ends.before;
+    usage.after = ends;
+    ends.before.after = usage;
+    ends.before = usage;
+  };
+  const isFree = (usage: Usage): boolean => usage.after !== usage;
+
+  const letGo = (id: string, session: Session): void =>
+    guard(
+      () => session.shutdown(),
+      (error) => onError(id, error),
+    );
 
   /** Only while there are sessions in memory. */
   const watch = (): void => {
@@ -65,18 +103,45 @@ export function createResidents(
     watch();
   };
 
+  const drop = (id: string): Resident | undefined => {
+    const entry = entries.get(id);
+    if (entry === undefined) return undefined;
+    entries.delete(id);
+    leave(entry.usage);
+    return entry;
+  };
+
   const evict = (id: string): void => {
     const entry = entries.get(id);
     if (entry === undefined || entry.usage.holds > 0 || !entry.session.isIdle()) return;
-    entries.delete(id);
-    entry.session.shutdown();
+    drop(id);
+    letGo(id, entry.session);
+  };
+
+  const makeRoom = (): boolean => {
+    for (let tries = 0; tries < TRIES && entries.size >= most && ends.after !== ends; tries++) {
+      const { after: oldest } = ends;
+      evict(oldest.id);
+      if (!isFree(oldest)) continue;
+      // At work on its own: looked at again once all others have been.
+      leave(oldest);
+      join(oldest);
+    }
+    return entries.size < most;
   };
 
   const add = (id: string, key: number): Resident => {
-    const usage: Usage = { lastAt: now(), holds: 0 };
-    const touch = (): void => void (usage.lastAt = now());
+    const usage = alone(id);
+    usage.lastAt = now();
+    const touch = (): void => {
+      usage.lastAt = now();
+      if (!isFree(usage)) return;
+      leave(usage);
+      join(usage);
+    };
     const entry: Resident = { key, session: create(id, key, touch), usage };
     entries.set(id, entry);
+    join(usage);
     watch();
     return entry;
   };
@@ -86,30 +151,45 @@ export function createResidents(
       return entries.size;
     },
     load: (id, key) => entries.get(id) ?? add(id, key),
+    admit: (id) => entries.size < most || entries.has(id) || makeRoom(),
     hold({ usage }) {
+      if (usage.holds === 0) {
+        held += 1;
+        leave(usage);
+      }
       usage.holds += 1;
       return () => {
         usage.lastAt = now();
         usage.holds -= 1;
-        onReleased?.();
+        if (usage.holds > 0) return;
+        held -= 1;
+        // Not one that was forgotten meanwhile.
+        if (entries.get(usage.id)?.usage === usage) join(usage);
+        if (held === 0) onReleased?.();
       };
     },
     keyOf: (id) => entries.get(id)?.key,
-    forget: (id) => void entries.delete(id),
+    forget: (id) => void drop(id),
     evict,
     shutdown() {
       clearTimeout(timer);
-      for (const entry of entries.values()) entry.session.shutdown();
+      for (const [id, { session }] of entries) letGo(id, session);
     },
     settled: (ms) =>
       new Promise((resolve) => {
         const limit = setTimeout(resolve, ms);
         onReleased = () => {
-          if (isAnyHeld()) return;
           clearTimeout(limit);
           resolve();
         };
-        onReleased();
+        if (held === 0) onReleased();
       }),
   };
+}
+
+/** Of a session that is in no ring. */
+function alone(id: string): Usage {
+  const usage = { id, lastAt: 0, holds: 0 } as Usage;
+  usage.before = usage.after = usage;
+  return usage;
 }

@@ -8,6 +8,17 @@ export interface ServeOptions {
   port?: number;
   /** The address to bind; 127.0.0.1 by default, which the machine itself alone can reach. */
   hostname?: string;
+  /**
+   * How long an idle connection stays open, in milliseconds; 65 000 by default. More than the 60 s that
+   * proxies keep theirs for: one that closes first is sent requests that get no answer. On Node only; Deno
+   * and Bun never close first.
+   */
+  keepAliveTimeoutMs?: number;
+  /**
+   * How long a client may take nothing of an answer, in milliseconds, before its connection is cut; 120 000 by
+   * default, 0 for ever. Any progress counts, however slow. On Node only; streams have `sendTimeoutMs` besides, everywhere.
+   */
+  writeTimeoutMs?: number;
   /** Runs as the server closes, before connections are cut: `close` of what `createLocalMcp` gives. */
   onClose?: () => void | Promise<void>;
 }
@@ -32,6 +43,32 @@ export class PortInUseError extends Error {
 
 export const DEFAULT_PORT = 8787;
 export const DEFAULT_HOSTNAME = "127.0.0.1";
+
+/** Above what common proxies keep idle connections for (nginx and AWS: 60 s). */
+const KEEP_ALIVE_MS = 65_000;
+/** Above the 90 s after which, by default, a stream's own guard ends it and says why. */
+const WRITE_TIMEOUT_MS = 120_000;
+/** A day: within what timers count, and more than anybody needs. */
+const LONGEST_MS = 86_400_000;
+
+/**
+ * The time-outs of a server, checked and complete.
+ * @throws {RangeError} naming the option that is out of bounds
+ */
+export function timeoutsOf({
+  keepAliveTimeoutMs = KEEP_ALIVE_MS,
+  writeTimeoutMs = WRITE_TIMEOUT_MS,
+}: ServeOptions): { keepAliveMs: number; writeMs: number } {
+  const check = (name: string, value: number, least: number): void => {
+    if (Number.isInteger(value) && value >= least && value <= LONGEST_MS) return;
+    throw new RangeError(
+      `${name} must be a whole number from ${least} to ${LONGEST_MS}, not ${String(value)}`,
+    );
+  };
+  check("keepAliveTimeoutMs", keepAliveTimeoutMs, 1000);
+  check("writeTimeoutMs", writeTimeoutMs, 0);
+  return { keepAliveMs: keepAliveTimeoutMs, writeMs: writeTimeoutMs };
+}
 
 /** How long answers under way may take to finish once the server closes. */
 const FINISH_MS = 1000;

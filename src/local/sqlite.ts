@@ -2,10 +2,15 @@
  * SQLite in this process: the one adapter of `node:sqlite`, which Node, Deno and Bun have alike.
  * @module
  */
+import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { SqlStore, SqlValue } from "../session/schema.ts";
 
 export interface Sqlite extends SqlStore {
+  /** The file is open and ready: errors from here on reach tools, and through them clients, and name it no more. */
+  opened(): void;
+  /** False where the file's path no longer leads to the file that is open: what is written to it is lost in the end. */
+  isInPlace(): boolean;
   close(): void;
 }
 
@@ -31,14 +36,16 @@ const UNUSABLE: readonly number[] = [3, 8, 10, 13, 14, 23];
 
 /** @param path a file, or `:memory:` */
 export function openSqlite(path: string): Sqlite {
+  let file = `The database file ${path}`;
   const explained = <T>(body: () => T): T => {
     try {
       return body();
     } catch (error) {
-      throw explain(error, path);
+      throw explain(error, file);
     }
   };
   const database = explained(() => new DatabaseSync(path));
+  const opened = path === ":memory:" ? undefined : inodeOf(path);
   /** The statements are few and fixed: each is compiled once. */
   const statements = new Map<string, StatementSync>();
   let depth = 0;
@@ -56,6 +63,7 @@ export function openSqlite(path: string): Sqlite {
   const command = (sql: string): void => void explained(() => prepare(sql).all());
 
   return {
+    isInPlace: () => opened === undefined || inodeOf(path) === opened,
     exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
       explained(() => prepare(sql).all(...bindings) as Row[]),
     transaction<T>(body: () => T): T {
@@ -85,6 +93,9 @@ export function openSqlite(path: string): Sqlite {
         depth -= 1;
       }
     },
+    opened() {
+      file = "The database";
+    },
     close() {
       statements.clear();
       database.close();
@@ -92,15 +103,16 @@ export function openSqlite(path: string): Sqlite {
   };
 }
 
-export function damaged(path: string, how: string, cause?: unknown): DatabaseError {
+/** @param file how the message calls it */
+export function damaged(file: string, how: string, cause?: unknown): DatabaseError {
   return new DatabaseError(
     "corrupt",
-    `The database file ${path} is damaged or not a database (${how}); restore it, or give another file`,
+    `${file} is damaged or not a database (${how}); restore it, or give another file`,
     cause,
   );
 }
 
-function explain(error: unknown, path: string): unknown {
+function explain(error: unknown, file: string): unknown {
   if (!(error instanceof Error)) return error;
   const { errcode, code, message } = error as Error & { errcode?: number; code?: string };
   const result = errcode === undefined ? undefined : errcode & 0xff;
@@ -108,18 +120,23 @@ function explain(error: unknown, path: string): unknown {
   if (is(LOCKED)) {
     return new DatabaseError(
       "locked",
-      `The database file ${path} is in use by another process; end it, or give this one a file of its own`,
+      `${file} is in use by another process; end it, or give this one a file of its own`,
       error,
     );
   }
-  if (is(CORRUPT)) return damaged(path, message, error);
+  if (is(CORRUPT)) return damaged(file, message, error);
   // Deno gives no result code where a file cannot be opened.
   if (is(UNUSABLE) || (code === "ERR_SQLITE_ERROR" && message.startsWith("unable to open"))) {
     return new DatabaseError(
       "unusable",
-      `The database file ${path} cannot be used (${message}); see that its directory exists and can be written`,
+      `${file} cannot be used (${message}); see that its directory exists and can be written`,
       error,
     );
   }
   return error;
+}
+
+/** Undefined where there is no file. */
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
 }

@@ -3,26 +3,45 @@
  * as a stream, at the reader's pace and with keepalives.
  * @module
  */
-import { createConnection } from "../edge/connection.ts";
+import { createLiveStream } from "../edge/live.ts";
 import { atExpiry } from "../expiry.ts";
-import type { ModernCall } from "../host.ts";
+import type { StatelessCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
+import { json } from "../http/respond.ts";
+import { wellFormed } from "../jsonrpc/wire.ts";
 import { frame } from "../sse/frames.ts";
-import { join } from "../sse/join.ts";
+import { within } from "../within.ts";
+import type { CallEnd } from "./call-end.ts";
 
-export interface Carried extends Pick<ModernCall, "request" | "settings"> {
+export interface Carried extends Pick<StatelessCall, "request" | "settings"> {
   /** What the client has shown, where the stream is to end with it. A call in flight had it when it was made. */
   readonly endsWith?: unknown;
 }
+type End = Pick<CallEnd, "instead" | "stop">;
+
+/**
+ * How long a call may be silent before its stream begins. Clients take a connection that breaks before the
+ * head of its answer for the end of the server (openai-agents, Python: python-sdk#3560, #915), and proxies
+ * hold a call by its first bytes.
+ */
+const BEGINS_AFTER_MS = 300;
 
 const encoder = new TextEncoder();
 
-/** The response to send. */
-export async function carry(call: Carried, answering: Promise<Response>): Promise<Response> {
-  // A call that is still running when a keepalive is due becomes a stream: proxies cut what is silent.
-  const answer = await within(answering, call.settings.keepaliveIntervalMs);
-  if (answer !== undefined && !isStream(answer)) return answer;
-  return new Response(stream(call, answer ?? answering), { headers: SSE_HEADERS });
+/** The response to send. `end` is asked for what to answer in the server's place, and told when the call is over. */
+export async function carry(call: Carried, answering: Promise<Response>, end: End): Promise<Response> {
+  const first = Promise.race([answering, end.instead.then((body) => json(body))]);
+  try {
+    const answer = await within(first, BEGINS_AFTER_MS);
+    if (answer === undefined || isStream(answer)) {
+      return new Response(stream(call, answer ?? first, end), { headers: SSE_HEADERS });
+    }
+    end.stop();
+    return answer;
+  } catch (error) {
+    end.stop();
+    throw error;
+  }
 }
 
 /**
@@ -32,77 +51,43 @@ export async function carry(call: Carried, answering: Promise<Response>): Promis
 function stream(
   { request, settings, endsWith }: Carried,
   answering: Response | Promise<Response>,
+  end: End,
 ): ReadableStream<Uint8Array> {
-  const connection = createConnection({
-    id: crypto.randomUUID(),
-    sessionId: undefined,
-    // This era's streams carry no requests and no events of other types.
-    settings: { ...settings, keepaliveMode: "comment" },
-    signal: request.signal,
-    onAlive() {},
-  });
-  const forget = atExpiry(endsWith, () => connection.end("expired"));
-  void connection.ended.then(forget);
-  let queue: Uint8Array[] = [];
-  let waiting = 0;
-  let writing: Promise<void> | undefined;
+  const live = createLiveStream(settings, request.signal);
+  const forget = atExpiry(endsWith, () => live.end("expired"));
+  void live.ended.then(forget);
+  let isAnswered = false;
 
-  /** What came while the client was taking what came before goes out in one. */
-  const drain = async (): Promise<void> => {
-    while (queue.length > 0) {
-      const bytes = join(queue);
-      queue = [];
-      waiting = 0;
-      await connection.write(bytes);
-    }
-    writing = undefined;
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    if (!isAnswered) await live.write(bytes);
   };
-
-  const write = (bytes: Uint8Array): void => {
-    queue.push(bytes);
-    waiting += bytes.length;
-    // The SDK does not wait for its reader, so what waits here is bounded. Nothing can be resumed in
-    // this era: the client asks again.
-    if (waiting > settings.maxStoredBytes) return connection.end("overflow");
-    writing ??= drain();
-    writing.catch(() => {});
-  };
+  const writeMessage = (data: string): Promise<void> =>
+    write(encoder.encode(frame({ event: "message", data })));
 
   const run = async (): Promise<void> => {
     const answer = await answering;
-    if (!isStream(answer)) write(encoder.encode(frame({ event: "message", data: await answer.text() })));
+    if (!isStream(answer)) await writeMessage(wellFormed(await answer.text()));
     else {
       const reader = answer.body.getReader();
-      void connection.ended.then(() => reader.cancel().catch(() => {}));
+      void live.ended.then(() => reader.cancel().catch(() => {}));
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        write(value);
+        write(value).catch(() => {});
       }
     }
-    await writing;
+    await live.finish();
   };
-  run().then(
-    () => connection.end("done"),
-    () => connection.end("lost"),
-  );
-  return connection.readable;
+  void live.ended.then(end.stop);
+  // The last word, whatever the server still says: its own end of the stream is being closed.
+  void end.instead.then((data) => {
+    writeMessage(data).catch(() => {});
+    isAnswered = true;
+  });
+  run().catch(() => live.end("lost"));
+  return live.readable;
 }
 
 function isStream(response: Response): response is Response & { readonly body: ReadableStream<Uint8Array> } {
   return response.body !== null && response.headers.get("content-type") === SSE_TYPE;
-}
-
-/** What the promise brings within `ms`, or undefined; 0 waits as long as it takes. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
-  if (ms === 0) return promise;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    if (timer !== undefined) clearTimeout(timer);
-  }
 }

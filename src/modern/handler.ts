@@ -6,12 +6,23 @@
  */
 import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@modelcontextprotocol/server";
 import { type ChangeBus, type ChangeHub, createMemoryHub, createNotifier } from "../changes.ts";
-import type { ModernCall, ModernHandler } from "../host.ts";
-import { PROTOCOL_VERSION } from "../http/headers.ts";
-import { isInitialize, isObject, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
+import type { StatelessCall, ModernHandler } from "../host.ts";
+import { PROTOCOL_VERSION, single } from "../http/headers.ts";
+import { failed } from "../http/respond.ts";
+import {
+  isInitialize,
+  isObject,
+  isRequest,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  type Payload,
+} from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server.ts";
+import { userOfCall } from "../user/user.ts";
+import { type CallEnd, callEnd } from "./call-end.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
+import { createPlaces } from "./places.ts";
 
 export interface ModernOptions<Env = unknown> {
   /**
@@ -19,8 +30,18 @@ export interface ModernOptions<Env = unknown> {
    * session eras can be given here too; `context.era` tells it for which it builds.
    */
   createServer: (context: ServerContext<Env>) => McpServer | Server | Promise<McpServer | Server>;
-  /** Most `subscriptions/listen` streams that are open at once in this isolate or process. Default 1024. */
+  /** Most `subscriptions/listen` streams that are open at once in this isolate or process; 503 above. Default 1024. */
   maxListeners?: number;
+  /**
+   * Most of them that belong to one principal; 429 above. Default 128. Without `authorize` all callers are one
+   * stranger, and only `maxListeners` counts.
+   */
+  maxListenersPerPrincipal?: number;
+  /**
+   * Most bytes of one `subscriptions/listen` request, which is kept while its stream is open; 413 above. How many
+   * resources it may name is `maxSubscriptions`. Default 131072.
+   */
+  maxListenBytes?: number;
 }
 
 /** The revision that is served statelessly. */
@@ -34,67 +55,93 @@ const SILENT = { publish(): void {}, subscribe: () => (): void => {} };
  * @throws {RangeError} naming an option that is wrong
  */
 export function modernHandler<Env = unknown>(options: ModernOptions<Env>): ModernHandler<Env> {
-  const { createServer, maxListeners = 1024 } = options;
-  if (!Number.isInteger(maxListeners) || maxListeners < 0) {
-    throw new RangeError(`maxListeners must be a whole number from 0, not ${String(maxListeners)}`);
+  const {
+    createServer,
+    maxListeners = 1024,
+    maxListenersPerPrincipal = 128,
+    maxListenBytes = 131_072,
+  } = options;
+  const limits = { maxListeners, maxListenersPerPrincipal, maxListenBytes };
+  for (const [name, value] of Object.entries(limits)) {
+    if (!Number.isInteger(value) || value < 0) {
+      throw new RangeError(`${name} must be a whole number from 0, not ${String(value)}`);
+    }
   }
   /** Requests being served, with what the factory is to be told about each. */
-  const calls = new WeakMap<Request, ModernCall<Env>>();
+  const calls = new WeakMap<Request, { call: StatelessCall<Env>; end: CallEnd }>();
   const listens = createListens();
+  const places = createPlaces(limits);
   let memory: ChangeHub | undefined;
 
   const handler = createMcpHandler(
     async ({ requestInfo }) => {
-      const call = requestInfo && calls.get(requestInfo);
-      if (call === undefined) throw new Error("the request did not come through the router");
+      const served = requestInfo && calls.get(requestInfo);
+      if (served === undefined) throw new Error("the request did not come through the router");
+      const { call, end } = served;
       try {
-        return await createServer(contextOf(call));
+        const server = await createServer(contextOf(call));
+        end.served(server);
+        return server;
       } catch (error) {
         call.onError(error);
         throw error;
       }
     },
-    // Keepalives are the edge's, which holds the client's connection.
-    { legacy: "reject", bus: SILENT, maxSubscriptions: maxListeners, keepAliveMs: 0 },
+    // Keepalives are the edge's, which holds the client's connection. Listeners are counted before the SDK sees
+    // them: its own count, which lags a little behind, must not refuse one that has a place.
+    { legacy: "reject", bus: SILENT, maxSubscriptions: Infinity, keepAliveMs: 0 },
   );
 
-  const answer = async (call: ModernCall<Env>, bus: ChangeBus): Promise<Response> => {
+  const answer = async (call: StatelessCall<Env>, bus: ChangeBus): Promise<Response> => {
     const { request, payload, caller, settings } = call;
-    // Before the SDK counts them.
-    if (isListen(payload)) listens.sweep();
-    const response = await handler.fetch(request, {
-      ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
-      parsedBody: bodyOf(payload),
-    });
-    return isListen(payload) ? listens.serve(response, bus, settings.keepaliveIntervalMs) : response;
+    const serve = (): Promise<Response> =>
+      handler.fetch(request, {
+        ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
+        parsedBody: bodyOf(payload),
+      });
+    const listening = listenOf(payload);
+    if (listening === undefined) return serve();
+    listens.sweep();
+    const place = places.enter(call);
+    if ("status" in place) return failed(place, {}, listening.id);
+    try {
+      return await listens.serve(await serve(), place, bus, settings.keepaliveIntervalMs);
+    } catch (error) {
+      place.leave();
+      throw error;
+    }
   };
 
   return {
     versions: [VERSION],
+
+    claimsByHeader,
 
     claims(request, payload) {
       const claimed = payload.messages.map(claimOf).find((claim) => claim !== undefined);
       if (isInitialize(payload) && !isModern(claimed)) return false;
       // The body decides; the header speaks for a body that claims nothing. A later revision comes here
       // too: the SDK tells its client which is served.
-      return claimed !== undefined || isModern(request.headers.get(PROTOCOL_VERSION)?.trim());
+      return claimed !== undefined || claimsByHeader(request);
     },
 
     async handle(given) {
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
-      calls.set(call.request, call);
+      const end = callEnd(call);
+      calls.set(call.request, { call, end });
       const { request, settings, payload, caller } = call;
-      const endsWith = isListen(payload) ? caller.authInfo : undefined;
-      return carry({ request, settings, endsWith }, answer(call, bus));
+      const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
+      return carry({ request, settings, endsWith }, answer(call, bus), end);
     },
 
     close: () => handler.close(),
   };
 }
 
-function contextOf<Env>(call: ModernCall<Env>): ServerContext<Env> {
+function contextOf<Env>(call: StatelessCall<Env>): ServerContext<Env> {
   const { env, request, payload, caller, bus } = call;
+  const user = userOfCall(call);
   return {
     era: "modern",
     env,
@@ -102,7 +149,8 @@ function contextOf<Env>(call: ModernCall<Env>): ServerContext<Env> {
     message: payload.messages[0] as JsonRpcMessage,
     principal: caller.principal,
     authInfo: caller.authInfo,
-    ...(bus === undefined ? {} : { notify: createNotifier((change) => bus.publish(change)) }),
+    ...(bus && { notify: createNotifier((change) => bus.publish(change)) }),
+    ...(user && { user }),
   };
 }
 
@@ -116,10 +164,15 @@ function claimOf(message: JsonRpcMessage): unknown {
   return isObject(meta) ? meta["io.modelcontextprotocol/protocolVersion"] : undefined;
 }
 
+function claimsByHeader(request: Request): boolean {
+  return isModern(single(request.headers.get(PROTOCOL_VERSION))?.trim());
+}
+
 function isModern(version: unknown): boolean {
   return typeof version === "string" && /^\d{4}-\d\d-\d\d$/.test(version) && version >= VERSION;
 }
 
-function isListen({ batch, messages: [message] }: Payload): boolean {
-  return !batch && message !== undefined && "method" in message && message.method === "subscriptions/listen";
+function listenOf({ batch, messages: [message] }: Payload): JsonRpcRequest | undefined {
+  const isOne = !batch && message !== undefined && isRequest(message);
+  return isOne && message.method === "subscriptions/listen" ? message : undefined;
 }

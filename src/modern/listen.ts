@@ -17,6 +17,8 @@ import { type Change, type ChangeBus, notificationOf } from "../changes.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
 import type { JsonRpcNotification, RequestId } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
+import type { Place } from "./places.ts";
 
 /** Bytes that may wait for a reader who is gone without a word. The edge ends slow readers long before. */
 const MAX_WAITING = 33_554_432;
@@ -40,9 +42,10 @@ interface Filter {
 export interface Listens {
   /**
    * Puts the changes of the bus into the SDK's answer to a request to listen.
+   * @param place given back once nothing of the listener is left
    * @param keepaliveMs the stream shows that it is alive as often as its client is shown, or more often
    */
-  serve(response: Response, bus: ChangeBus, keepaliveMs: number): Promise<Response>;
+  serve(response: Response, place: Place, bus: ChangeBus, keepaliveMs: number): Promise<Response>;
   /** Clears away the streams whose requests were ended without a word. */
   sweep(): void;
 }
@@ -65,8 +68,8 @@ export function createListens(): Listens {
 
   return {
     sweep,
-    serve: (response, bus, keepaliveMs) =>
-      serveListen(response, bus, (end) => {
+    serve: (response, place, bus, keepaliveMs) =>
+      serveListen(response, place, bus, (end) => {
         const beatMs = Math.min(BEAT_MS, keepaliveMs || BEAT_MS);
         const lifeMs = MISSED * beatMs + LATE_MS;
         const stream: Open = { aliveUntil: Date.now() + lifeMs, end };
@@ -87,17 +90,22 @@ export function createListens(): Listens {
 /** @param onOpen is given what ends the stream, and returns what to call once it has ended */
 async function serveListen(
   response: Response,
+  place: Place,
   bus: ChangeBus,
   onOpen: (end: () => void) => () => void,
 ): Promise<Response> {
   if (response.body === null || response.headers.get("content-type") !== SSE_HEADERS["Content-Type"]) {
+    place.leave();
     return response;
   }
   const reader = response.body.getReader();
   const { value: first } = await reader.read();
-  if (first === undefined) return new Response(null, { headers: SSE_HEADERS });
+  if (first === undefined) {
+    place.leave();
+    return new Response(null, { headers: SSE_HEADERS });
+  }
   const { id, filter } = acknowledged(first);
-  const accepts = matcher(filter);
+  const accepts = matcher(filter, place.uris);
   const queue: Uint8Array[] = [first];
   let waiting = 0;
   let over = false;
@@ -120,6 +128,7 @@ async function serveListen(
     over = true;
     closed();
     unsubscribe();
+    place.leave();
     reader.cancel().catch(() => {});
     wake?.();
   };
@@ -131,7 +140,7 @@ async function serveListen(
   } catch {
     end();
     const message = "Changes cannot be listened for at the moment; try again";
-    return json(JSON.stringify({ jsonrpc: "2.0", id, error: { code: -32603, message } }));
+    return json(toWire({ jsonrpc: "2.0", id, error: { code: -32603, message } }));
   }
 
   const goodbye = async (): Promise<void> => {
@@ -166,16 +175,22 @@ function acknowledged(frame: Uint8Array): { id: RequestId; filter: Filter } {
   return { id: meta[ID], filter: params?.["notifications"] as Filter };
 }
 
-function matcher(filter: Filter): (change: Change) => boolean {
-  const uris = new Set(filter.resourceSubscriptions);
+/** @param asked the resources as the request named them: the SDK keeps these, and the acknowledgement's are copies */
+function matcher(
+  { toolsListChanged, promptsListChanged, resourcesListChanged, resourceSubscriptions }: Filter,
+  asked: readonly unknown[],
+): (change: Change) => boolean {
+  const granted = new Set<unknown>(resourceSubscriptions);
+  const same = new Set(asked.filter((uri) => granted.has(uri)));
+  const uris = same.size === granted.size ? same : granted;
   return (change) => {
     switch (change.kind) {
       case "tools_list_changed":
-        return filter.toolsListChanged === true;
+        return toolsListChanged === true;
       case "prompts_list_changed":
-        return filter.promptsListChanged === true;
+        return promptsListChanged === true;
       case "resources_list_changed":
-        return filter.resourcesListChanged === true;
+        return resourcesListChanged === true;
       case "resource_updated":
         return uris.has(change.uri);
     }
@@ -197,7 +212,7 @@ function frameFor(change: Change, id: RequestId): Uint8Array {
     const { method, params } = notificationOf(change);
     const meta = { ...(params?.["_meta"] as object | undefined), [ID]: id };
     const message = { jsonrpc: "2.0", method, params: { ...params, _meta: meta } };
-    frame = encoder.encode(`event: message\ndata: ${JSON.stringify(message)}\n\n`);
+    frame = encoder.encode(`event: message\ndata: ${toWire(message)}\n\n`);
     frames.set(id, frame);
   }
   return frame;

@@ -1,9 +1,10 @@
 /** Turns what a session answered into the HTTP response. @module */
 import type { Env } from "hono";
 import { deliver } from "../edge/deliver.ts";
-import type { Answer, Attached, Refusal, SessionRef, TransportKind } from "../host.ts";
+import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
 import { empty, failed, json } from "../http/respond.ts";
+import type { RequestId } from "../jsonrpc/messages.ts";
 import { frame } from "../sse/frames.ts";
 import type { Admitted, Site } from "./context.ts";
 
@@ -20,6 +21,10 @@ export interface Answering<E extends Env> {
    * wait for the answer in vain.
    */
   readonly isStanding?: boolean;
+  /** For a session that is found by its key. */
+  readonly keyed?: Keyed;
+  /** The id under which a refusal answers. */
+  readonly id?: RequestId | null;
   /** Written before the stream's first frame. */
   readonly prelude?: string;
 }
@@ -37,9 +42,11 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
     case "accepted":
       return empty(202, headers);
     case "refused":
-      return refuse(answer, headers);
+      return refuse(answer, headers, to.id);
     case "json": {
-      const withId = answer.opened ? { ...headers, [SESSION_ID]: to.ref.id } : headers;
+      // A session that is found by its key is named to nobody: its client would keep no id.
+      const withId =
+        answer.opened && to.keyed === undefined ? { ...headers, [SESSION_ID]: to.ref.id } : headers;
       if (only === undefined) return json(answer.body, withId);
       return new Response(frame({ event: "message", data: answer.body }), {
         headers: { ...withId, ...SSE_HEADERS },
@@ -50,16 +57,20 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
   }
 }
 
-export function refuse(refusal: Refusal, headers: Readonly<Record<string, string>>): Response {
+export function refuse(
+  refusal: Refusal,
+  headers: Readonly<Record<string, string>>,
+  id: RequestId | null = null,
+): Response {
   const { failure, successor } = refusal;
-  return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor });
+  return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor }, id);
 }
 
 function stream<E extends Env>(
   link: Extract<Attached, { kind: "stream" }>["link"],
   to: Answering<E>,
 ): ReadableStream<Uint8Array> {
-  const { site, admitted, ref, transport, prelude } = to;
+  const { site, admitted, ref, transport, keyed, prelude } = to;
   const { caller, request } = admitted;
   const connectionId = to.connectionId();
   let dials = 0;
@@ -74,6 +85,7 @@ function stream<E extends Env>(
     redial: (lastEventId) =>
       ref.attach({
         opens: false,
+        keyed,
         transport,
         caller,
         // A name of its own: the session may hear of the broken link's end after this one is attached.

@@ -6,27 +6,31 @@
 import type { Context, Env } from "hono";
 import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
-import type { Caller, ModernHandler, SessionHost, SessionRef } from "../host.ts";
-import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID } from "../http/headers.ts";
+import { hookFailed } from "../hooks.ts";
+import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
+import type { BodyReader } from "../http/body.ts";
+import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
 import { failed } from "../http/respond.ts";
 import { isExpired } from "../expiry.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { SESSION_VERSIONS } from "../jsonrpc/versions.ts";
 import type { Settings } from "../options.ts";
+import type { SessionKey } from "./keyed.ts";
 
 /** Who may call, as `authorize` established it. */
 export interface Authorization {
   /**
    * The subject: stable across refreshed tokens (a user id, not a token). A session belongs to the
-   * subject that opened it; any other gets 404.
+   * subject that opened it; any other gets 404. A string of 1 to 1024 characters without half surrogates: anything
+   * else is answered 500 and told as `hook.error`.
    */
   principal: string;
   /** The SDK's `AuthInfo`, handed to tools with each call and never stored. */
   authInfo?: unknown;
 }
 
-/** Judges a request. Nothing means 401; a Response is sent as it is. */
+/** Judges a request. Nothing means 401; a Response is sent as it is. A throw or a rejection is answered 500. */
 export type Authorize<E extends Env> = (
   request: Request,
   c: Context<E>,
@@ -38,14 +42,21 @@ export interface Site<E extends Env> {
   readonly version: string;
   readonly host: SessionHost<E["Bindings"]>;
   readonly settings: Settings;
+  readonly bodies: BodyReader;
   readonly authorize: Authorize<E> | undefined;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;
+  /** The session of a request that names none, for clients that keep no id. */
+  readonly sessionKey: SessionKey<E> | undefined;
+  /** Requests of the session eras that name no session; without it they are refused. */
+  readonly requests: RequestHandler<E["Bindings"]> | undefined;
   readonly hub: ChangeHub | undefined;
   readonly topic: Topic<E> | undefined;
+  /** Whether a request may name the Host that it names. */
+  readonly isHostAllowed: (request: Request) => boolean;
 }
 
-/** The hub's topic that a request belongs to, such as its tenant. */
+/** The hub's topic that a request belongs to, such as its tenant: 1 to 1024 characters without half surrogates. */
 export type Topic<E extends Env> = (request: Request, c: Context<E>) => string;
 
 /** A request that may go on. */
@@ -57,15 +68,25 @@ export interface Admitted<E extends Env> {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Judges the origin: the CORS headers that every answer from here on carries, or the answer that ends it. */
+/** Judges Host and Origin: the CORS headers that every answer from here on carries, or the answer that ends it. */
 export function admitOrigin<E extends Env>(
   c: Context<E>,
   site: Site<E>,
 ): Readonly<Record<string, string>> | Response {
-  const origin = c.req.header("origin");
-  if (origin === undefined) return {};
-  if (!isOriginAllowed(origin, new URL(c.req.url), site.settings)) return failed(failures.forbiddenOrigin);
-  return corsHeaders(origin);
+  const request = c.req.raw;
+  if (!site.isHostAllowed(request)) return failed(failures.forbiddenHost);
+  const origin = request.headers.get("origin");
+  if (origin === null) {
+    // An image, a link, a form: sent by a page whose script could not have read the answer.
+    return request.headers.get("sec-fetch-site") === "cross-site" ? failed(failures.forbiddenCrossSite) : {};
+  }
+  try {
+    const isAllowed = isOriginAllowed(origin, new URL(request.url), site.settings);
+    return isAllowed ? corsHeaders(origin) : failed(failures.forbiddenOrigin);
+  } catch (error) {
+    hookFailed(site.settings.emit, "allowedOrigins", error);
+    return failed(failures.internalError);
+  }
 }
 
 /** Judges credentials: what may go on, or the answer that ends it. */
@@ -75,16 +96,34 @@ export async function admit<E extends Env>(
   headers: Readonly<Record<string, string>>,
 ): Promise<Admitted<E> | Response> {
   const request = c.req.raw;
-  const judged = site.authorize === undefined ? { principal: undefined } : await site.authorize(request, c);
-  if (judged === undefined) return failed(failures.unauthorized, headers);
-  if (judged instanceof Response) return withHeaders(judged, headers);
-  const { principal, authInfo } = judged as { principal: string | undefined; authInfo?: unknown };
-  if (isExpired(authInfo)) return failed(expired(authInfo), headers);
+  const { authorize, settings } = site;
+  let principal: string | undefined;
+  let authInfo: unknown;
+  if (authorize !== undefined) {
+    try {
+      // What a user's code returns is whatever it returns.
+      const judged: unknown = await authorize(request, c);
+      if (judged === undefined || judged === null) return failed(failures.unauthorized, headers);
+      if (judged instanceof Response) return withHeaders(judged, headers);
+      ({ principal, authInfo } = authorizationOf(judged));
+    } catch (error) {
+      hookFailed(settings.emit, "authorize", error);
+      return failed(failures.internalError, headers);
+    }
+    if (isExpired(authInfo)) return failed(expired(authInfo), headers);
+  }
+  let topic: string | undefined;
+  try {
+    topic = site.topic && nameOf(site.topic(request, c), "topic must return");
+  } catch (error) {
+    hookFailed(settings.emit, "topic", error);
+    return failed(failures.internalError, headers);
+  }
   let names: Record<string, string> | undefined;
   const caller: Caller = {
     principal,
     authInfo,
-    topic: site.topic?.(request, c),
+    topic,
     url: request.url,
     headers: () => (names ??= Object.fromEntries(request.headers)),
     original: request.method === "POST" ? () => request : undefined,
@@ -101,9 +140,38 @@ function expired(authInfo: unknown): failures.Failure {
   );
 }
 
+/** Longest name of a principal or of a topic: it is stored with each session. */
+const MAX_NAME = 1024;
+
+function authorizationOf(judged: unknown): Authorization {
+  const { principal, authInfo } = judged as Partial<Authorization>;
+  return {
+    principal: nameOf(principal, "authorize must return nothing, a Response, or { principal } with"),
+    authInfo,
+  };
+}
+
+/**
+ * The name that a hook gives. Only a string is the same again after it was stored: a number becomes another, half a
+ * surrogate becomes U+FFFD, and nothing at all would be everybody.
+ * @throws {TypeError} that says what to return; never what was returned, which may be a secret
+ */
+function nameOf(name: unknown, must: string): string {
+  if (typeof name === "string" && name !== "" && name.length <= MAX_NAME && name.isWellFormed()) return name;
+  // A promise that rejects, with nobody to hear it, ends a process.
+  if (name instanceof Promise) name.catch(() => {});
+  const was = typeof name === "string" ? `one of ${name.length} characters` : kindOf(name);
+  throw new TypeError(`${must} a string of 1 to ${MAX_NAME} characters without half surrogates, not ${was}`);
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "null";
+  return value instanceof Promise ? "a promise" : typeof value;
+}
+
 /** The session id of the request, well-formed or not. */
 export function sessionIdOf(request: Request): string | undefined {
-  return request.headers.get(SESSION_ID) ?? undefined;
+  return single(request.headers.get(SESSION_ID)) ?? undefined;
 }
 
 /** The session that the request names, or the failure to answer with. */
@@ -124,7 +192,7 @@ export function unsupportedVersion<E extends Env>(
   site: Site<E>,
   request: Request,
 ): failures.Failure | undefined {
-  const version = request.headers.get(PROTOCOL_VERSION);
+  const version = single(request.headers.get(PROTOCOL_VERSION));
   if (version === null || SESSION_VERSIONS.includes(version)) return undefined;
   // A revision without sessions may be served here, and yet not be what a session's request can name.
   const supported = versionsOf(site).filter((served) => served !== version);

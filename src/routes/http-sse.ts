@@ -6,9 +6,10 @@
 import type { Env } from "hono";
 import type { SessionRef } from "../host.ts";
 import { SSE_TYPE } from "../http/headers.ts";
-import { accepts } from "../http/negotiate.ts";
+import { acceptsByName } from "../http/negotiate.ts";
 import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
+import { refusalId } from "../jsonrpc/messages.ts";
 import { parseEventId } from "../sse/event-id.ts";
 import { frame } from "../sse/frames.ts";
 import { namedOnDemand, respond } from "./answer.ts";
@@ -25,7 +26,8 @@ export const MESSAGE_METHODS = "POST";
  */
 export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { c, request, headers, caller } = admitted;
-  if (!accepts(request.headers.get("accept"), SSE_TYPE)) {
+  // By name: the stream is a session, and a browser's image takes anything.
+  if (!acceptsByName(request.headers.get("accept"), SSE_TYPE)) {
     return failed(failures.notAcceptable(SSE_TYPE), headers);
   }
   const attachTo = async (
@@ -42,7 +44,12 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
       lastEventId,
       redial: false,
     });
-    const prelude = frame({ event: "endpoint", data: endpoint(site, c.req.path, ref.id) });
+    // The hint is EventSource's. Alone in a frame, go-sdk takes it for an empty message.
+    const prelude = frame({
+      event: "endpoint",
+      data: endpoint(site, c.req.path, ref.id),
+      retry: site.settings.retryMs,
+    });
     return respond(answer, {
       site,
       admitted,
@@ -71,9 +78,13 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
   const { searchParams } = new URL(request.url);
   const id = searchParams.get("sessionId") ?? searchParams.get("session_id") ?? undefined;
   const ref = findSession(site, admitted, id, failures.missingLegacySessionId);
-  if ("status" in ref) return failed(ref, headers);
-  const body = await readMessages(admitted, site.settings);
-  if ("failure" in body) return failed(body.failure, headers);
+  // A stranger's body is read for the id under which it is refused, and no further than that can stand.
+  const { maxBodyBytes, maxInitializeBytes } = site.settings;
+  const limit = "status" in ref ? Math.min(maxInitializeBytes, maxBodyBytes) : maxBodyBytes;
+  const body = await readMessages(site, admitted, limit);
+  if ("failure" in body) return failed("status" in ref ? ref : body.failure, headers, body.id);
+  const refusesAs = refusalId(body.payload);
+  if ("status" in ref) return failed(ref, headers, refusesAs);
   const connectionId = namedOnDemand();
   const answer = await postOnce(
     ref,
@@ -81,8 +92,8 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
     site.settings,
   );
   // The edge's word that a call was interrupted has no stream to go to: the POST itself fails.
-  if (answer.kind === "json") return failed(failures.unreachable, headers);
-  return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse" });
+  if (answer.kind === "json") return failed(failures.unreachable, headers, refusesAs);
+  return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", id: refusesAs });
 }
 
 /** Where to POST, relative to the origin so that proxies need not be understood; absolute with `publicUrl`. */

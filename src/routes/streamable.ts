@@ -4,14 +4,22 @@
  * @module
  */
 import type { Env } from "hono";
-import { shortId } from "../events.ts";
+import { clientText, shortId } from "../events.ts";
 import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
-import { readBody } from "../http/body.ts";
 import { SSE_TYPE } from "../http/headers.ts";
-import { acceptedAnswers, accepts, isJson } from "../http/negotiate.ts";
+import { acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";
+import { peekId } from "../http/peek.ts";
 import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isInitialize, isRequest, type Payload, parsePayload } from "../jsonrpc/messages.ts";
+import {
+  isInitialize,
+  isRequest,
+  type Payload,
+  parsePayload,
+  refusalId,
+  type Unreadable,
+} from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import type { Settings } from "../options.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";
 import {
@@ -22,21 +30,36 @@ import {
   type Site,
   unsupportedVersion,
 } from "./context.ts";
+import { findKeyed } from "./keyed.ts";
 import { stateless } from "./modern.ts";
 
 export const METHODS = "GET, POST, DELETE";
 
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers } = admitted;
+  const id = sessionIdOf(request);
+  // Looked up before the body is read: a stranger's is not worth parsing for long, only to be told 404.
+  const named = findSession(site, admitted, id, failures.missingSessionId);
+  const limit = "status" in named ? strangerLimit(site, request, id) : site.settings.maxBodyBytes;
+  const body = await readMessages(site, admitted, limit);
+  if ("failure" in body) {
+    // It is no `initialize`, and names no session that could take it.
+    const isForNobody = "status" in named && id !== undefined && body.failure.status === 413;
+    return failed(isForNobody ? named : body.failure, headers, body.id);
+  }
+  const { text, payload } = body;
+  const refusesAs = refusalId(payload);
   const accept = acceptedAnswers(request.headers.get("accept"));
   if (accept === undefined) {
-    return failed(failures.notAcceptable("application/json and text/event-stream"), headers);
+    return failed(failures.notAcceptable("application/json and text/event-stream"), headers, refusesAs);
   }
-  const body = await readMessages(admitted, site.settings);
-  if ("failure" in body) return failed(body.failure, headers);
-  const { text, payload } = body;
-  if (site.modern?.claims(request, payload)) return stateless(site, site.modern, admitted, payload);
-  const id = sessionIdOf(request);
+  if (site.modern?.claims(request, payload)) {
+    if (accept !== "any") {
+      const failure = failures.notAcceptable("application/json and text/event-stream");
+      return failed(failure, headers, refusesAs);
+    }
+    return stateless(site, site.modern, admitted, payload);
+  }
   const only = accept === "sse" ? "sse" : undefined;
   const connectionId = namedOnDemand();
   const call: Call = {
@@ -49,33 +72,57 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     connectionId,
   };
 
+  if (!isInitialize(payload)) {
+    const unsupported = unsupportedVersion(site, request);
+    if (unsupported !== undefined) return failed(unsupported, headers, refusesAs);
+  }
+  const found = id === undefined ? await findKeyed(site, admitted, payload) : undefined;
+  if (found !== undefined) {
+    if ("failure" in found) return failed(found.failure, headers, refusesAs);
+    const { ref, keyed } = found;
+    const answer = await postOnce(ref, { ...call, keyed }, site.settings);
+    return respond(
+      answer,
+      { site, admitted, ref, connectionId, transport: "streamable", id: refusesAs, keyed },
+      only,
+    );
+  }
   if (isInitialize(payload)) {
-    const known = await initializeKnown(site, admitted, id, call);
+    const known = await initializeKnown(site, admitted, id, named, call);
     if (known !== undefined) return known;
     return open(site, admitted, call, only);
   }
-  const unsupported = unsupportedVersion(site, request);
-  if (unsupported !== undefined) return failed(unsupported, headers);
-  const ref = findSession(site, admitted, id, failures.missingSessionId);
-  if ("status" in ref) return failed(ref, headers);
-  const answer = await postOnce(ref, call, site.settings);
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" }, only);
+  if (id === undefined && site.requests !== undefined) {
+    return stateless(site, site.requests, admitted, payload);
+  }
+  if ("status" in named) return failed(named, headers, refusesAs);
+  const answer = await postOnce(named, call, site.settings);
+  return respond(
+    answer,
+    { site, admitted, ref: named, connectionId, transport: "streamable", id: refusesAs },
+    only,
+  );
 }
 
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers, caller } = admitted;
   const id = sessionIdOf(request);
-  if (id === undefined) return failed(failures.methodNotAllowed("POST, DELETE"), headers);
+  const found = id === undefined ? await findKeyed(site, admitted, undefined) : undefined;
+  if (found !== undefined && "failure" in found) return failed(found.failure, headers);
+  if (id === undefined && found === undefined) {
+    return failed(failures.methodNotAllowed("POST, DELETE"), headers);
+  }
   if (!accepts(request.headers.get("accept"), SSE_TYPE)) {
     return failed(failures.notAcceptable(SSE_TYPE), headers);
   }
   const unsupported = unsupportedVersion(site, request);
   if (unsupported !== undefined) return failed(unsupported, headers);
-  const ref = findSession(site, admitted, id, failures.missingSessionId);
+  const ref = found?.ref ?? findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);
   const connectionId = namedOnDemand();
   const answer = await establish(site, ref, {
     opens: false,
+    keyed: found?.keyed,
     transport: "streamable",
     caller,
     connectionId: connectionId(),
@@ -97,20 +144,44 @@ export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>
   }
 }
 
-/** Reads and parses the body of a POST. */
+/**
+ * Largest body of a request that no session here takes: an `initialize`, unless it can be one that is served without
+ * a session. Parsed, a body of nothing but brackets takes 22 times its size.
+ */
+function strangerLimit<E extends Env>(site: Site<E>, request: Request, id: string | undefined): number {
+  const { maxBodyBytes, maxInitializeBytes } = site.settings;
+  const isServed = id === undefined && (site.requests !== undefined || site.sessionKey !== undefined);
+  if (isServed || site.modern?.claimsByHeader(request)) return maxBodyBytes;
+  return Math.min(maxBodyBytes, maxInitializeBytes + ENVELOPE_BYTES);
+}
+
+/** What stands around the params of an `initialize`, generously. */
+const ENVELOPE_BYTES = 4096;
+
+/**
+ * Reads and parses the body of a POST.
+ * @param limit bytes
+ */
 export async function readMessages<E extends Env>(
+  { bodies, settings }: Site<E>,
   { request, c }: Admitted<E>,
-  settings: Settings,
-): Promise<{ text: string; payload: Payload } | { failure: failures.Failure }> {
-  if (!isJson(request.headers.get("content-type"))) return { failure: failures.unsupportedMediaType };
+  limit: number,
+): Promise<{ text: string; payload: Payload } | Unreadable> {
+  if (!isJson(request.headers.get("content-type")))
+    return { failure: failures.unsupportedMediaType, id: null };
+  if (!isPlain(request.headers.get("content-encoding"))) {
+    return { failure: failures.unsupportedEncoding, id: null };
+  }
   // What middleware has read through the context, Hono still holds.
   const read = request.bodyUsed
     ? new Request(request.url, { method: "POST", body: await c.req.text() })
     : request;
-  const body = await readBody(read, settings.maxBodyBytes);
-  if ("failure" in body) return body;
-  const parsed = parsePayload(body.text);
-  return "failure" in parsed ? parsed : { text: body.text, payload: parsed.payload };
+  const body = await bodies.read(read, limit, (text) => {
+    const parsed = parsePayload(text, settings.maxInitializeBytes);
+    return "failure" in parsed ? parsed : { text, payload: parsed.payload };
+  });
+  if (!("failure" in body) || "id" in body) return body;
+  return { ...body, id: await peekId(read) };
 }
 
 /**
@@ -128,7 +199,10 @@ export async function postOnce(ref: SessionRef, call: Call, settings: Settings):
     }
     if (requests.length === 0) return { kind: "refused", failure: failures.unreachable };
     const errors = requests.map((request) => failures.interrupted(request.id, settings.rerun(request)));
-    return { kind: "json", body: JSON.stringify(call.payload.batch ? errors : errors[0]) };
+    return {
+      kind: "json",
+      body: call.payload.batch ? `[${errors.map(toWire).join()}]` : toWire(errors[0] as object),
+    };
   }
 }
 
@@ -143,8 +217,8 @@ export async function establish<E extends Env>(
   const headers = caller.headers();
   emit("connection.establishing", {
     connectionId,
-    clientIp: headers["cf-connecting-ip"] ?? headers["x-forwarded-for"],
-    userAgent: headers["user-agent"],
+    clientIp: clientText(headers["cf-connecting-ip"] ?? headers["x-forwarded-for"]),
+    userAgent: clientText(headers["user-agent"]),
   });
   try {
     const attached = await ref.attach(request).catch(() => ref.attach(request));
@@ -169,20 +243,29 @@ async function initializeKnown<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
   id: string | undefined,
+  ref: SessionRef | failures.Failure,
   call: Call,
 ): Promise<Response | undefined> {
-  if (id === undefined) return undefined;
+  // Empty is what a template leaves that had nothing to fill in.
+  if (id === undefined || id === "") return undefined;
   const { headers } = admitted;
-  const ref = findSession(site, admitted, id, failures.missingSessionId);
+  const refusesAs = refusalId(call.payload);
   if (!("status" in ref)) {
     const answer = await postOnce(ref, call, site.settings);
     const isGone = answer.kind === "refused" && answer.failure.status === 404;
     if (!isGone) {
       const { connectionId } = call;
-      return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
+      return respond(answer, {
+        site,
+        admitted,
+        ref,
+        connectionId,
+        transport: "streamable",
+        id: refusesAs,
+      });
     }
-  } else if (ref !== failures.sessionNotFound) return failed(ref, headers);
-  return site.settings.recovery === "spec" ? failed(failures.sessionNotFound, headers) : undefined;
+  } else if (ref !== failures.sessionNotFound) return failed(ref, headers, refusesAs);
+  return site.settings.recovery === "spec" ? failed(failures.sessionNotFound, headers, refusesAs) : undefined;
 }
 
 /** Opens a session. One that died under its `initialize` left nothing behind: another is opened. */
@@ -192,14 +275,19 @@ async function open<E extends Env>(
   call: Call,
   only: "sse" | undefined,
 ): Promise<Response> {
+  const refusesAs = refusalId(call.payload);
   for (let attempt = 1; ; attempt++) {
     const ref = site.host.mint(admitted.c.env);
     try {
       const answer = await ref.post({ ...call, opens: true });
       const { connectionId } = call;
-      return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" }, only);
+      return respond(
+        answer,
+        { site, admitted, ref, connectionId, transport: "streamable", id: refusesAs },
+        only,
+      );
     } catch {
-      if (attempt === 2) return failed(failures.unreachable, admitted.headers);
+      if (attempt === 2) return failed(failures.unreachable, admitted.headers, refusesAs);
     }
   }
 }

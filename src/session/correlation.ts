@@ -14,21 +14,28 @@ export interface Inbound<Entry> {
   add(original: RequestId, entry: Entry): number;
   get(id: RequestId): Entry | undefined;
   /** Removes and returns a request: it is answered or cancelled. */
-  take(id: RequestId): { original: RequestId; entry: Entry } | undefined;
+  take(id: RequestId): { id: number; original: RequestId; entry: Entry } | undefined;
   /** Our id of the newest request in flight that the client calls `original`. */
   find(original: RequestId): number | undefined;
-  entries(): Entry[];
+  /** All that are in flight, as they are now. */
+  held(): { id: number; original: RequestId; entry: Entry }[];
+  /** Removes all. */
+  clear(): void;
 }
+
+/** Ids begin below this, so that they stay small integers to V8. */
+const FIRST_IDS = 2 ** 29;
 
 export function createInbound<Entry>(): Inbound<Entry> {
   // Searched: they are few (`maxInFlight`), and a Map makes a new table whenever it runs empty, among what lives
   // long once it is old itself: 200 bytes a call that only a full collection takes back.
   const calls: { id: number; original: RequestId; entry: Entry }[] = [];
-  let counter = 0;
+  // At random, so that what one server answers by mistake through another's transport meets no request there; not
+  // from 0, since SDK v1 ignores the cancellation of a request whose id is 0.
+  let counter = Math.floor(Math.random() * FIRST_IDS);
   return {
     size: () => calls.length,
     add(original, entry) {
-      // From 1: SDK v1 ignores the cancellation of a request whose id is 0.
       counter += 1;
       calls.push({ id: counter, original, entry });
       return counter;
@@ -43,7 +50,8 @@ export function createInbound<Entry>(): Inbound<Entry> {
       return call;
     },
     find: (original) => calls.findLast((call) => call.original === original)?.id,
-    entries: () => calls.map((call) => call.entry),
+    held: () => calls.slice(),
+    clear: () => void calls.splice(0),
   };
 }
 
@@ -59,11 +67,13 @@ export interface Outbound {
   restoreToken(token: unknown): RequestId | undefined;
 }
 
-export function createOutbound(): Outbound {
+/** @param prefix in front of the ids */
+export function createOutbound(prefix: string): Outbound {
   // Random, not counted: a counter would cost a write at each start of an isolate.
   const nonce = crypto.randomUUID().slice(0, 8);
   const originals = new Map<string, RequestId>();
-  const wire = (id: RequestId): string => `${nonce}.${typeof id === "number" ? id : JSON.stringify(id)}`;
+  const wire = (id: RequestId): string =>
+    `${prefix}${nonce}.${typeof id === "number" ? id : JSON.stringify(id)}`;
 
   return {
     rename(id, params) {

@@ -13,29 +13,41 @@ import {
   type JsonRpcRequest,
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
-import { controlFrame, isKeepaliveId } from "../sse/control.ts";
-import { createExchange, type Exchange, type ExchangeOptions, type Reply } from "./exchange.ts";
+import { questionPrefix } from "../jsonrpc/questions.ts";
+import { toWire } from "../jsonrpc/wire.ts";
+import { controlFrame, keepaliveOf } from "../sse/control.ts";
+import type { Confirm } from "./confirm.ts";
+import { createExchange, type Exchange, type Reply } from "./exchange.ts";
+import { callLimit, createExchanges } from "./exchanges.ts";
+import { inTime } from "./in-time.ts";
 import { type Instance, startInstance } from "./instance.ts";
 import { createInterrupted } from "./interrupted.ts";
-import { isJournalFull, recordSticky, stickyRequests } from "./journal.ts";
+import { createJournal } from "./journal.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, SessionOptions } from "./ports.ts";
-import type { SessionRow } from "./schema.ts";
+import { PART, type SessionRow } from "./schema.ts";
 import type { ScopeRefusal } from "./scopes.ts";
 import { createState } from "./state.ts";
 import { openingOf, type Streams } from "./streams.ts";
 import { createExtra } from "./extra.ts";
 import type { MessageExtra } from "./transport.ts";
-import { createWaker } from "./waker.ts";
+import { createWaker, startFailed } from "./waker.ts";
+import { userOf } from "../user/user.ts";
 
 export interface Dispatch {
   /** Number of requests in flight. */
   inFlight(): number;
+  /** When the first request in flight will have run for too long. */
+  due(): number | undefined;
+  /** Ends the requests that have. */
+  expire(): void;
   /** True while a server is being built: requests wait for it. */
   isStarting(): boolean;
   /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
   open(call: Call): Promise<Reply | Refusal>;
   run(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
+  /** Starts the server of a session that is taken up again; rejects where it refuses. */
+  revive(row: SessionRow): Promise<unknown>;
   /** Once in an isolate: answers what an earlier one left unanswered, but for what may run again. */
   settleInterrupted(): void;
   /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
@@ -53,8 +65,14 @@ export interface Dispatch {
 export interface DispatchOptions<Env> extends SessionOptions<Env> {
   readonly lifecycle: Lifecycle;
   readonly streams: (row: SessionRow) => Streams;
+  /** The topic of the session's requests. */
+  readonly topic: () => string | undefined;
+  /** Whether the session is found by its client's key. */
+  readonly isKeyed: () => boolean;
   /** Makes sure that the alarm rings by then. */
   readonly by: (at: number) => void;
+  /** See {@link InstanceOptions.confirm}. */
+  readonly confirm: Confirm | undefined;
   /** Where the server publishes changes. */
   readonly notify: Notifier | undefined;
 }
@@ -63,9 +81,13 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const { id, store, settings, lifecycle, now, env, quick } = options;
   const isOpening = (): boolean => opening !== undefined && lifecycle.live() === undefined;
   const state = createState(store, settings.maxStateBytes, isOpening);
+  const journal = createJournal(store, settings);
   /** The call whose `initialize` is under way. */
   let opening: Call | undefined;
+  /** Whether the server has accepted it. */
   let opened = false;
+  /** Whether a server has run for this session in this isolate. */
+  let served = false;
   /** What the server sends meanwhile, before there is a stream to hold it. */
   let early: string[] = [];
 
@@ -86,93 +108,102 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
   const onAnswered = (request: JsonRpcRequest, response: JsonRpcResponse): void => {
     if (response.error !== undefined) return;
-    if (request.method !== "initialize") return recordSticky(store, request);
-    opened = true;
+    if (request.method !== "initialize") return journal.record(request);
     const fields = {
       version: String(response.result?.["protocolVersion"]),
       initialize: JSON.stringify(request.params ?? {}),
       initialized: 0,
     };
-    if (lifecycle.live() !== undefined) return lifecycle.update(fields);
-    store.transaction(() => {
-      lifecycle.open("streamable", { ...fields, principal: opening?.caller.principal ?? null });
-      state.keep();
-    });
+    if (fields.initialize.length > PART)
+      throw new RangeError("The initialize request is too large to be kept");
+    if (lifecycle.live() === undefined) {
+      const principal = opening?.caller.principal ?? null;
+      lifecycle.open("streamable", { ...fields, status: "provisional", principal }, state.keep);
+    } else {
+      const { initialized, ...introduced } = fields;
+      // A session that is found by its key goes on as its client introduces itself anew.
+      lifecycle.update(opening === undefined ? introduced : { ...introduced, initialized });
+    }
+    // Not before it is stored: no client gets the id of a session that does not exist.
+    opened = true;
   };
 
-  /** Starts the server: a fresh one for `initialize`, else one in the place of an earlier isolate's. */
-  const start = async (row: SessionRow | undefined): Promise<Instance> => {
-    const rehydrated = row !== undefined;
+  /** A session can be there before any server: one of HTTP+SSE begins with its stream. */
+  const isRehydrated = (row: SessionRow): boolean =>
+    row.initialize !== null || served || store.entries("state").length > 0;
+
+  /** Starts the server: a fresh one for `initialize`, else one for the session as it is stored. */
+  const start = (
+    row: SessionRow | undefined,
+    onClosed: () => void,
+  ): { instance: Instance; rehydrated: boolean } => {
+    const rehydrated = row !== undefined && isRehydrated(row);
+    served = true;
     const principal = (row === undefined ? opening?.caller.principal : row.principal) ?? undefined;
     const session = { id, principal, state, rehydrated };
     const { notify } = options;
-    const context = { era: "session", session, env, ...(notify && { notify }) } as const;
-    return startInstance({
+    const user = userOf({
+      principal,
+      topic: options.topic(),
+      channel: options.userChannel,
+      maxUserStateBytes: settings.maxUserStateBytes,
+    });
+    const context = {
+      era: "session",
+      session,
+      env,
+      ...(notify && { notify }),
+      ...(user && { user }),
+    } as const;
+    const instance = startInstance({
       sessionId: id,
+      questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,
+      emit: settings.emit,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
-      emit: settings.emit,
       replay: {
         initialize: row?.initialize ? (JSON.parse(row.initialize) as JsonObject) : undefined,
         initialized: row?.initialized === 1,
-        sticky: rehydrated ? stickyRequests(store) : [],
+        sticky: rehydrated ? journal.requests() : [],
       },
       sendUnrelated: (json) => sendStandalone(json),
       hasListener: () => streams()?.standalone.outlet() !== undefined,
       transaction: (body) => store.transaction(body),
+      confirm: options.confirm,
       onAnswered,
+      onClosed,
     });
+    return { instance, rehydrated };
   };
 
-  const waker = createWaker(id, settings, start);
+  const waker = createWaker({ sessionId: id, settings, start });
 
   const close = (settle: (exchange: Exchange) => void): void => {
     waker.close(settle);
     early = [];
   };
 
-  const abandon = (): void => close((exchange) => exchange.abandon());
+  const abandon = (): void => close((exchange) => exchange.fail(failures.sessionEnded));
 
-  /** The exchange of a POST, or of an interrupted call that runs again. */
-  const exchangeFor = (
-    row: SessionRow,
-    requests: readonly JsonRpcRequest[],
-    more: Pick<ExchangeOptions, "mode" | "batch" | "stream"> & {
-      owed?: number;
-      outlet?: (stream: number) => void;
-    },
-  ): Exchange => {
-    const ids = requests.map((request) => request.id);
-    const rerun = requests.every(settings.rerun);
-    const kept = (): string | null => (rerun ? JSON.stringify(requests) : null);
-    let { owed } = more;
-    return createExchange({
-      ...more,
-      ids,
-      quick,
-      rerun,
-      resumes: openingOf(row) === "prime",
-      sendStandalone,
-      openStream() {
-        const stream = options.streams(row).open(ids, kept());
-        more.outlet?.(stream.id);
-        options.by(now() + Math.min(settings.messageTtlMs, settings.maxStreamMs));
-        return stream;
-      },
-      owe() {
-        // A call that runs again is on record already.
-        owed ??= options.streams(row).owe(ids, kept());
-      },
-      onSettled({ id: settled, cancelled, last, stream }) {
-        if (owed === undefined && stream === undefined) return;
-        const held = streams();
-        if (held === undefined) return;
-        if (owed !== undefined && last) held.settle(owed);
-        else if (owed !== undefined) held.release(owed, settled);
-        else if (stream !== undefined && (cancelled || !last)) held.release(stream.id, settled);
-      },
-    });
+  /** Tells the edge that sent the `ping` with this id, and no other. That one knows whether it waits for it. */
+  const pong = (row: SessionRow, value: string): void => {
+    const connectionId = keepaliveOf(value);
+    for (const stream of options.streams(row).attached()) {
+      // A link that was dialled again is named after its connection.
+      const [name] = stream.outlet()?.connectionId.split(".") ?? [];
+      if (name === connectionId) stream.tell(controlFrame({ type: "pong", value }));
+    }
   };
+
+  const exchangeFor = createExchanges({
+    settings,
+    quick,
+    now,
+    by: options.by,
+    streamsOf: options.streams,
+    streams,
+    sendStandalone,
+  });
 
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
     createExtra(caller, row, exchange, () => streams()?.standalone.end("closed"));
@@ -181,6 +212,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     sessionId: id,
     emit: settings.emit,
     store,
+    maxCallMs: settings.maxCallMs,
+    now,
     isLive: () => lifecycle.live() !== undefined,
     streams,
     async run(requests, caller, unfinished, stream) {
@@ -188,6 +221,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       if (row === undefined) return;
       const server = await waker.wake(row);
       const isRelay = unfinished.kind === "relay";
+      if (settings.maxCallMs > 0) options.by(unfinished.created + settings.maxCallMs);
       const exchange = exchangeFor(
         row,
         requests,
@@ -195,13 +229,19 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           ? { mode: "relay", batch: false, owed: unfinished.stream }
           : { mode: "call", batch: false, stream },
       );
-      for (const request of requests) server.request(request, exchange, extraOf(caller, row, exchange));
+      for (const request of requests) {
+        const due = unfinished.created + callLimit(settings, request);
+        server.request(request, exchange, extraOf(caller, row, exchange), due);
+      }
     },
   });
 
   const dispatch: Dispatch = {
     inFlight: () => waker.instance()?.size() ?? 0,
+    due: () => waker.instance()?.due(),
+    expire: () => waker.instance()?.expire(now()),
     isStarting: waker.isStarting,
+    revive: waker.wake,
     settleInterrupted: interrupted.settle,
     rerun: interrupted.rerun,
     giveUp: interrupted.giveUp,
@@ -222,6 +262,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       abandon();
       opening = call;
       opened = false;
+      const begun = now();
       try {
         const server = await waker.wake(undefined);
         const [request] = call.payload.messages as [JsonRpcRequest];
@@ -235,20 +276,29 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           rerun: true,
           resumes: false,
           sendStandalone,
+          onLasting: () => {},
           openStream: () => {
             throw new Error("initialize is answered as JSON");
           },
           owe: () => {},
           onSettled: () => {},
         });
-        server.request(request, exchange, createExtra(call.caller));
-        return { ...(await exchange.reply), opened };
+        server.request(request, exchange, createExtra(call.caller), Infinity);
+        const limit = settings.initializeTimeoutMs;
+        const left = Math.min(limit, Math.max(0, begun + limit - now()));
+        const reply = await inTime(exchange.reply, left, () => {
+          const late = new Error(`the server did not answer initialize within ${limit} ms`);
+          startFailed(settings, id, late);
+          return late;
+        });
+        return { ...reply, opened };
       } catch {
         return { kind: "refused", failure: failures.notReady };
       } finally {
         opening = undefined;
         const kept = early;
-        if (lifecycle.live() === undefined) abandon();
+        // What was built for a client that was turned away goes with it.
+        if (!opened || lifecycle.live() === undefined) abandon();
         else {
           interrupted.none();
           for (const json of kept.splice(0)) void sendStandalone(json);
@@ -291,20 +341,20 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       const exchange =
         requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach });
       const extra = extraOf(call.caller, row, exchange);
+      const began = now();
       for (const message of messages) {
         if (isRequest(message)) {
-          if (exchange !== undefined && isJournalFull(store, message, settings.maxSubscriptions)) {
-            const full = failures.limitReached(message.id, "subscriptions", settings.maxSubscriptions);
-            void exchange.answer(message.id, JSON.stringify(full));
-          } else if (exchange !== undefined) server.request(message, exchange, extra);
+          const full = journal.refuse(message, server.requests);
+          if (exchange !== undefined && full !== undefined) void exchange.answer(message.id, toWire(full));
+          else if (exchange !== undefined) {
+            server.request(message, exchange, extra, began + callLimit(settings, message));
+          }
         } else if (isNotification(message)) {
           const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
           if (isFirst) lifecycle.update({ initialized: 1 });
           server.notify(message, extra);
-        } else if (isKeepaliveId(message.id)) {
-          const value = String(message.id);
-          for (const stream of options.streams(row).attached())
-            stream.tell(controlFrame({ type: "pong", value }));
+        } else if (keepaliveOf(message.id) !== undefined) {
+          pong(row, String(message.id));
         } else if (!server.respond(message, extra)) {
           settings.emit("orphan.response", { session: shortId(id) });
         }

@@ -7,10 +7,14 @@
  * @module
  */
 import type { JsonAnswer } from "../host.ts";
-import { interrupted, sessionEnded } from "../jsonrpc/failures.ts";
-import type { RequestId } from "../jsonrpc/messages.ts";
+import { interrupted } from "../jsonrpc/failures.ts";
+import type { JsonRpcResponse, RequestId } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import type { Delay } from "./delays.ts";
 import type { Stream } from "./stream.ts";
+
+/** The stream that a POST's answers take. */
+export type AnswerStream = Pick<Stream, "id" | "emit" | "end" | "finish">;
 
 /** How an exchange answers its POST. */
 export type Reply = { readonly kind: "accepted" } | JsonAnswer | { readonly kind: "streaming" };
@@ -30,8 +34,8 @@ export interface Exchange {
   cancel(id: RequestId): void;
   /** Ends the stream's connection; the client polls for the rest. */
   close(): void;
-  /** The session is over: what is still owed is answered with an error. */
-  abandon(): void;
+  /** The server will not answer any more: what is still owed is answered with an error. */
+  fail(answer: (id: RequestId, retryable: boolean) => JsonRpcResponse): void;
   /** The server is going, the session stays: what may run again waits for its client, the rest ends with an error. */
   suspend(): void;
 }
@@ -52,11 +56,13 @@ export interface ExchangeOptions {
   /** Whether its client knows how to come back for the answers. */
   readonly resumes: boolean;
   /** The stream of a call that runs again: its POST is long over. */
-  readonly stream?: Stream | undefined;
+  readonly stream?: AnswerStream | undefined;
   /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
   readonly sendStandalone: (json: string, answers: string | null) => Promise<void>;
+  /** It was not answered at once: from now on somebody must see to it that it ends. */
+  readonly onLasting: () => void;
   /** Mode `call`: opens the stream, with this POST's connection attached. */
-  readonly openStream: () => Stream;
+  readonly openStream: () => AnswerStream;
   /** Mode `relay`: records that answers are owed beyond the POST. */
   readonly owe: () => void;
   /** One request is settled, by its answer or by cancellation; `stream` is where its answers go, `last` whether none is left. */
@@ -64,7 +70,7 @@ export interface ExchangeOptions {
     id: RequestId;
     cancelled: boolean;
     last: boolean;
-    stream: Stream | undefined;
+    stream: AnswerStream | undefined;
   }) => void;
 }
 
@@ -84,7 +90,9 @@ export function createExchange(options: ExchangeOptions): Exchange {
   });
 
   const outlive = (): void => {
-    if (settled || mode === "json") return;
+    if (settled) return;
+    options.onLasting();
+    if (mode === "json") return;
     if (mode === "relay") {
       options.owe();
       return settle({ kind: "accepted" });
@@ -100,7 +108,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       // The stream cannot be stored (a full disk): its POST waits for the answer as long as it takes.
     }
   };
-  const waits = mode === "json" || stream !== undefined ? undefined : options.quick(late);
+  const waits = stream !== undefined ? undefined : options.quick(late);
   if (stream !== undefined) settle({ kind: "streaming" });
 
   const reduce = (id: RequestId, cancelled: boolean): void => {
@@ -138,14 +146,12 @@ export function createExchange(options: ExchangeOptions): Exchange {
       outlive();
       stream?.end("closed");
     },
-    abandon() {
-      for (const id of owed.slice()) void exchange.answer(id, JSON.stringify(sessionEnded(id)));
+    fail(answerOf) {
+      for (const id of owed.slice()) void exchange.answer(id, toWire(answerOf(id, options.rerun)));
     },
     suspend() {
-      if (mode === "call" && options.rerun && options.resumes) return outlive();
-      for (const id of owed.slice()) {
-        void exchange.answer(id, JSON.stringify(interrupted(id, options.rerun)));
-      }
+      if (mode === "call" && options.rerun && options.resumes) outlive();
+      else exchange.fail(interrupted);
     },
   };
   return exchange;

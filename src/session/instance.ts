@@ -4,8 +4,12 @@
  * `initialize`, `initialized` and sticky requests, whose answers are swallowed.
  * @module
  */
+import { type EventSink, shortId } from "../events.ts";
+import { isThenable } from "../guard.ts";
+import { clientUnreachable, interrupted } from "../jsonrpc/failures.ts";
 import {
   isNotification,
+  isObject,
   isRequest,
   isResponse,
   type JsonObject,
@@ -14,41 +18,44 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from "../jsonrpc/messages.ts";
-import { errorBody, internalError, tooLarge } from "../jsonrpc/failures.ts";
-import { createInbound, createOutbound } from "./correlation.ts";
-import type { EventSink } from "../events.ts";
+import { toWire } from "../jsonrpc/wire.ts";
+import { type CallsOptions, createCalls } from "./calls.ts";
+import { createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
 import { challengeOf, type ScopeRefusal, type ScopeResolver } from "./scopes.ts";
 import type { ConnectableServer } from "./server.ts";
-import { createTransport, type MessageExtra, type SessionTransport } from "./transport.ts";
-
-/** A request in flight: one of a POST's, or one of our own replay. */
-type InFlight =
-  | { readonly exchange: Exchange; readonly request: JsonRpcRequest }
-  | { readonly exchange?: undefined; readonly replayed: (response: JsonRpcResponse) => void };
+import { isAnswerLost, withoutPayload } from "./reports.ts";
+import { createTransport, type MessageExtra } from "./transport.ts";
+import { type UserServer, userServer } from "./user-server.ts";
 
 export interface Instance {
+  /** Resolves once messages can be handed on. Rejects where the factory or the server does, or it is ended first. */
+  readonly ready: Promise<void>;
   /** Number of requests in flight. */
   size(): number;
-  /** Exchanges with a request in flight, each once. */
-  exchanges(): Set<Exchange>;
+  /** The client's requests in flight. */
+  requests(): JsonRpcRequest[];
   /** What the server asks of the caller's token for these requests. To be asked before any of them is handed on. */
   challenge(requests: readonly JsonRpcRequest[], authInfo: unknown): ScopeRefusal;
-  /** Hands a client's request to the server; its answer goes to `exchange`. */
-  request(request: JsonRpcRequest, exchange: Exchange, extra: MessageExtra): void;
+  /** Hands a client's request to the server; its answer goes to `exchange`. `due` is when it will have run for too long. */
+  request(request: JsonRpcRequest, exchange: Exchange, extra: MessageExtra, due: number): void;
   /** Hands on a notification. A cancellation releases the request that it names. */
   notify(message: JsonRpcMessage, extra: MessageExtra): void;
   /** Hands on an answer to one of the server's requests; false where nobody waits for it. */
   respond(response: JsonRpcResponse, extra: MessageExtra): boolean;
-  /** Ends the server: aborts its handlers and rejects what it waits for. */
-  close(): void;
+  /** When the first request in flight is due. */
+  due(): number | undefined;
+  /** Cancels what is due by now, and answers it with an error. */
+  expire(now: number): void;
+  /** Settles each exchange that is under way, then ends the server: aborts its handlers and rejects what it waits for. Never throws. */
+  close(settle: (exchange: Exchange) => void): void;
 }
 
-export interface InstanceOptions {
-  readonly sessionId: string;
-  readonly create: () => ConnectableServer | Promise<ConnectableServer>;
-  readonly maxEventBytes: number;
+export interface InstanceOptions extends CallsOptions {
   readonly emit: EventSink;
+  /** In front of the ids of what the server asks its client. */
+  readonly questionPrefix?: string | undefined;
+  readonly create: () => ConnectableServer | Promise<ConnectableServer>;
   /** What to replay: nothing for a session that is being opened. */
   readonly replay: {
     readonly initialize: JsonObject | undefined;
@@ -59,23 +66,29 @@ export interface InstanceOptions {
   readonly sendUnrelated: (json: string) => Promise<void>;
   /** True while a client listens on the standalone stream. */
   readonly hasListener: () => boolean;
-  /** Makes one unit of what an answer that is stored writes. */
-  readonly transaction: <T>(body: () => T) => T;
-  /** A request was answered, before the answer goes out. */
-  readonly onAnswered: (request: JsonRpcRequest, response: JsonRpcResponse) => void;
+  /** There is nobody who could answer: what the server asks of the client is refused at once. */
+  readonly refuseRequests?: boolean;
+  /** The server has ended by itself, or could not be kept; its calls are answered. */
+  readonly onClosed: () => void;
 }
 
-/** Builds, connects and rehydrates. Rejects where the factory or the server does. */
-export async function startInstance(options: InstanceOptions): Promise<Instance> {
-  const inbound = createInbound<InFlight>();
-  const outbound = createOutbound();
+/** Builds, connects and rehydrates. */
+export function startInstance(options: InstanceOptions): Instance {
+  const { emit } = options;
+  const session = options.sessionId && shortId(options.sessionId);
+  const calls = createCalls(options);
+  const outbound = createOutbound(options.questionPrefix ?? "");
   /** While replaying, what the server announces on its own has been announced before. */
   let replaying = true;
+  let isOver = false;
+  let server: UserServer | undefined;
+  /** What the server has reported since it was handed the last message. */
+  let complaint: unknown;
 
-  const exchanges = (): Set<Exchange> => {
-    const found = new Set<Exchange>();
-    for (const { exchange } of inbound.entries()) if (exchange !== undefined) found.add(exchange);
-    return found;
+  const complain = (error: unknown): void => {
+    complaint = error ?? "the server reported an error";
+    emit("server.error", { session, message: withoutPayload(error) });
+    if (isAnswerLost(error)) calls.miss(error);
   };
 
   /**
@@ -85,12 +98,12 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
    */
   const onlyExchange = (): Exchange | undefined => {
     if (options.hasListener()) return undefined;
-    const [only, another] = [...exchanges()].filter((exchange) => exchange.streams);
+    const [only, another] = [...calls.exchanges()].filter((exchange) => exchange.streams);
     return another === undefined ? only : undefined;
   };
 
   const write = (message: JsonRpcMessage): string => {
-    const json = JSON.stringify(message);
+    const json = toWire(message);
     if (json.length > options.maxEventBytes) {
       throw new RangeError(
         `The message has ${json.length} bytes; at most ${options.maxEventBytes} can be sent (maxEventBytes)`,
@@ -99,77 +112,163 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
     return json;
   };
 
-  const answer = (response: JsonRpcResponse): Promise<void> => {
-    const call = inbound.take(response.id);
-    // Cancelled, or a second answer: nobody waits.
-    if (call === undefined) return Promise.resolve();
-    if (call.entry.exchange === undefined) {
-      call.entry.replayed(response);
-      return Promise.resolve();
+  /** Where a message goes, as JSON; `exchange` is undefined for the standalone stream. */
+  const pass = (message: JsonRpcMessage, exchange: Exchange | undefined): Promise<void> => {
+    const json = write(message);
+    return exchange === undefined ? options.sendUnrelated(json) : exchange.send(json);
+  };
+
+  const ask = async (message: JsonRpcRequest, exchange: Exchange | undefined): Promise<void> => {
+    if (options.refuseRequests === true) {
+      return queueMicrotask(() => deliver(clientUnreachable(message.id), undefined));
     }
-    const { exchange, request } = call.entry;
-    let restored: JsonRpcResponse = { ...response, id: call.original };
-    let json = JSON.stringify(restored);
-    if (json.length > options.maxEventBytes) {
-      restored = tooLarge(call.original, json.length, options.maxEventBytes);
-      json = JSON.stringify(restored);
-    }
-    const finish = (): Promise<void> => {
-      options.onAnswered(request, restored);
-      return exchange.answer(call.original, json);
-    };
-    if (exchange.stores()) return options.transaction(finish);
+    const renamed = { ...message, ...definedParams(outbound.rename(message.id, message.params)) };
     try {
-      return finish();
-    } catch {
-      // What it changed cannot be stored (a full disk): for the client it has not happened.
-      return exchange.answer(call.original, errorBody(internalError.error, call.original));
+      await pass(renamed, exchange);
+    } catch (error) {
+      // It never left: no answer will come.
+      outbound.cancel(message.id);
+      throw error;
     }
   };
 
   const send = async (message: JsonRpcMessage, related: RequestId | undefined): Promise<void> => {
-    if (isResponse(message)) return answer(message);
-    if (replaying && related === undefined && isNotification(message)) return;
-    let outgoing: JsonRpcMessage = message;
-    if (isRequest(message)) {
-      outgoing = { ...message, ...definedParams(outbound.rename(message.id, message.params)) };
-    } else if (message.method === "notifications/cancelled") {
-      const requestId = outbound.cancel(message.params?.["requestId"] as RequestId);
-      outgoing = { ...message, params: { ...message.params, requestId } };
+    if (isResponse(message)) {
+      // One that comes too late is nobody's, and nobody's fault.
+      return isOver ? undefined : calls.answer(message, tell);
     }
-    const exchange =
-      related !== undefined
-        ? inbound.get(related)?.exchange
-        : isRequest(message)
-          ? onlyExchange()
-          : undefined;
-    const json = write(outgoing);
-    return exchange === undefined ? options.sendUnrelated(json) : exchange.send(json);
+    if (isOver) throw new Error("The session has ended");
+    const isWithdrawal = message.method === "notifications/cancelled";
+    const wireId = isWithdrawal ? outbound.cancel(message.params?.["requestId"] as RequestId) : undefined;
+    const outgoing = isWithdrawal
+      ? { ...message, params: { ...message.params, requestId: wireId } }
+      : message;
+    if (related === undefined) {
+      if (isRequest(message)) return ask(message, onlyExchange());
+      if (replaying) return;
+      if (isStale(message)) throw new Error("Progress was reported on a call that is over");
+      return pass(outgoing, undefined);
+    }
+    const call = calls.find(related);
+    if (call === undefined) {
+      // The question that it withdraws was part of a call that is over, and went with it.
+      if (isWithdrawal) return;
+      throw new Error(`No call is in flight under request id ${related}: it was answered or cancelled`);
+    }
+    if (isRequest(message)) {
+      if (call.exchange === undefined) throw new Error("Nobody waits for a request that is replayed");
+      return ask(message, call.exchange);
+    }
+    // What a replayed request says on its way, it has said before.
+    if (call.exchange !== undefined) return pass(outgoing, call.exchange);
+  };
+
+  /** Progress must be on a request in flight (progress, "Progress Flow"), or on a task, which outlives its request. */
+  const isStale = (message: JsonRpcMessage): boolean => {
+    if (!isNotification(message) || message.method !== "notifications/progress") return false;
+    const meta = message.params?.["_meta"];
+    if (isObject(meta) && "io.modelcontextprotocol/related-task" in meta) return false;
+    return !calls.hasToken(message.params?.["progressToken"]);
+  };
+
+  /** Each exchange is settled, and the server told that it is over. */
+  const end = (settle: (exchange: Exchange) => void): void => {
+    if (isOver) return;
+    isOver = true;
+    calls.end(settle);
+    giveUp(new Error("the server closed its transport while it was being started"));
+    server?.close();
   };
 
   /** Without one, as of SDK v1 and of servers of other makes, no request needs anything. */
   let scopes: ScopeResolver | undefined;
-  const transport = createTransport(options.sessionId, send, (resolver) => (scopes = resolver));
-  const deliver = (message: JsonRpcMessage, extra?: MessageExtra): void =>
-    transport.onmessage?.(message, extra);
 
-  const instance: Instance = {
-    size: inbound.size,
-    exchanges,
-    challenge: (requests, authInfo) => scopes && challengeOf(requests, authInfo, scopes, options.emit),
-    request(request, exchange, extra) {
-      deliver({ ...request, id: inbound.add(request.id, { exchange, request }) }, extra);
+  const transport = createTransport(options.sessionId, {
+    scopes: (resolver) => void (scopes = resolver),
+    send,
+    error: complain,
+    close() {
+      if (isOver) return;
+      emit("session.server_closed", { session, calls: calls.size() });
+      end((exchange) => exchange.fail(interrupted));
+      options.onClosed();
+    },
+  });
+
+  /** Hands a message on; `onFailed` hears where the server throws, or rejects, over it. */
+  const deliver = (message: JsonRpcMessage, extra: MessageExtra | undefined, id?: RequestId): void => {
+    complaint = undefined;
+    try {
+      if (transport.onmessage === undefined) complain("the server listens to no messages");
+      const returned = transport.onmessage?.(message, extra) as unknown;
+      if (isThenable(returned)) {
+        returned.then(undefined, (error: unknown) => {
+          complain(error);
+          if (id !== undefined) calls.refuse(id, error);
+        });
+      }
+    } catch (error) {
+      complain(error);
+    }
+    // The SDKs report what they drop, and forget it.
+    if (complaint !== undefined && id !== undefined) calls.refuse(id, complaint);
+  };
+
+  /** A request of our own whose answer nobody waits for. */
+  const tell = (method: string, params: JsonObject): void =>
+    isOver ? undefined : deliver({ jsonrpc: "2.0", id: calls.fresh(), method, params }, undefined);
+
+  const withdraw = (requestId: number, params: JsonObject, extra?: MessageExtra): void =>
+    deliver({ jsonrpc: "2.0", method: "notifications/cancelled", params: { ...params, requestId } }, extra);
+
+  const replayRequest = (method: string, params: JsonObject): Promise<JsonRpcResponse> =>
+    new Promise((resolve) => {
+      const id = calls.replay(resolve);
+      deliver({ jsonrpc: "2.0", id, method, params }, undefined, id);
+    });
+
+  const start = async (): Promise<void> => {
+    const created = await options.create();
+    server = userServer(created, transport, emit, complain);
+    await server.connect();
+    if (isOver) {
+      // Given up while it was being built or connected: it must not live on unseen.
+      server.close();
+      return;
+    }
+    const { initialize, initialized, sticky } = options.replay;
+    if (initialize !== undefined) {
+      const { error } = await replayRequest("initialize", initialize);
+      if (error !== undefined) throw new Error(`the server refused the stored initialize: ${error.message}`);
+      if (initialized) deliver({ jsonrpc: "2.0", method: "notifications/initialized" }, undefined);
+      for (const { method, params } of sticky) await replayRequest(method, params);
+    }
+    replaying = false;
+  };
+
+  let giveUp: (error: Error) => void = () => {};
+  const ready = new Promise<void>((resolve, reject) => {
+    giveUp = reject;
+    start().then(resolve, (error: unknown) => {
+      reject(error instanceof Error ? error : new Error(String(error)));
+      end(() => {});
+    });
+  });
+
+  return {
+    ready,
+    size: calls.size,
+    requests: calls.requests,
+    challenge: (requests, authInfo) => scopes && challengeOf(requests, authInfo, scopes, emit),
+    request(request, exchange, extra, due) {
+      const id = calls.begin(request, exchange, due);
+      deliver({ ...request, id }, extra, id);
     },
     notify(message, extra) {
       if (!isNotification(message)) return;
       const { method, params } = message;
       if (method === "notifications/cancelled") {
-        const id = inbound.find(params?.["requestId"] as RequestId);
-        if (id === undefined) return;
-        const call = inbound.take(id);
-        deliver({ ...message, params: { ...params, requestId: id } }, extra);
-        if (call !== undefined) call.entry.exchange?.cancel(call.original);
-        return;
+        return calls.cancel(params?.["requestId"] as RequestId, (id) => withdraw(id, params ?? {}, extra));
       }
       const token =
         method === "notifications/progress" ? outbound.restoreToken(params?.["progressToken"]) : undefined;
@@ -183,31 +282,20 @@ export async function startInstance(options: InstanceOptions): Promise<Instance>
       if (restored !== undefined) deliver(restored, extra);
       return restored !== undefined;
     },
-    close: () => void transport.close(),
+    due: calls.due,
+    expire(now) {
+      let isStuck = false;
+      calls.expire(now, (id, { method }) => {
+        if (method === "initialize") isStuck = true;
+        else withdraw(id, { reason: "The server did not answer in time" });
+      });
+      // `initialize` cannot be cancelled (cancellation, "Behavior Requirements"), and without it the server is of no use.
+      if (!isStuck) return;
+      end((exchange) => exchange.fail(interrupted));
+      options.onClosed();
+    },
+    close: end,
   };
-
-  const replayRequest = (method: string, params: JsonObject): Promise<JsonRpcResponse> =>
-    new Promise((resolve) => {
-      const id = inbound.add("replay", { replayed: resolve });
-      deliver({ jsonrpc: "2.0", id, method, params });
-    });
-
-  try {
-    const server = await options.create();
-    await server.connect(transport satisfies SessionTransport);
-    const { initialize, initialized, sticky } = options.replay;
-    if (initialize !== undefined) {
-      const { error } = await replayRequest("initialize", initialize);
-      if (error !== undefined) throw new Error(`the server refused the stored initialize: ${error.message}`);
-      if (initialized) deliver({ jsonrpc: "2.0", method: "notifications/initialized" });
-      for (const { method, params } of sticky) await replayRequest(method, params);
-    }
-    replaying = false;
-    return instance;
-  } catch (error) {
-    instance.close();
-    throw error;
-  }
 }
 
 function definedParams<T extends { params: JsonObject | undefined }>(message: T): T {

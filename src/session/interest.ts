@@ -16,6 +16,7 @@ import {
   resourceName,
 } from "../changes.ts";
 import { type EventSink, messageOf, shortId } from "../events.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import { isSubscribed } from "./journal.ts";
 import type { SessionChanges } from "./ports.ts";
 import type { SessionStore } from "./store.ts";
@@ -25,13 +26,14 @@ export interface Interest {
   readonly notify: Notifier;
   /** A request of this topic came in; a session's requests are all of one. */
   by(topic: string): void;
-  /**
-   * Asks the hub for resources, before the messages that subscribe to them are dispatched: nothing that is
-   * published after the answer may be missed.
-   */
-  subscribing(uris: readonly string[]): Promise<void>;
-  /** The client has opened the stream that unrelated messages take. */
-  listening(): void;
+  /** Asks the hub for a resource: true once nothing of it is missed any more, false where that cannot be had. */
+  subscribing(uri: string): Promise<boolean>;
+  /** The hub can forget the resource. */
+  unsubscribed(uri: string): void;
+  /** The client has opened the stream that unrelated messages take. Never rejects. */
+  listening(): Promise<void>;
+  /** The alarm rang while that stream is open: a hub that could not be asked then is asked again. Never rejects. */
+  again(): Promise<void>;
   /** Parts what the hub sent: the notifications for the client, as JSON, and the names that the hub can forget. */
   sift(changes: readonly Change[]): { wanted: string[]; unwanted: string[] };
   /** The session has ended. */
@@ -44,50 +46,113 @@ export interface Interested {
   readonly store: SessionStore;
   readonly emit: EventSink;
   isLive(): boolean;
+  /** Makes sure that the session's alarm rings in this many milliseconds. */
+  ringIn(ms: number): void;
 }
 
 /** What the session's entry for a topic says: its hub holds our name for resources, or for the lists too. */
 const RESOURCES = "resources";
 export const LISTS = "lists";
 
+/** How soon a hub is asked again that could not be; twice as late each time. */
+const AGAIN_MS = 5000;
+const AGAIN_MOST_MS = 300_000;
+
+/** Something to ask of the hub. */
+interface Wish {
+  readonly topic: string;
+  readonly name: string;
+  readonly wanted: boolean;
+  readonly settle: (isKnown: boolean) => void;
+}
+
 /** A host gives it to its sessions where it has a hub; without one a session carries none of this. */
 export function createInterest(
   changes: SessionChanges,
-  { id: sessionId, store, emit, isLive }: Interested,
+  { id: sessionId, store, emit, isLive, ringIn }: Interested,
 ): Interest {
   let topic = DEFAULT_TOPIC;
+  let wishes: Wish[] = [];
+  let isAsking = false;
+  let againMs = AGAIN_MS;
 
-  const watch = async (names: readonly string[]): Promise<boolean> => {
+  const failed = (at: string, error: unknown): void =>
+    emit("listen.watch_failed", { topic: at, session: shortId(sessionId), message: messageOf(error) });
+
+  const askOnce = async (at: string, mine: readonly Wish[]): Promise<boolean> => {
+    // The last word on a name counts.
+    const names = new Map(mine.map(({ name, wanted }) => [name, wanted]));
+    const add = [...names].filter(([, wanted]) => wanted).map(([name]) => name);
+    const drop = [...names].filter(([, wanted]) => !wanted).map(([name]) => name);
     try {
       // Noted first: what the hub holds must be taken back one day, by whichever isolate ends the session.
-      if (store.entry("watch", topic) === undefined) store.putEntry("watch", topic, RESOURCES);
-      await changes.watch(topic, names);
+      if (add.length > 0 && store.entry("watch", at) === undefined) store.putEntry("watch", at, RESOURCES);
+      await changes.watch(at, add, drop);
       return true;
     } catch (error) {
-      emit("listen.watch_failed", { topic, session: shortId(sessionId), message: messageOf(error) });
+      // What should have been dropped the hub finds out when it next tells of it.
+      if (add.length > 0) failed(at, error);
       return false;
+    }
+  };
+
+  /** One question at a time, so that they arrive in order; what is wished for meanwhile, and by one batch, goes in one. */
+  const ask = async (): Promise<void> => {
+    if (isAsking) return;
+    isAsking = true;
+    await Promise.resolve();
+    for (let [first] = wishes; first !== undefined; [first] = wishes) {
+      const { topic: at } = first;
+      const mine = wishes.filter((wish) => wish.topic === at);
+      wishes = wishes.filter((wish) => wish.topic !== at);
+      const isKnown = isLive() && (await askOnce(at, mine));
+      for (const { settle } of mine) settle(isKnown);
+    }
+    isAsking = false;
+  };
+
+  const wish = (at: string, name: string, wanted: boolean): Promise<boolean> =>
+    new Promise((settle) => {
+      wishes.push({ topic: at, name, wanted, settle });
+      void ask();
+    });
+
+  const watchLists = async (at: string): Promise<void> => {
+    try {
+      if (store.entry("watch", at) === LISTS) return;
+      const isKnown = await wish(at, LISTS_NAME, true);
+      if (!isLive()) return;
+      if (isKnown) {
+        againMs = AGAIN_MS;
+        return store.putEntry("watch", at, LISTS);
+      }
+      ringIn(againMs);
+      againMs = Math.min(2 * againMs, AGAIN_MOST_MS);
+    } catch (error) {
+      failed(at, error);
     }
   };
 
   return {
     notify: createNotifier((change) => changes.publish(topic, change)),
     by: (named) => void (topic = named),
-    async subscribing(uris) {
-      await watch(uris.map(resourceName));
-    },
-    listening() {
-      const at = topic;
-      if (store.entry("watch", at) === LISTS) return;
-      void watch([LISTS_NAME]).then((known) => {
-        if (known && isLive()) store.putEntry("watch", at, LISTS);
-      });
+    subscribing: (uri) => wish(topic, resourceName(uri), true),
+    unsubscribed: (uri) => void wish(topic, resourceName(uri), false),
+    listening: () => watchLists(topic),
+    async again() {
+      try {
+        // Of the topics that were noted: an isolate that was woken by its alarm has seen no request.
+        for (const { name } of store.entries("watch")) await watchLists(name);
+      } catch (error) {
+        failed(topic, error);
+      }
     },
     sift(told) {
       const wanted: string[] = [];
       const unwanted: string[] = [];
       for (const change of told) {
         const isWanted = change.kind !== "resource_updated" || isSubscribed(store, change.uri);
-        if (isWanted) wanted.push(JSON.stringify(notificationOf(change)));
+        if (isWanted) wanted.push(toWire(notificationOf(change)));
         else unwanted.push(nameOf(change));
       }
       return { wanted, unwanted };

@@ -4,12 +4,14 @@
  * @module
  */
 import type { Caller } from "../host.ts";
-import { interrupted } from "../jsonrpc/failures.ts";
-import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
+import { interrupted, timedOut } from "../jsonrpc/failures.ts";
+import type { JsonRpcRequest, JsonRpcResponse, RequestId } from "../jsonrpc/messages.ts";
+import { toWire } from "../jsonrpc/wire.ts";
 import { type EventSink, shortId } from "../events.ts";
 import type { SessionStore } from "./store.ts";
 import type { Stream } from "./stream.ts";
-import { type Streams, type Unfinished, unfinishedIn } from "./streams.ts";
+import { type Unfinished, unfinishedIn } from "./owed.ts";
+import type { Streams } from "./streams.ts";
 
 export interface Interrupted {
   /** The session begins in this isolate: there is nothing to look for. */
@@ -28,6 +30,9 @@ export interface InterruptedOptions {
   readonly sessionId: string;
   readonly emit: EventSink;
   readonly store: SessionStore;
+  /** How long a call may run, restarts included; 0 for as long as it takes. */
+  readonly maxCallMs: number;
+  readonly now: () => number;
   readonly isLive: () => boolean;
   /** Undefined for a session that is gone. Not asked where no call was interrupted: most sessions need no streams. */
   readonly streams: () => Streams | undefined;
@@ -49,13 +54,18 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
   const waiting = new Map<number, Unfinished[]>();
   let settled = false;
 
+  const isOverdue = ({ created }: Unfinished): boolean =>
+    options.maxCallMs > 0 && created + options.maxCallMs <= options.now();
+
   const fail = (held: Streams, unfinished: Unfinished): void => {
     const { kind, stream: id, ids, request } = unfinished;
+    const answerTo = (requestId: RequestId): JsonRpcResponse =>
+      isOverdue(unfinished) ? timedOut(requestId) : interrupted(requestId, request !== null);
     const stream = kind === "call" ? held.find(id) : held.standalone;
     if (stream === undefined) return;
     store.transaction(() => {
       for (const requestId of ids) {
-        void stream.emit(JSON.stringify(interrupted(requestId, request !== null)), JSON.stringify(requestId));
+        void stream.emit(toWire(answerTo(requestId)), JSON.stringify(requestId));
       }
       if (kind === "relay") held.settle(id);
     });
@@ -66,7 +76,7 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
     (JSON.parse(call.request ?? "[]") as JsonRpcRequest[]).filter((request) => call.ids.includes(request.id));
 
   return {
-    waiting: (id) => (waiting.get(id) ?? []).flatMap(requestsOf),
+    waiting: (id) => (waiting.get(id) ?? []).filter((call) => !isOverdue(call)).flatMap(requestsOf),
     none: () => void (settled = true),
     settle() {
       if (settled || !options.isLive()) return;
@@ -75,7 +85,7 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
       const held = unfinished.length > 0 ? options.streams() : undefined;
       if (held === undefined) return;
       for (const call of unfinished) {
-        if (call.request === null || call.attempts >= MOST_ATTEMPTS) {
+        if (call.request === null || call.attempts >= MOST_ATTEMPTS || isOverdue(call)) {
           fail(held, call);
           continue;
         }
@@ -93,6 +103,10 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
       const held = options.streams();
       if (held === undefined) return;
       for (const call of calls) {
+        if (isOverdue(call)) {
+          fail(held, call);
+          continue;
+        }
         held.retried(call.stream, call.attempts + 1);
         const stream = call.kind === "call" ? held.find(call.stream) : held.standalone;
         if (stream === undefined) continue;

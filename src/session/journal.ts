@@ -1,19 +1,42 @@
 /**
  * Sticky requests: those that change what a server instance does from then on. They are journalled
  * once they have succeeded, compacted to the last word, and replayed into the next instance.
+ *
+ * What the journal has no room for never reaches the server, so that no server holds a subscription that its
+ * successor would not be told of.
  * @module
  */
-import { isRequest, type JsonObject, type JsonRpcMessage, type JsonRpcRequest } from "../jsonrpc/messages.ts";
+import { limitReached } from "../jsonrpc/failures.ts";
+import {
+  isRequest,
+  type JsonObject,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+  type JsonRpcResponse,
+} from "../jsonrpc/messages.ts";
+import { entryBytes, type EntryTotal, MOST_ENTRY_BYTES } from "./entries.ts";
 import type { SessionStore } from "./store.ts";
 
-const SUBSCRIBE = "resources/subscribe";
-const UNSUBSCRIBE = "resources/unsubscribe";
-const SET_LEVEL = "logging/setLevel";
-
-/** The entry that a resource's subscription is journalled under. */
-export function subscriptionName(uri: string): string {
-  return `${SUBSCRIBE} ${uri}`;
+export interface Journal {
+  /**
+   * The answer to a request that the journal would have no room for; undefined for any other.
+   * @param underway requests that the server has not answered yet: each takes the room that it may need
+   */
+  refuse(request: JsonRpcRequest, underway: () => readonly JsonRpcRequest[]): JsonRpcResponse | undefined;
+  /** Records a request that has succeeded, if it is a sticky one. */
+  record(request: JsonRpcRequest): void;
+  /** What a new instance must be told, in order. */
+  requests(): { method: string; params: JsonObject }[];
 }
+
+export interface JournalLimits {
+  readonly maxSubscriptions: number;
+  readonly maxSubscriptionBytes: number;
+}
+
+export const SUBSCRIBE = "resources/subscribe";
+export const UNSUBSCRIBE = "resources/unsubscribe";
+const SET_LEVEL = "logging/setLevel";
 
 /** The resources that these messages subscribe to. */
 export function subscriptionsIn(messages: readonly JsonRpcMessage[]): string[] {
@@ -24,9 +47,28 @@ export function subscriptionsIn(messages: readonly JsonRpcMessage[]): string[] {
   });
 }
 
+/** The resources that the session's client has subscribed to. */
+export function subscribedUris(store: SessionStore): string[] {
+  return store
+    .entries("sticky")
+    .filter(({ name }) => name.startsWith(`${SUBSCRIBE} `))
+    .map(({ name }) => uriOf(name));
+}
+
 /** True where the session's client has subscribed to the resource. */
 export function isSubscribed(store: SessionStore, uri: string): boolean {
-  return store.entry("sticky", subscriptionName(uri)) !== undefined;
+  return store.entrySize("sticky", subscriptionName(uri)) !== undefined;
+}
+
+/** The entry that a resource's subscription is journalled under. */
+export function subscriptionName(uri: string): string {
+  // Escaped as in JSON: SQL's text keeps no half of a surrogate pair.
+  return `${SUBSCRIBE} ${JSON.stringify(uri).slice(1, -1)}`;
+}
+
+/** The resource of such an entry. */
+function uriOf(name: string): string {
+  return JSON.parse(`"${name.slice(SUBSCRIBE.length + 1)}"`) as string;
 }
 
 /** The entry that a sticky request is journalled under; undefined for any other. */
@@ -37,26 +79,67 @@ function nameOf(request: JsonRpcRequest): string | undefined {
   return typeof uri === "string" ? subscriptionName(uri) : undefined;
 }
 
-/** True where one more subscription would exceed `most`. */
-export function isJournalFull(store: SessionStore, request: JsonRpcRequest, most: number): boolean {
-  if (request.method !== SUBSCRIBE) return false;
-  const name = nameOf(request);
-  const held = store.entries("sticky").filter((entry) => entry.name.startsWith(SUBSCRIBE));
-  return held.length >= most && !held.some((entry) => entry.name === name);
+/** What is kept of its params: not the URI, which is the entry's name, and nothing that was for the one request only. */
+function valueOf({ method, params }: JsonRpcRequest): string {
+  const { _meta, ...kept } = params ?? {};
+  if (method === SUBSCRIBE) delete kept["uri"];
+  return JSON.stringify(kept);
 }
 
-/** Records a request that has succeeded, if it is a sticky one. */
-export function recordSticky(store: SessionStore, request: JsonRpcRequest): void {
-  const name = nameOf(request);
-  if (name === undefined) return;
-  if (request.method === UNSUBSCRIBE) store.deleteEntry("sticky", name);
-  else store.putEntry("sticky", name, JSON.stringify(request.params ?? {}));
-}
+export function createJournal(store: SessionStore, limits: JournalLimits): Journal {
+  const { maxSubscriptions, maxSubscriptionBytes } = limits;
+  /** Counted once in an isolate's life, and kept from then on. */
+  let held: EntryTotal | undefined;
+  const total = (): EntryTotal => (held ??= store.entryTotal("sticky"));
 
-/** What a new instance must be told, in order. */
-export function stickyRequests(store: SessionStore): { method: string; params: JsonObject }[] {
-  return store.entries("sticky").map(({ name, value }) => ({
-    method: name.startsWith(SUBSCRIBE) ? SUBSCRIBE : name,
-    params: JSON.parse(value) as JsonObject,
-  }));
+  return {
+    refuse(request, underway) {
+      if (request.method !== SUBSCRIBE && request.method !== SET_LEVEL) return undefined;
+      const name = nameOf(request);
+      if (name === undefined) return undefined;
+      const size = entryBytes(name, valueOf(request));
+      if (size > Math.min(MOST_ENTRY_BYTES, maxSubscriptionBytes)) {
+        return limitReached(request.id, "bytes of subscriptions", maxSubscriptionBytes);
+      }
+      const replaced = store.entrySize("sticky", name);
+      let { count, bytes } = total();
+      bytes += size - (replaced ?? 0);
+      if (replaced === undefined) count += 1;
+      const names = new Set([name]);
+      for (const other of underway()) {
+        const otherName = other.method === SUBSCRIBE ? nameOf(other) : undefined;
+        if (otherName === undefined || names.has(otherName)) continue;
+        names.add(otherName);
+        if (store.entrySize("sticky", otherName) !== undefined) continue;
+        count += 1;
+        bytes += entryBytes(otherName, valueOf(other));
+      }
+      if (request.method === SUBSCRIBE && replaced === undefined && count > maxSubscriptions) {
+        return limitReached(request.id, "subscriptions", maxSubscriptions);
+      }
+      if (bytes > maxSubscriptionBytes && size > (replaced ?? 0)) {
+        return limitReached(request.id, "bytes of subscriptions", maxSubscriptionBytes);
+      }
+      return undefined;
+    },
+    record(request) {
+      const name = nameOf(request);
+      if (name === undefined) return;
+      const now = total();
+      const replaced = store.entrySize("sticky", name);
+      if (request.method === UNSUBSCRIBE) store.deleteEntry("sticky", name);
+      else store.putEntry("sticky", name, valueOf(request));
+      const added = request.method === UNSUBSCRIBE ? 0 : entryBytes(name, valueOf(request));
+      now.bytes += added - (replaced ?? 0);
+      if (replaced !== undefined && added === 0) now.count -= 1;
+      if (replaced === undefined && added > 0) now.count += 1;
+    },
+    requests: () =>
+      store.entries("sticky").map(({ name, value }) => {
+        const params = JSON.parse(value) as JsonObject;
+        return name.startsWith(`${SUBSCRIBE} `)
+          ? { method: SUBSCRIBE, params: { uri: uriOf(name), ...params } }
+          : { method: name, params };
+      }),
+  };
 }

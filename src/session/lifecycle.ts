@@ -1,7 +1,8 @@
 /**
- * How a session comes to be, ages, and ends. Its row goes from `provisional` (a successor that
- * nobody has used yet) to `active` to `ended` (a tombstone that can name a successor), then to
- * nothing. An HTTP+SSE session, and one that its client deleted, leave no tombstone.
+ * How a session comes to be, ages, and ends. Its row goes from `provisional` (nobody has used it yet,
+ * since it was opened or named as a successor) to `active` to `ended` (a tombstone that can name a
+ * successor), then to nothing. An HTTP+SSE session, which is in use from the start, one that its client
+ * deleted, and one that was never used leave no tombstone.
  * @module
  */
 import { shortId } from "../events.ts";
@@ -10,17 +11,28 @@ import { sessionNotFound } from "../jsonrpc/failures.ts";
 import { randomStreamId } from "../sse/event-id.ts";
 import type { SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
+import { retireStandalone } from "./streams.ts";
 
 export interface Lifecycle {
   /** The session's row while it can be used; undefined before it is opened and after it has ended. */
   live(): SessionRow | undefined;
-  open(kind: TransportKind, fields: Partial<SessionRow>): SessionRow;
+  /** Stores the session, with what `also` stores; where that fails there is none, here as there. */
+  open(kind: TransportKind, fields: Partial<SessionRow>, also?: () => void): SessionRow;
   /** The row, if the session may be used by this principal over this transport. */
   admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
-  /** Notes that the session is in use: written at most once in a tenth of its TTL. */
+  /** Notes that the session is in use: written at once where it was not before, then at most once in a tenth of its TTL. */
   touch(): void;
+  /** True where nothing is stored under this id: it was never opened, or has been forgotten. */
+  isVacant(): boolean;
+  /** True for a tombstone that its client's next request may wake (`recovery: "revive"`). */
+  isAsleep(): boolean;
+  /** True where this caller's next request is that one. */
+  isRevivable(principal: string | undefined, transport: TransportKind): boolean;
+  /** Makes a live session of the tombstone; the returned function takes that back. */
+  revive(): () => void;
+  /** Any of its fields that changes says that the session is in use. */
   update(fields: Partial<SessionRow>): void;
-  /** When the session, or its tombstone, is due to end; `inUse` while a stream is open or a call in flight. */
+  /** When the session, or its tombstone, is due to end; `inUse` while a stream is open. */
   deadline(inUse: boolean): number | undefined;
   /** Ends the session; `forget` leaves no tombstone. */
   end(forget: boolean): Promise<void>;
@@ -32,8 +44,13 @@ export interface Lifecycle {
 
 export type LifecycleOptions = Pick<
   SessionOptions<unknown>,
-  "id" | "store" | "settings" | "now" | "successors" | "erase"
+  "id" | "store" | "settings" | "now" | "successors" | "erase" | "onTombstone"
 >;
+
+/** True for a successor that nobody has used: what a client has opened itself, it has yet to complete. */
+export function isSuccessor(row: SessionRow): boolean {
+  return row.status === "provisional" && row.initialized === 1;
+}
 
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { id, store, settings, now, successors } = options;
@@ -44,10 +61,12 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
 
   const live = (): SessionRow | undefined => (row?.status === "ended" ? undefined : row);
 
-  const update = (fields: Partial<SessionRow>): void => {
+  const update = (changed: Partial<SessionRow>): void => {
     if (row === undefined) return;
-    row = { ...row, ...fields };
+    const fields: Partial<SessionRow> =
+      row.status === "provisional" ? { status: "active", seen: now(), ...changed } : changed;
     store.update(fields);
+    row = { ...row, ...fields };
   };
 
   const timeToLive = (of: SessionRow): number =>
@@ -69,11 +88,15 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     return created;
   };
 
+  const isAsleep = (): boolean =>
+    settings.recovery === "revive" && row?.status === "ended" && row.initialize !== null;
+
   return {
     live,
-    open(kind, fields) {
+    isAsleep,
+    open(kind, fields, also) {
       const seen = (used.at = now());
-      row = {
+      const opened: SessionRow = {
         id,
         kind,
         status: "active",
@@ -88,8 +111,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         successor: null,
         ...fields,
       };
-      store.open(row);
-      return row;
+      store.transaction(() => {
+        store.open(opened);
+        also?.();
+      });
+      return (row = opened);
     },
     admit(principal, transport) {
       const current = live();
@@ -100,20 +126,36 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       const seen = (used.at = now());
       const current = live();
       if (current === undefined) return;
-      if (current.status === "provisional") update({ status: "active", seen });
+      if (current.status === "provisional") update({});
       else if (seen - current.seen > timeToLive(current) / 10) update({ seen });
+    },
+    isVacant: () => row === undefined,
+    isRevivable: (principal, transport) =>
+      isAsleep() && row?.kind === transport && row.principal === (principal ?? null),
+    revive() {
+      const { ended } = row ?? {};
+      update({ status: "active", ended: null, seen: (used.at = now()) });
+      return () => update({ status: "ended", ended: ended ?? now() });
     },
     update,
     deadline(inUse) {
       if (row === undefined) return undefined;
       if (row.status === "ended") return (row.ended ?? 0) + settings.tombstoneTtlMs;
-      if (row.status === "provisional") return row.created + settings.provisionalTtlMs;
+      if (inUse) return undefined;
       // The stored time may lag a tenth behind the last use; no session ends early for it.
-      return inUse ? undefined : Math.max(used.at, row.seen) + timeToLive(row) * 1.1;
+      const left = timeToLive(row) * 1.1;
+      if (row.status === "active") return Math.max(used.at, row.seen) + left;
+      const { provisionalTtlMs } = settings;
+      // A successor is named to clients whose session has just ended: its own time does not depend on that one's.
+      return row.created + (isSuccessor(row) ? provisionalTtlMs : Math.min(provisionalTtlMs, left));
     },
     async end(forget) {
       const current = live();
-      if (current === undefined) return;
+      if (current === undefined) {
+        // A tombstone goes on its client's word.
+        if (forget && row !== undefined) await erase();
+        return;
+      }
       if (
         forget ||
         current.kind === "http+sse" ||
@@ -123,16 +165,19 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         return erase();
       }
       store.transaction(() => {
-        store.clear();
+        const isRevivable = settings.recovery === "revive";
+        if (isRevivable) retireStandalone(store, current.standalone, now());
+        store.clear(isRevivable);
         update({ status: "ended", ended: now() });
       });
+      options.onTombstone?.(current.principal);
     },
     forget: erase,
     async gone(principal, offerSuccessor) {
       const plain: Refusal = { kind: "refused", failure: sessionNotFound };
       const offered =
         offerSuccessor &&
-        settings.recovery === "rotate" &&
+        settings.recovery !== "spec" &&
         row?.status === "ended" &&
         row.principal === (principal ?? null);
       if (!offered || row === undefined) return plain;

@@ -3,6 +3,8 @@
  * goes first; what went before any client had it is counted, so that a gap is said and never hidden.
  * @module
  */
+import type { RequestId } from "../jsonrpc/messages.ts";
+import type { Quota } from "./quota.ts";
 import type { LogExtent, StoredEvent } from "./schema.ts";
 import type { SessionStore } from "./store.ts";
 
@@ -12,14 +14,29 @@ export interface EventLog {
   /** Events up to this one are no longer held. */
   trimmed(): number;
   /**
-   * Stores an event and returns its number. `needed` is the lowest number that some client still has
-   * to get: if bounds force an event at or above it out, `onDropped` hears how many.
+   * Stores an event and returns its number. Where bounds force out what some client still has to get, `onDropped`
+   * hears how many. Their number forces out nothing that a connection still needs, which may be behind by no more
+   * than one turn of the event loop; their size does.
+   * @param handed the last event that the stream's client has been handed; it is stored with this one
+   * @param reader how far the connection is, where one is there
    */
-  append(data: string, answers: string | null, needed: number, onDropped: (count: number) => void): number;
+  append(
+    data: string,
+    answers: string | null,
+    handed: number,
+    reader: Reader | undefined,
+    onDropped: (count: number) => void,
+  ): number;
   /** Events after `seq`, about `size` characters of them, at least one if there is one. */
   after(seq: number, size: number): StoredEvent[];
   /** Forgets events up to `seq`. */
   trim(seq: number): void;
+}
+
+/** A connection: the last event that it was sent, and the last that its client has been handed. */
+export interface Reader {
+  readonly sent: number;
+  readonly acked: number;
 }
 
 export interface LogLimits {
@@ -27,30 +44,34 @@ export interface LogLimits {
   readonly maxStoredBytes: number;
 }
 
-/**
- * Opens the log of `stream`.
- * @param trimmed what the stream's row remembers of earlier trimming
- * @param onTrimmed records the new mark, within the same transaction as the deletion
- * @param extent what the log holds, where the caller knows (a new stream holds nothing)
- */
-export function openLog(
-  store: SessionStore,
-  stream: number,
-  trimmed: number,
-  limits: LogLimits,
-  now: () => number,
-  onTrimmed: (seq: number) => void,
-  extent: LogExtent = store.extent(stream),
-): EventLog {
+export interface LogOptions {
+  readonly store: SessionStore;
+  readonly stream: number;
+  /** What the stream's row remembers of earlier trimming. */
+  readonly trimmed: number;
+  readonly extent: LogExtent;
+  readonly limits: LogLimits;
+  /** The session's: asked before each event. */
+  readonly quota: Quota;
+  readonly now: () => number;
+  /** Records the new mark, within the transaction of the deletion; `answered` are the requests whose answers went. */
+  readonly onTrimmed: (seq: number, answered: readonly RequestId[]) => void;
+}
+
+export function openLog(options: LogOptions): EventLog {
+  const { store, stream, limits, quota, now, extent } = options;
+  let { trimmed } = options;
   let last = Math.max(extent.last, trimmed);
   let first = extent.first === 0 ? last + 1 : extent.first;
   let { bytes } = extent;
 
   const forget = (seq: number): void => {
-    bytes -= store.deleteThrough(stream, seq);
+    const deleted = store.deleteThrough(stream, seq);
+    bytes -= deleted.bytes;
+    quota.count(first - seq - 1, -deleted.bytes);
     trimmed = seq;
     first = seq + 1;
-    onTrimmed(seq);
+    options.onTrimmed(seq, deleted.answered);
   };
 
   // Bounds are exceeded by up to a tenth before the log is cut back to them, so that one deletion
@@ -58,38 +79,49 @@ export function openLog(
   const isLong = (): boolean => last + 2 - first > limits.maxEvents * 1.1;
   const isLarge = (size: number): boolean => bytes + size > limits.maxStoredBytes * 1.1;
 
-  /** The event up to which the log must be cut so that it holds its bounds with `size` characters more. */
-  const cutFor = (size: number): number => {
-    let cut = last + 1 - limits.maxEvents;
+  /**
+   * The event up to which the log must be cut so that it holds its bounds with `size` characters more. `spare` is
+   * the last that no connection needs. What one does need has a tenth more of room: a client that comes back to a
+   * full log would lose its place to the next message, and again each time it resumes, while a sender that waits
+   * for its reader sends but one before it does.
+   */
+  const cutFor = (size: number, spare: number): number => {
+    let cut = Math.min(last + 1 - limits.maxEvents, spare);
     if (!isLarge(size)) return cut;
+    const isTight = bytes + size > limits.maxStoredBytes * 1.2;
+    if (!isTight && spare < first) return cut;
     const sizes = store.sizes(stream);
     let kept = size;
     for (let i = sizes.length - 1; i >= 0; i--) {
       const event = sizes[i];
       if (event === undefined || event.seq <= cut) break;
-      if (kept + event.bytes > limits.maxStoredBytes) cut = event.seq;
+      const isSafe = event.seq > spare && !isTight;
+      if (!isSafe && kept + event.bytes > limits.maxStoredBytes) cut = event.seq;
       else kept += event.bytes;
     }
     return cut;
   };
 
-  const add = (data: string, answers: string | null): void => {
-    store.append(stream, last + 1, data, answers, now());
+  const add = (data: string, answers: string | null, handed: number): void => {
+    store.append({ stream, seq: last + 1, data, answers, handed, now: now() });
     last += 1;
     bytes += data.length;
+    quota.count(1, data.length);
   };
 
   return {
     last: () => last,
     trimmed: () => trimmed,
-    append(data, answers, needed, onDropped) {
-      const cut = isLong() || isLarge(data.length) ? cutFor(data.length) : 0;
-      if (cut < first) add(data, answers);
+    append(data, answers, handed, reader, onDropped) {
+      quota.room(data.length);
+      const spare = reader === undefined ? last : reader.acked;
+      const cut = isLong() || isLarge(data.length) ? cutFor(data.length, spare) : 0;
+      if (cut < first) add(data, answers, handed);
       else {
-        const dropped = cut - Math.max(first, needed) + 1;
+        const dropped = cut - Math.max(first - 1, reader?.sent ?? handed);
         store.transaction(() => {
           forget(cut);
-          add(data, answers);
+          add(data, answers, handed);
         });
         if (dropped > 0) onDropped(dropped);
       }

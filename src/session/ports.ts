@@ -6,6 +6,7 @@
 import type { Change } from "../changes.ts";
 import type { DisconnectReason } from "../events.ts";
 import type { Settings } from "../options.ts";
+import type { UserChannel } from "../user/state.ts";
 import type { Delay } from "./delays.ts";
 import type { Interest, Interested } from "./interest.ts";
 import type { CreateServer } from "./server.ts";
@@ -21,10 +22,14 @@ export interface SessionOptions<Env> {
   readonly successors: Successors;
   /** The session's side of the hub; undefined where there is none. */
   readonly interest?: ((session: Interested) => Interest) | undefined;
+  /** The way to the state of the user of this name. */
+  readonly userChannel: (name: string) => UserChannel;
   /** Waits `quickAnswerMs`; one for all sessions where the host can share a timer. */
   readonly quick: Delay;
   /** Removes all that the session has stored. */
   readonly erase: () => Promise<void>;
+  /** The session has ended, and its tombstone is stored. */
+  readonly onTombstone?: ((principal: string | null) => void) | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -40,8 +45,11 @@ export interface Alarm {
 export interface SessionChanges {
   /** Tells everyone who listens. Never throws, and waits for nobody. */
   publish(topic: string, change: Change): void;
-  /** From now on the session's `notify` is called for changes of these names (`nameOf`). Rejects where the hub cannot be reached. */
-  watch(topic: string, names: readonly string[]): Promise<void>;
+  /**
+   * From now on the session's `notify` is called for changes of the names `add` (`nameOf`), and no longer for those
+   * of `drop`. Rejects where the hub cannot be reached, or has no room for all of `add`: it then has none of them.
+   */
+  watch(topic: string, add: readonly string[], drop: readonly string[]): Promise<void>;
   /** The session wants to hear nothing more. */
   forget(topic: string): void;
 }
@@ -70,6 +78,8 @@ export interface Outlet {
   end(reason: DisconnectReason): void;
   /** When the edge at the other end was last known to be alive; undefined where its end is seen at once. */
   lastSeen?(): number;
+  /** True where only a write tells that the edge is gone, and it cannot be asked. */
+  readonly isBlind?: boolean;
 }
 
 /** Opens the session's end of the link that the edge will read, for the stream of this number. */

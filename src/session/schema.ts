@@ -7,7 +7,8 @@
  * - `stream`   one row for each call that outlived its POST's quick answer, and one for the standalone
  *              stream once there is something to remember of it. A call that was answered at once has none.
  * - `event`    the log of each stream; a message over {@link PART} characters takes several rows, since a
- *              Durable Object's row holds 2 MB at most.
+ *              Durable Object's row holds 2 MB at most. With each stands how far the stream's client had been
+ *              handed events by then: that costs no row of its own.
  * - `entry`    the user's state, the journal of sticky requests, and the hub's topics that hold the
  *              session's name, by kind and name.
  *
@@ -33,12 +34,15 @@ export interface SqlStore {
 }
 
 /** Number of the schema below; a file or object with a higher one was written by a later version. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Statements that bring what version n left to version n + 1, under n. Migration goes forward only. */
-export const MIGRATIONS: Readonly<Record<number, readonly string[]>> = {};
+export const MIGRATIONS: Readonly<Record<number, readonly string[]>> = {
+  // Last in the table of an older version, where reading it passes over the data: such rows are gone after `messageTtlMs`.
+  1: ["ALTER TABLE event ADD COLUMN handed INTEGER NOT NULL DEFAULT 0"],
+};
 
-/** Characters of a message that one row holds: at most 3 bytes each, safely under 2 MB. */
+/** Characters of a text that one row holds: at most 3 bytes each, safely under the 2 MB of a Durable Object's row. */
 export const PART = 524_288;
 
 const SCHEMA = [
@@ -50,7 +54,8 @@ const SCHEMA = [
     pending TEXT NOT NULL, request TEXT, attempts INTEGER NOT NULL, trimmed INTEGER NOT NULL,
     delivered INTEGER NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (key, stream)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS event (key INTEGER NOT NULL, stream INTEGER NOT NULL, seq INTEGER NOT NULL,
-    part INTEGER NOT NULL, size INTEGER NOT NULL, answers TEXT, created INTEGER NOT NULL, data TEXT NOT NULL,
+    part INTEGER NOT NULL, size INTEGER NOT NULL, answers TEXT, created INTEGER NOT NULL,
+    handed INTEGER NOT NULL DEFAULT 0, data TEXT NOT NULL,
     PRIMARY KEY (key, stream, seq, part)) WITHOUT ROWID`,
   `CREATE TABLE IF NOT EXISTS entry (key INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,
     value TEXT NOT NULL, PRIMARY KEY (key, kind, name)) WITHOUT ROWID`,
@@ -89,7 +94,10 @@ export interface StreamRow {
   attempts: number;
   /** Events up to this one are no longer held. */
   trimmed: number;
-  /** Events up to this one have reached a client that may come back without an event id. */
+  /**
+   * Events up to this one have reached a client that may come back without an event id, as of the last time
+   * that a connection came or went. What each event's row says of it (`handed`) may be later.
+   */
   delivered: number;
   created: number;
 }
@@ -100,15 +108,37 @@ export interface StoredEvent {
   data: string;
 }
 
-/** Number, size and age of what a stream's log holds. `first` is 0 where it holds nothing. */
+/** What a stream's log holds. `first` is 0 where it holds nothing. */
 export interface LogExtent {
   first: number;
   last: number;
-  count: number;
+  /** Characters. */
   bytes: number;
 }
 
+/** A stream's log as a look at all of them finds it. */
+export interface SurveyedLog extends LogExtent {
+  stream: number;
+  /** The last event that is older than what was asked for; null where none is. */
+  aged: number | null;
+  /** When the oldest of the others was stored; null where there is none. */
+  oldest: number | null;
+}
+
 export type EntryKind = "state" | "sticky" | "watch";
+
+/** The session was stored by a later version of this code, which alone knows what it means. */
+export class LaterSchema extends Error {
+  readonly found: number;
+
+  constructor(found: number) {
+    super(
+      `The session is stored in version ${found}, and this version of holdfast reads up to ${SCHEMA_VERSION}`,
+    );
+    this.name = "LaterSchema";
+    this.found = found;
+  }
+}
 
 /** True where this database has the schema; asking creates nothing. */
 export function hasSchema(sql: SqlStore): boolean {
@@ -119,4 +149,17 @@ export function hasSchema(sql: SqlStore): boolean {
 
 export function createSchema(sql: SqlStore): void {
   for (const statement of SCHEMA) sql.exec(statement);
+}
+
+/** Brings tables that version `from` left to the present one; within a transaction of the caller's. */
+export function migrate(
+  sql: SqlStore,
+  from: number,
+  to: number = SCHEMA_VERSION,
+  migrations: Readonly<Record<number, readonly string[]>> = MIGRATIONS,
+): void {
+  for (let version = from; version < to; version++) {
+    for (const statement of migrations[version] ?? []) sql.exec(statement);
+  }
+  sql.exec("UPDATE session SET schema = ?", to);
 }

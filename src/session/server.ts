@@ -7,6 +7,7 @@
  */
 
 import type { Notifier } from "../changes.ts";
+import type { User } from "../user/state.ts";
 import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
 import type { SessionTransport } from "./transport.ts";
 
@@ -35,26 +36,39 @@ export interface SessionInfo {
 }
 
 /** What the server factory is told: for whom, and for which era of the protocol, it builds. */
-export type ServerContext<Env = unknown> = SessionContext<Env> | ModernContext<Env>;
+export type ServerContext<Env = unknown> = SessionContext<Env> | RequestContext<Env> | ModernContext<Env>;
 
-interface EitherContext<Env> {
+interface AnyContext<Env> {
   readonly env: Env;
   /** Tells clients of both eras that something changed; undefined where the deployment has no hub. */
   readonly notify?: Notifier;
+  /** Whoever calls, with a state of his own that lasts in every era; undefined without an `authorize` hook. */
+  readonly user?: User;
 }
 
 /** One session's server: it lives over many requests, each with its own `authInfo` in the handler's context. */
-export interface SessionContext<Env = unknown> extends EitherContext<Env> {
+export interface SessionContext<Env = unknown> extends AnyContext<Env> {
   readonly era: "session";
   readonly session: SessionInfo;
 }
 
+/**
+ * One POST's server, for a client of the session eras that names no session: ChatGPT does so on purpose,
+ * claude.ai and others at times. It answers, and is gone; what it asks of the client is refused.
+ */
+export interface RequestContext<Env = unknown> extends StatelessContext<Env> {
+  readonly era: "request";
+}
+
 /** One request's server (2026-07-28). */
-export interface ModernContext<Env = unknown> extends EitherContext<Env> {
+export interface ModernContext<Env = unknown> extends StatelessContext<Env> {
   readonly era: "modern";
+}
+
+interface StatelessContext<Env> extends AnyContext<Env> {
   readonly session?: undefined;
   readonly request: Request;
-  /** What the request says. */
+  /** What the request says; the first of a batch. */
   readonly message: JsonRpcMessage;
   /** The subject that `authorize` returned; undefined without an `authorize` hook. */
   readonly principal: string | undefined;

@@ -11,16 +11,18 @@ import type { Change } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isInitialize } from "../jsonrpc/messages.ts";
+import { isInitialize, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
 import { parseEventId } from "../sse/event-id.ts";
+import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
 import type { Reply } from "./exchange.ts";
-import { subscriptionsIn } from "./journal.ts";
-import { createLifecycle } from "./lifecycle.ts";
+import { subscribedUris } from "./journal.ts";
+import { createLaterSession } from "./later.ts";
+import { createLifecycle, isSuccessor, type Lifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
-import type { SessionRow } from "./schema.ts";
+import { LaterSchema, type SessionRow } from "./schema.ts";
 import type { Stream } from "./stream.ts";
 import { createStreams, openingOf, type Streams } from "./streams.ts";
 import { createUpkeep } from "./upkeep.ts";
@@ -47,8 +49,8 @@ export interface Session {
   ack(stream: number, connectionId: string, seq: number): void;
   /** A connection is over; `seq` is the last event that its client was handed, where known. */
   leave(stream: number, connectionId: string, seq?: number): void;
-  /** Takes up a connection that outlived the isolate. */
-  restore(stream: number, outlet: Outlet, place: number): void;
+  /** Takes up a connection that outlived the isolate, at its place; its client has been handed everything up to `handed`. */
+  restore(stream: number, outlet: Outlet, place: number, handed: number): void;
   /** True while nothing is under way: no connection, no call, no server being built. */
   isIdle(): boolean;
   /** Lets go of the session as the process ends or needs the memory: connections and server end, the session stays. */
@@ -57,12 +59,38 @@ export interface Session {
 
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
 
+/** True for the message that ends the handshake of a session that nobody has used yet. */
+function completesOpening(request: Call | Attach, row: SessionRow): boolean {
+  return (
+    row.status === "provisional" &&
+    !isSuccessor(row) &&
+    "payload" in request &&
+    request.payload.messages.some((message) => "method" in message && message.method === INITIALIZED)
+  );
+}
+
+const INITIALIZED = "notifications/initialized";
+
 export function createSession<Env>(options: SessionOptions<Env>): Session {
+  try {
+    return sessionOf(options, createLifecycle(options));
+  } catch (error) {
+    if (error instanceof LaterSchema) return createLaterSession(options, error);
+    throw error;
+  }
+}
+
+function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Session {
   const { id, store, settings, now } = options;
   const deadlines = createDeadlines(options.alarm, now);
-  const lifecycle = createLifecycle(options);
   const isLive = (): boolean => lifecycle.live() !== undefined;
-  const interest = options.interest?.({ id, store, emit: settings.emit, isLive });
+  const interest = options.interest?.({
+    id,
+    store,
+    emit: settings.emit,
+    isLive,
+    ringIn: (ms) => void deadlines.by(now() + ms),
+  });
   let streams: Streams | undefined;
 
   const streamsOf = (row: SessionRow): Streams =>
@@ -72,15 +100,21 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     ...options,
     lifecycle,
     streams: streamsOf,
+    confirm: interest && createConfirm(store, interest),
     notify: interest?.notify,
+    isKeyed: () => isKeyed,
+    topic: () => ownTopic,
     by: (at) => void deadlines.by(at),
   });
+
+  /** Whether the session is found by its client's key: each of its requests says so. */
+  let isKeyed = false;
 
   /** Ends the session and everything that belongs to it. */
   const stop = async (forget: boolean): Promise<void> => {
     interest?.end();
     dispatch.close();
-    for (const stream of streams?.attached() ?? []) stream.end("deleted");
+    streams?.close("deleted");
     streams = undefined;
     await lifecycle.end(forget);
     await deadlines.rearm(lifecycle.deadline(false));
@@ -91,25 +125,76 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     lifecycle,
     deadlines,
     streams: streamsOf,
-    inFlight: dispatch.inFlight,
+    calls: dispatch,
     stop: () => stop(false),
   });
 
   /** Most requests name no topic: there is but the default one. */
+  let ownTopic: string | undefined;
   const ofTopic = ({ topic }: Caller): void => {
-    if (topic !== undefined) interest?.by(topic);
+    if (topic === undefined) return;
+    ownTopic = topic;
+    interest?.by(topic);
   };
 
   /** The session's row as it was before this request, if the request may use it. */
   const admit = (request: Call | Attach): SessionRow | undefined => {
     const row = lifecycle.admit(request.caller.principal, request.transport);
     if (row !== undefined) {
-      lifecycle.touch();
-      // A successor waits under a deadline of its own; from its first use on it lives as long as any session.
+      // The first word of most clients is a write by itself, which says that the session is in use too.
+      if (!completesOpening(request, row)) lifecycle.touch();
+      // An alarm that is set to the end of an unused session stays: it finds this one in use, and moves on then.
       if (row.status === "provisional") void upkeep.begun();
       ofTopic(request.caller);
     }
     return row;
+  };
+
+  /** A session that is found by its key begins with whatever comes first; what its client can do is not known yet. */
+  const beginKeyed = async ({ keyed, caller }: Call | Attach): Promise<SessionRow | undefined> => {
+    if (keyed === undefined || !lifecycle.isVacant()) return undefined;
+    ofTopic(caller);
+    const row = lifecycle.open("streamable", {
+      principal: caller.principal ?? null,
+      version: keyed.version,
+      initialize: JSON.stringify(unknownClient(keyed.version)),
+      initialized: 1,
+    });
+    settings.emit("session.created", { session: shortId(id), kind: "streamable" });
+    await upkeep.begun();
+    return row;
+  };
+
+  let reviving: Promise<boolean> | undefined;
+
+  /** Takes up a session again whose time was up. False where its server refuses: then it stays as it was. */
+  const revive = async (): Promise<boolean> => {
+    const undo = lifecycle.revive();
+    const row = lifecycle.live();
+    if (row === undefined) return false;
+    try {
+      await dispatch.revive(row);
+    } catch {
+      undo();
+      return false;
+    }
+    await upkeep.begun();
+    // Its hubs have forgotten it.
+    if (interest !== undefined) {
+      await Promise.all(subscribedUris(store).map((uri) => interest.subscribing(uri)));
+    }
+    settings.emit("session.revived", { session: shortId(id) });
+    return true;
+  };
+
+  /** As {@link admit}, once a session that sleeps under its tombstone has been woken. */
+  const admitOrRevive = async (request: Call | Attach): Promise<SessionRow | undefined> => {
+    if (lifecycle.isRevivable(request.caller.principal, request.transport)) {
+      ofTopic(request.caller);
+      reviving ??= revive().finally(() => (reviving = undefined));
+      await reviving;
+    }
+    return admit(request);
   };
 
   /** Which stream an attach is for, and from where. */
@@ -143,8 +228,10 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
     async post(call, open) {
       const { caller, payload } = call;
+      isKeyed ||= call.keyed !== undefined;
       const initialize = isInitialize(payload) && call.transport === "streamable";
-      if (call.opens) {
+      const isNew = initialize && call.keyed !== undefined && lifecycle.isVacant();
+      if (call.opens || isNew) {
         ofTopic(caller);
         const reply = await dispatch.open(call);
         if (isLive()) {
@@ -153,26 +240,27 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
         }
         return reply;
       }
-      const row = admit(call);
+      const row =
+        admit(call) ??
+        (await beginKeyed(call)) ??
+        (initialize && call.keyed === undefined ? undefined : await admitOrRevive(call));
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
-      if (initialize) {
-        return row.status === "provisional" ? dispatch.open(call) : refused(failures.alreadyInitialized);
+      // To a session that is found by its key the client may introduce itself anew: its server hears of it.
+      if (initialize && call.keyed === undefined) {
+        // A successor that nobody has used may be initialised once more.
+        return isSuccessor(row) ? dispatch.open(call) : refused(failures.alreadyInitialized);
       }
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
-      const uris = subscriptionsIn(payload.messages);
-      if (uris.length > 0 && interest !== undefined) {
-        await interest.subscribing(uris);
-        if (!isLive()) return lifecycle.gone(caller.principal, true);
-      }
       return dispatch.run(call, open);
     },
 
     async attach(request, open) {
+      isKeyed ||= request.keyed !== undefined;
       if (request.opens) {
         lifecycle.open("http+sse", { principal: request.caller.principal ?? null });
         settings.emit("session.created", { session: shortId(id), kind: "http+sse" });
       }
-      const row = admit(request);
+      const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request));
       if (row === undefined) return lifecycle.gone(request.caller.principal, true);
       dispatch.settleInterrupted();
       const place = locate(request, row);
@@ -189,12 +277,13 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
       await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);
-      if (stream === streamsOf(row).standalone) interest?.listening();
+      if (stream === streamsOf(row).standalone) void interest?.listening();
       return { kind: "streaming" };
     },
 
     async end(caller) {
-      if (lifecycle.admit(caller.principal, "streamable") === undefined) {
+      const isAsleep = lifecycle.isRevivable(caller.principal, "streamable");
+      if (lifecycle.admit(caller.principal, "streamable") === undefined && !isAsleep) {
         return lifecycle.gone(caller.principal, false);
       }
       settings.emit("session.terminated", { session: shortId(id) });
@@ -205,7 +294,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
     async terminate() {
       // Only a 404 that names a successor needs to remember what it succeeds; nothing else may take it up again.
       const forget = settings.recovery !== "rotate";
-      if (!isLive()) {
+      if (!isLive() && !lifecycle.isAsleep()) {
         await lifecycle.end(forget);
         return false;
       }
@@ -226,11 +315,14 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       return unwanted;
     },
 
-    alarm: upkeep.alarm,
+    async alarm() {
+      await upkeep.alarm();
+      // Of the streams that are in memory: what has one attached has been taken up, and storage may be unreadable.
+      if (isLive() && streams?.standalone.outlet() !== undefined) await interest?.again();
+    },
 
     ack(stream, connectionId, seq) {
-      const row = lifecycle.live();
-      if (row !== undefined) streamsOf(row).peek(stream)?.ack(connectionId, seq);
+      if (isLive()) streams?.peek(stream)?.ack(connectionId, seq);
     },
 
     leave(stream, connectionId, seq) {
@@ -241,11 +333,11 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
       void upkeep.disconnected();
     },
 
-    restore(stream, outlet, place) {
+    restore(stream, outlet, place, handed) {
       const row = lifecycle.live();
       const held = row === undefined ? undefined : streamsOf(row).find(stream);
       if (held === undefined) outlet.end("deleted");
-      else held.restore(outlet, place);
+      else held.restore(outlet, place, handed);
       // A call may have been in flight as the isolate went to sleep or died.
       dispatch.settleInterrupted();
       dispatch.giveUp(stream);
@@ -256,7 +348,7 @@ export function createSession<Env>(options: SessionOptions<Env>): Session {
 
     shutdown() {
       dispatch.suspend();
-      for (const stream of streams?.attached() ?? []) stream.end("shutdown");
+      streams?.close("shutdown");
       streams = undefined;
     },
   };

@@ -1,5 +1,6 @@
 /** The user's own state of a session: small, synchronous, in the session's store. @module */
 import type { SessionState } from "./server.ts";
+import { entryBytes, MOST_ENTRY_BYTES } from "./entries.ts";
 import type { SessionStore } from "./store.ts";
 
 export interface KeptState extends SessionState {
@@ -7,16 +8,26 @@ export interface KeptState extends SessionState {
   keep(): void;
 }
 
-const encoder = new TextEncoder();
-
 /**
  * What the server's factory sets while the session is being opened is held in memory: a client that is
  * refused must leave nothing stored.
  * @param isOpening whether the session does not exist yet
- * @throws {RangeError} from `set`, where the whole would exceed `maxBytes` as JSON
+ * @throws {RangeError} from `set`, where the whole would exceed `maxBytes` as JSON, or one value what a row holds
  */
 export function createState(store: SessionStore, maxBytes: number, isOpening: () => boolean): KeptState {
   const early = new Map<string, string>();
+  /** Bytes of what is stored: counted once in an isolate's life, and kept from then on. */
+  let stored: number | undefined;
+  const sizeOf = (name: string): number =>
+    isOpening()
+      ? early.has(name)
+        ? entryBytes(name, early.get(name) ?? "")
+        : 0
+      : (store.entrySize("state", name) ?? 0);
+  const total = (): number =>
+    isOpening()
+      ? [...early].reduce((sum, [name, value]) => sum + entryBytes(name, value), 0)
+      : (stored ??= store.entryTotal("state").bytes);
 
   const entries = (): { name: string; value: string }[] =>
     isOpening()
@@ -31,16 +42,26 @@ export function createState(store: SessionStore, maxBytes: number, isOpening: ()
     set(name, value) {
       const json: string | undefined = JSON.stringify(value);
       if (json === undefined) throw new TypeError(`state ${name}: the value cannot be written as JSON`);
-      let total = encoder.encode(name + json).length;
-      for (const entry of entries()) {
-        if (entry.name !== name) total += encoder.encode(entry.name + entry.value).length;
+      const size = entryBytes(name, json);
+      if (size > MOST_ENTRY_BYTES) {
+        throw new RangeError(
+          `state ${name}: ${size} bytes exceed what one value may have (${MOST_ENTRY_BYTES}, its name included)`,
+        );
       }
-      if (total > maxBytes)
-        throw new RangeError(`state ${name}: ${total} bytes exceed maxStateBytes (${maxBytes})`);
-      if (isOpening()) early.set(name, json);
-      else store.putEntry("state", name, json);
+      const next = total() + size - sizeOf(name);
+      if (next > maxBytes)
+        throw new RangeError(`state ${name}: ${next} bytes exceed maxStateBytes (${maxBytes})`);
+      if (isOpening()) return void early.set(name, json);
+      store.putEntry("state", name, json);
+      stored = next;
     },
-    delete: (name) => (isOpening() ? early.delete(name) : store.deleteEntry("state", name)),
+    delete(name) {
+      if (isOpening()) return early.delete(name);
+      const next = total() - sizeOf(name);
+      const isThere = store.deleteEntry("state", name);
+      stored = next;
+      return isThere;
+    },
     keys: () => entries().map(({ name }) => name),
     keep() {
       for (const [name, value] of early) store.putEntry("state", name, value);

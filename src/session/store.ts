@@ -3,11 +3,13 @@
  * cached here.
  * @module
  */
+import type { RequestId } from "../jsonrpc/messages.ts";
+import { createEntryStore, type EntryStore } from "./entries.ts";
 import {
   createSchema,
-  type EntryKind,
   hasSchema,
-  type LogExtent,
+  LaterSchema,
+  migrate,
   PART,
   SCHEMA_VERSION,
   type SessionRow,
@@ -15,46 +17,62 @@ import {
   type SqlValue,
   type StoredEvent,
   type StreamRow,
+  type SurveyedLog,
 } from "./schema.ts";
 
-export interface SessionStore {
+export interface SessionStore extends EntryStore {
   transaction<T>(body: () => T): T;
-  /** The session's row, or undefined where there is none. Creates nothing. */
+  /**
+   * The session's row, or undefined where there is none. Creates nothing; what an earlier version stored is
+   * brought to this one first.
+   * @throws {LaterSchema} where a later version stored it; nothing is changed
+   */
   load(): SessionRow | undefined;
   /** Creates the schema where it is missing, and the session. */
   open(row: SessionRow): void;
   update(fields: Partial<SessionRow>): void;
-  /** Removes what belongs to the session but its row. */
-  clear(): void;
+  /** Removes what belongs to the session but its row; of one that may be revived, what it needs then stays. */
+  clear(isRevivable: boolean): void;
 
   streams(): (StreamRow & Answered)[];
+  /** The rows alone: no log is read. */
+  streamRows(): StreamRow[];
+  streamRow(id: number): StreamRow | undefined;
   stream(id: number): (StreamRow & Answered) | undefined;
   putStream(row: StreamRow): void;
   updateStream(stream: number, fields: Partial<StreamRow>): void;
   deleteStream(stream: number): void;
 
-  /** Stores an event; `answers` is the JSON of the request id that it answers, or null. */
-  append(stream: number, seq: number, data: string, answers: string | null, now: number): void;
+  /**
+   * Stores an event; `answers` is the JSON of the request id that it answers, or null, and `handed` the last
+   * event of the stream that its client has been handed.
+   */
+  append(event: {
+    readonly stream: number;
+    readonly seq: number;
+    readonly data: string;
+    readonly answers: string | null;
+    readonly handed: number;
+    readonly now: number;
+  }): void;
   /** Events after `seq`, in order, until `bytes` characters are exceeded; at least one if there is one. */
   eventsAfter(stream: number, seq: number, bytes: number): StoredEvent[];
-  extent(stream: number): LogExtent;
+  /** What each stream's log holds, in one reading of them all; `aged` is what was stored before `before`. */
+  survey(before: number): SurveyedLog[];
+  /** What the stream's last event says of `handed`; 0 where there is none. */
+  handed(stream: number): number;
+  /** Characters of the requests that streams keep so that they can run again. */
+  requestSizes(): { stream: number; size: number }[];
   /** The size of each event, in characters, in order. */
   sizes(stream: number): { seq: number; bytes: number }[];
-  /** Deletes events up to `seq`; returns their size in characters. */
-  deleteThrough(stream: number, seq: number): number;
-  /** The last event of each stream that is older than `before`: what age removes. */
-  agedOut(before: number): { stream: number; seq: number }[];
-  /** When the oldest event was stored; undefined where there is none. */
-  oldestEvent(): number | undefined;
-
-  entry(kind: EntryKind, name: string): string | undefined;
-  entries(kind: EntryKind): { name: string; value: string }[];
-  putEntry(kind: EntryKind, name: string, value: string): void;
-  deleteEntry(kind: EntryKind, name: string): boolean;
+  /** The same of all streams, the oldest first. */
+  sizesByAge(): { stream: number; seq: number; bytes: number }[];
+  /** Deletes events up to `seq`; returns their size in characters, and the ids that they answered. */
+  deleteThrough(stream: number, seq: number): { bytes: number; answered: RequestId[] };
 }
 
 /** JSON of the request ids that a stream's stored events answer, separated by commas. */
-interface Answered {
+export interface Answered {
   answered: string | null;
 }
 
@@ -113,10 +131,16 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
   };
 
   return {
+    ...createEntryStore(sql, key),
     transaction: (body) => sql.transaction(body),
 
     load() {
       if (!hasSchema(sql)) return undefined;
+      const [stored] = sql.exec<{ schema: number }>("SELECT schema FROM session WHERE key = ?", key);
+      const version = stored?.schema ?? SCHEMA_VERSION;
+      if (version > SCHEMA_VERSION) throw new LaterSchema(version);
+      // An object by itself: a local file is brought forward as it is opened, with all that are in it.
+      if (version < SCHEMA_VERSION) sql.transaction(() => migrate(sql, version));
       type Row = { [Name in keyof SessionRow]: SessionRow[Name] };
       return sql.exec<Row & Record<string, SqlValue>>(
         `SELECT ${SESSION_COLUMNS.join()} FROM session WHERE key = ?`,
@@ -133,13 +157,29 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       const { set, values } = assign({ ...fields });
       sql.exec(`UPDATE session SET ${set} WHERE key = ?`, ...values, key);
     },
-    clear() {
+    clear(isRevivable) {
+      const [streams, entries] = isRevivable
+        ? [" AND kind <> 'standalone'", " AND kind NOT IN ('state', 'sticky')"]
+        : ["", ""];
       sql.transaction(() => {
-        for (const table of ["event", "stream", "entry"]) sql.exec(`DELETE FROM ${table} WHERE key = ?`, key);
+        sql.exec("DELETE FROM event WHERE key = ?", key);
+        sql.exec(`DELETE FROM stream WHERE key = ?${streams}`, key);
+        sql.exec(`DELETE FROM entry WHERE key = ?${entries}`, key);
       });
     },
 
     streams: () => selectStreams(""),
+    streamRows: () =>
+      sql.exec<{ [Name in keyof StreamRow]: StreamRow[Name] }>(
+        `SELECT ${STREAM_COLUMNS.join()} FROM stream WHERE key = ?`,
+        key,
+      ),
+    streamRow: (id) =>
+      sql.exec<{ [Name in keyof StreamRow]: StreamRow[Name] }>(
+        `SELECT ${STREAM_COLUMNS.join()} FROM stream WHERE key = ? AND stream = ?`,
+        key,
+        id,
+      )[0],
     stream: (id) => selectStreams("AND stream = ?", id)[0],
     putStream: (row) => insert("stream", STREAM_COLUMNS, row),
     updateStream(stream, fields) {
@@ -150,10 +190,11 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       sql.exec("DELETE FROM stream WHERE key = ? AND stream = ?", key, stream);
     },
 
-    append(stream, seq, data, answers, now) {
+    append({ stream, seq, data, answers, handed, now }) {
       const insertPart = (part: number, start: number, end: number): void =>
         defer(
-          "INSERT INTO event (key, stream, seq, part, size, answers, created, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+          `INSERT INTO event (key, stream, seq, part, size, answers, created, handed, data)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
           key,
           stream,
           seq,
@@ -161,6 +202,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
           end - start,
           part === 0 ? answers : null,
           now,
+          handed,
           data.slice(start, end),
         );
       if (data.length <= PART) return insertPart(0, 0, data.length);
@@ -204,16 +246,26 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       }
       return events;
     },
-    extent(stream) {
-      const [row] = sql.exec<{ [Name in keyof LogExtent]: LogExtent[Name] }>(
-        `SELECT coalesce(min(seq), 0) AS first, coalesce(max(seq), 0) AS last, count(DISTINCT seq) AS count,
-          coalesce(sum(size), 0) AS bytes
-          FROM event WHERE key = ? AND stream = ?`,
+    survey: (before) =>
+      sql.exec<{ [Name in keyof SurveyedLog]: SurveyedLog[Name] }>(
+        `SELECT stream, min(seq) AS first, max(seq) AS last, sum(size) AS bytes,
+          max(CASE WHEN created < ? THEN seq END) AS aged, min(CASE WHEN created >= ? THEN created END) AS oldest
+          FROM event WHERE key = ? GROUP BY stream`,
+        before,
+        before,
+        key,
+      ),
+    handed: (stream) =>
+      sql.exec<{ handed: number }>(
+        "SELECT handed FROM event WHERE key = ? AND stream = ? ORDER BY seq DESC, part DESC LIMIT 1",
         key,
         stream,
-      );
-      return row ?? { first: 0, last: 0, count: 0, bytes: 0 };
-    },
+      )[0]?.handed ?? 0,
+    requestSizes: () =>
+      sql.exec<{ stream: number; size: number }>(
+        "SELECT stream, length(request) AS size FROM stream WHERE key = ? AND request IS NOT NULL",
+        key,
+      ),
     sizes: (stream) =>
       sql.exec<{ seq: number; bytes: number }>(
         `SELECT seq, sum(size) AS bytes FROM event WHERE key = ? AND stream = ?
@@ -221,50 +273,26 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
         key,
         stream,
       ),
+    sizesByAge: () =>
+      sql.exec<{ stream: number; seq: number; bytes: number }>(
+        `SELECT stream, seq, sum(size) AS bytes FROM event WHERE key = ?
+          GROUP BY stream, seq ORDER BY min(created), stream, seq`,
+        key,
+      ),
     deleteThrough(stream, seq) {
-      const deleted = sql.exec<{ size: number }>(
-        "DELETE FROM event WHERE key = ? AND stream = ? AND seq <= ? RETURNING size",
+      const deleted = sql.exec<{ size: number; answers: string | null }>(
+        "DELETE FROM event WHERE key = ? AND stream = ? AND seq <= ? RETURNING size, answers",
         key,
         stream,
         seq,
       );
-      return deleted.reduce((total, { size }) => total + size, 0);
+      return {
+        bytes: deleted.reduce((total, { size }) => total + size, 0),
+        answered: deleted.flatMap(({ answers }) =>
+          answers === null ? [] : (JSON.parse(answers) as RequestId),
+        ),
+      };
     },
-    agedOut: (before) =>
-      sql.exec<{ stream: number; seq: number }>(
-        "SELECT stream, max(seq) AS seq FROM event WHERE key = ? AND created < ? GROUP BY stream",
-        key,
-        before,
-      ),
-    oldestEvent() {
-      const [row] = sql.exec<{ oldest: number | null }>(
-        "SELECT min(created) AS oldest FROM event WHERE key = ?",
-        key,
-      );
-      return row?.oldest ?? undefined;
-    },
-
-    entry: (kind, name) =>
-      sql.exec<{ value: string }>(
-        "SELECT value FROM entry WHERE key = ? AND kind = ? AND name = ?",
-        key,
-        kind,
-        name,
-      )[0]?.value,
-    entries: (kind) =>
-      sql.exec<{ name: string; value: string }>(
-        "SELECT name, value FROM entry WHERE key = ? AND kind = ? ORDER BY name",
-        key,
-        kind,
-      ),
-    putEntry: (kind, name, value) => insert("entry", ["kind", "name", "value"], { kind, name, value }),
-    deleteEntry: (kind, name) =>
-      sql.exec<{ name: string }>(
-        "DELETE FROM entry WHERE key = ? AND kind = ? AND name = ? RETURNING name",
-        key,
-        kind,
-        name,
-      ).length > 0,
   };
 }
 

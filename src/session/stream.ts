@@ -9,8 +9,9 @@
 import type { DisconnectReason } from "../events.ts";
 import { controlFrame } from "../sse/control.ts";
 import { formatEventId } from "../sse/event-id.ts";
-import { commentFrame, messageFrame, primingFrame } from "../sse/frames.ts";
+import { commentFrame, commentLine, messageFrame, primingFrame } from "../sse/frames.ts";
 import type { EventLog } from "./log.ts";
+import { createPatience } from "./patience.ts";
 import type { Outlet } from "./ports.ts";
 import type { StoredEvent } from "./schema.ts";
 
@@ -19,12 +20,19 @@ const WINDOW = 262_144;
 /** A connection that has fallen behind catches up once it has this much room: few long reads of the log, not many short ones. */
 const REFILL = WINDOW / 2;
 
+/** What may be sent in one turn of the event loop while nobody reads: a server that sends on and on must let others in. */
+const UNREAD_EVENTS = 32;
+
 /** How a connection joins. */
 export interface Joining {
   /** Everything up to this event has been seen. */
   readonly after: number;
-  /** Whether to open with a priming event, its `retry:` alone, or nothing (the client is primed already). */
-  readonly opening: "prime" | "retry" | "none";
+  /**
+   * Whether to open with a priming event, with a comment alone so that the first bytes come at once, or with
+   * nothing (the client has had them). `retry:` is in priming only: nobody who speaks an earlier version of
+   * Streamable HTTP reads it, and go-sdk before 1.4 and Java's SDK before 2.1 fail on it.
+   */
+  readonly opening: "prime" | "plain" | "none";
   readonly retryMs: number;
 }
 
@@ -45,12 +53,18 @@ export interface Stream {
   outlet(): Outlet | undefined;
   /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
   resumePoint(): number;
-  /** Stores a message, then passes it on. Resolves once the reader's pace allows more. */
+  /**
+   * Stores a message, then passes it on. Resolves once the reader's pace allows more; without a reader, every now
+   * and then in a later turn of the event loop.
+   */
   emit(json: string, answers: string | null): Promise<void>;
   /** Attaches a connection; one that was there ends, having kept what it was handed. */
   attach(outlet: Outlet, joining: Joining): void;
-  /** Takes up a connection that outlived the isolate (a hibernated WebSocket), at its place. */
-  restore(outlet: Outlet, place: number): void;
+  /**
+   * Takes up a connection that outlived the isolate (a hibernated WebSocket), at its place; its client is known
+   * to have been handed everything up to `handed`.
+   */
+  restore(outlet: Outlet, place: number, handed: number): void;
   /** The edge has handed the client everything up to `seq`. */
   ack(connectionId: string, seq: number): void;
   /** The connection is over; `seq` is the last event its client was handed, where that is known. */
@@ -59,6 +73,12 @@ export interface Stream {
   end(reason: DisconnectReason): void;
   /** A frame for the edge alone, if a connection is there. */
   tell(frame: string): void;
+  /** Has the edge at the other end written to, so that one which is gone is noticed. It is told its place once more. */
+  probe(): void;
+  /** Lets events up to `seq` go for what the session has no room for; a connection that needed one of them ends. */
+  shed(seq: number): void;
+  /** The connection that is there still needs what is after this event; undefined where none is. */
+  neededAfter(): number | undefined;
   /** Marks the stream complete; its connection ends as soon as it has everything. */
   finish(): void;
 }
@@ -67,7 +87,13 @@ interface Attachment {
   readonly outlet: Outlet;
   /** Brought by an edge that dialled again, not by a client. */
   readonly redialled: boolean;
+  /** Where it joined. */
+  readonly from: number;
+  /** Set while it waits for its first look into the log (`patience.ts`). */
+  timer: ReturnType<typeof setTimeout> | undefined;
   sent: number;
+  /** What its edge has handed to the client. */
+  acked: number;
   /** What is under way: `[place, characters]`, oldest first. */
   readonly underway: [number, number][];
   outstanding: number;
@@ -76,7 +102,7 @@ interface Attachment {
 /**
  * @param prefix in front of event ids, see `event-id.ts`
  * @param complete whether nothing more will come on it
- * @param delivered the last event that earlier connections are known to have handed to their clients
+ * @param delivered the last event that earlier connections are known to have handed to their clients, as it is stored
  */
 export function createStream(
   id: number,
@@ -87,6 +113,11 @@ export function createStream(
   hooks: StreamHooks,
 ): Stream {
   let attachment: Attachment | undefined;
+  /** What the storage knows of `delivered`: it goes along with each event, and is written by itself as connections come and go. */
+  let recorded = delivered;
+  /** Sent since the last pause while nobody reads: events, and characters. */
+  let unread = 0;
+  let unreadSize = 0;
   let paced: (() => void)[] = [];
 
   const eventId = (seq: number): string => formatEventId(id, seq, prefix);
@@ -97,20 +128,50 @@ export function createStream(
     for (const resume of waiting) resume();
   };
 
+  const patience = createPatience();
+
   const drop = (): Attachment | undefined => {
     const dropped = attachment;
     attachment = undefined;
+    if (dropped?.timer !== undefined) clearTimeout(dropped.timer);
     release();
     return dropped;
   };
 
   const end = (reason: DisconnectReason): void => drop()?.outlet.end(reason);
 
-  /** Notes that a client has everything up to `seq`. */
+  /** The client of this connection has gone, or has come by another. One that got nothing, since there was nothing, is not held to it. */
+  const left = ({ from, sent, acked, timer }: Attachment, seq: number): void => {
+    if (timer === undefined && sent > from) patience.left(Math.max(acked, seq) > from);
+  };
+
+  /** Notes that a client has everything up to `seq`, and has it stored. */
   const handed = (seq: number): void => {
-    if (seq <= delivered) return;
-    delivered = seq;
-    hooks.onDelivered(seq);
+    delivered = Math.max(delivered, Math.min(seq, log.last()));
+    if (delivered <= recorded) return;
+    recorded = delivered;
+    hooks.onDelivered(delivered);
+  };
+
+  const overflowed = (dropped: number): void => {
+    hooks.onOverflow(dropped);
+    end("overflow");
+  };
+
+  /** Moves a connection past events that are all gone, and tells its client. */
+  const skip = (to: Attachment): string => {
+    const missed = log.last() - to.sent;
+    to.sent = log.last();
+    hooks.onGap(missed);
+    return commentFrame(`gap: ${missed} events before this place are no longer held`);
+  };
+
+  const pause = (size: number): Promise<void> => {
+    unread += 1;
+    unreadSize += size;
+    if (unread < UNREAD_EVENTS && unreadSize < WINDOW) return Promise.resolve();
+    unread = unreadSize = 0;
+    return new Promise((resolve) => setTimeout(resolve, 0));
   };
 
   const pass = (to: Attachment, events: readonly StoredEvent[]): void => {
@@ -120,7 +181,7 @@ export function createStream(
       const missed = event.seq - to.sent - 1;
       if (missed > 0) {
         hooks.onGap(missed);
-        text += commentFrame(`gap: ${missed} events before this one are no longer held`);
+        text += commentLine(`gap: ${missed} events before this one are no longer held`);
       }
       to.sent = event.seq;
       text += messageFrame(eventId(event.seq), event.data);
@@ -134,16 +195,13 @@ export function createStream(
   /** `fresh` is an event that was appended just now: the connection that is up to date need not read it back. */
   const pump = (fresh?: StoredEvent): void => {
     const to = attachment;
-    if (to === undefined) return;
+    if (to === undefined || to.timer !== undefined) return;
     if (fresh !== undefined && to.sent === fresh.seq - 1 && to.outstanding < WINDOW) pass(to, [fresh]);
     // `send` may find the link broken and take the attachment away.
     while (attachment === to && to.sent < log.last() && to.outstanding <= WINDOW - REFILL) {
       const events = log.after(to.sent, WINDOW - to.outstanding);
       if (events.length > 0) pass(to, events);
-      else {
-        hooks.onGap(log.last() - to.sent);
-        to.sent = log.last();
-      }
+      else to.outlet.send(skip(to) + controlFrame({ type: "at", value: eventId(to.sent) }), to.sent);
     }
     if (attachment !== to || to.sent < log.last()) return;
     release();
@@ -157,15 +215,11 @@ export function createStream(
     outlet: () => attachment?.outlet,
     resumePoint: () => attachment?.sent ?? delivered,
     emit(json, answers) {
-      let dropped = 0;
-      const needed = (attachment?.sent ?? delivered) + 1;
-      const seq = log.append(json, answers, needed, (count) => (dropped = count));
-      if (dropped > 0) {
-        hooks.onOverflow(dropped);
-        end("overflow");
-      }
+      const seq = log.append(json, answers, delivered, attachment, overflowed);
+      recorded = Math.max(recorded, delivered);
       pump({ seq, data: json });
-      if (attachment === undefined || attachment.sent === log.last()) return Promise.resolve();
+      if (attachment === undefined) return pause(json.length);
+      if (attachment.sent === log.last()) return Promise.resolve();
       return new Promise((resolve) => paced.push(resolve));
     },
     attach(outlet, { after, opening, retryMs }) {
@@ -181,35 +235,84 @@ export function createStream(
         // A link that is dialled again is named after its connection: that one may take its own place.
         return outlet.end("replaced");
       }
+      if (held !== undefined) left(held, 0);
       end("replaced");
       // Stored: the next time the client may come without an event id, to another isolate.
       handed(after);
-      attachment = { outlet, redialled, sent: after, underway: [], outstanding: 0 };
-      const first = eventId(after);
-      let text = controlFrame({ type: "at", value: first });
+      const joined: Attachment = {
+        outlet,
+        redialled,
+        from: after,
+        timer: undefined,
+        sent: after,
+        acked: after,
+        underway: [],
+        outstanding: 0,
+      };
+      attachment = joined;
+      // Before the priming event, whose id is the place behind the gap: no later event would tell of it.
+      const gap = after < log.last() && log.trimmed() === log.last() ? skip(joined) : "";
+      const first = eventId(joined.sent);
+      let text = controlFrame({ type: "at", value: first }) + gap;
       if (opening === "prime") text += primingFrame(first, retryMs);
-      else if (opening === "retry") text += `retry: ${retryMs}\n\n`;
-      outlet.send(text, after);
-      pump();
+      else if (opening === "plain") text += commentFrame("open");
+      outlet.send(text, joined.sent);
+      const delay = joined.sent < log.last() ? patience.delay() : 0;
+      if (delay === 0) return pump();
+      joined.timer = setTimeout(() => {
+        joined.timer = undefined;
+        pump();
+      }, delay);
     },
-    restore(outlet, place) {
-      attachment = { outlet, redialled: true, sent: place, underway: [], outstanding: 0 };
+    restore(outlet, place, known) {
+      delivered = Math.max(delivered, Math.min(known, log.last()));
+      attachment = {
+        outlet,
+        redialled: true,
+        from: place,
+        timer: undefined,
+        sent: place,
+        acked: known,
+        underway: [],
+        outstanding: 0,
+      };
       pump();
     },
     ack(connectionId, seq) {
-      if (attachment?.outlet.connectionId !== connectionId) return;
+      // Beyond what was sent nothing can have been taken.
+      if (attachment?.outlet.connectionId !== connectionId || !(seq <= attachment.sent)) return;
       const { underway } = attachment;
+      attachment.acked = Math.min(seq, attachment.sent);
+      delivered = Math.max(delivered, attachment.acked);
       while (underway[0] !== undefined && underway[0][0] <= seq) {
         attachment.outstanding -= underway.shift()?.[1] ?? 0;
       }
       pump();
     },
     leave(connectionId, seq) {
-      if (attachment?.outlet.connectionId === connectionId) drop();
-      if (seq !== undefined) handed(seq);
+      const held = attachment;
+      let known = log.last();
+      if (held?.outlet.connectionId === connectionId) {
+        left(held, seq ?? held.acked);
+        known = held.sent;
+        drop();
+      }
+      // Beyond what was sent nothing can have been taken.
+      if (seq !== undefined && seq <= known) handed(seq);
     },
     end,
+    shed(seq) {
+      const dropped = seq - Math.max(log.trimmed(), attachment?.sent ?? delivered);
+      log.trim(seq);
+      if (dropped > 0) overflowed(dropped);
+    },
+    neededAfter: () => attachment?.acked,
     tell: (frame) => attachment?.outlet.send(frame, attachment.sent),
+    probe() {
+      if (attachment === undefined) return;
+      const { outlet, sent } = attachment;
+      outlet.send(controlFrame({ type: "at", value: eventId(sent) }), sent);
+    },
     finish() {
       complete = true;
       pump();

@@ -6,26 +6,19 @@
  * its row and its log.
  * @module
  */
-import { type EventSink, shortId } from "../events.ts";
+import { type DisconnectReason, type EventSink, shortId } from "../events.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
 import { hasPriming } from "../jsonrpc/versions.ts";
 import { randomStreamId } from "../sse/event-id.ts";
 import { type LogLimits, openLog } from "./log.ts";
 import type { Outlet } from "./ports.ts";
-import type { SessionRow, StreamRow } from "./schema.ts";
+import { createHoldings } from "./holdings.ts";
+import { createOwing, owedBy } from "./owed.ts";
+import type { QuotaLimits } from "./quota.ts";
+import { type LogExtent, PART, type SessionRow, type StreamRow } from "./schema.ts";
 import type { SessionStore } from "./store.ts";
 import { createStream, type Stream } from "./stream.ts";
-
-/** A call that was in flight in an isolate that is gone. */
-export interface Unfinished {
-  readonly stream: number;
-  readonly kind: "call" | "relay";
-  /** Client's ids of the requests that were never answered. */
-  readonly ids: readonly RequestId[];
-  /** The POST's messages as JSON, where they may run again. */
-  readonly request: string | null;
-  readonly attempts: number;
-}
+import { createTally } from "./tally.ts";
 
 export interface Streams {
   readonly standalone: Stream;
@@ -45,14 +38,24 @@ export interface Streams {
   retried(id: number, attempts: number): void;
   /** Streams with a connection. */
   attached(): Stream[];
-  /** Forgets what was stored before `before`, and streams that hold nothing more and owe nothing. */
-  age(before: number): void;
+  /**
+   * Forgets what was stored before `before`, and streams that hold nothing more and owe nothing. The log is read
+   * once. Returns when the oldest event that remains was stored; undefined where none does.
+   */
+  age(before: number): number | undefined;
+  /** Ends all connections; what is to be told is told. */
+  close(reason: DisconnectReason): void;
 }
+
+/** Events are dropped one at a time, and told of once in this time. */
+const BURST_MS = 1000;
+
+const EMPTY: LogExtent = { first: 0, last: 0, bytes: 0 };
 
 export function createStreams(
   row: SessionRow,
   store: SessionStore,
-  limits: LogLimits,
+  limits: LogLimits & QuotaLimits,
   now: () => number,
   emit: EventSink,
 ): Streams {
@@ -61,7 +64,158 @@ export function createStreams(
   /** HTTP+SSE has no session header: its event ids must name the session themselves. */
   const prefix = row.kind === "http+sse" ? `${row.id}.` : "";
 
-  const freshRow = (stream: number, kind: StreamRow["kind"]): StreamRow => ({
+  const holdings = createHoldings({
+    store,
+    limits,
+    peek: (id) => live.get(id),
+    find: (id) => find(id),
+  });
+  const { quota } = holdings;
+  const dropped = createTally(BURST_MS, (count) =>
+    emit("queue.overflow", { session, dropped: count, held: limits.maxEvents }),
+  );
+
+  const owing = createOwing(store);
+
+  const build = (
+    id: number,
+    { trimmed, delivered }: Pick<StreamRow, "trimmed" | "delivered">,
+    mark: (fields: Partial<StreamRow>) => void,
+    state: "new" | "open" | "complete",
+    extent: LogExtent,
+  ): Stream => {
+    const log = openLog({
+      store,
+      stream: id,
+      trimmed,
+      extent,
+      limits,
+      quota,
+      now,
+      onTrimmed(seq, answered) {
+        // An answer that is held no longer must not be taken for one that is owed.
+        const isOwn = id !== row.standalone && answered.length > 0;
+        mark({ trimmed: seq, ...(isOwn && { pending: owing.strike(id, answered) }) });
+      },
+    });
+    const stream = createStream(id, log, prefix, delivered, state === "complete", {
+      onGap: (missed) => emit("replay.gap", { session, missed }),
+      onOverflow: dropped.add,
+      onDelivered: (seq) => mark({ delivered: seq }),
+    });
+    live.set(id, stream);
+    return stream;
+  };
+
+  const buildStandalone = (): Stream => {
+    const id = row.standalone;
+    let stored: StreamRow = store.streamRow(id) ?? freshRow(id, "standalone", now());
+    const extent = holdings.extent(id);
+    const delivered = extent === undefined ? 0 : store.handed(id);
+    return build(
+      id,
+      { ...stored, delivered: Math.max(stored.delivered, delivered) },
+      (fields) => {
+        // Written only once there is something to remember: most sessions never use the stream.
+        stored = { ...stored, ...fields };
+        store.putStream(stored);
+      },
+      "open",
+      extent ?? EMPTY,
+    );
+  };
+  const standalone = (): Stream => live.get(row.standalone) ?? buildStandalone();
+
+  const record = (kind: "call" | "relay", ids: readonly RequestId[], request: string | null): number => {
+    const stream = randomStreamId();
+    const pending = JSON.stringify(ids);
+    // Refused before anything is promised: the POST then waits for its answer as long as it takes.
+    if (pending.length > PART) throw new RangeError("The ids of the requests are too long to be kept");
+    store.putStream({ ...freshRow(stream, kind, now()), pending, request: holdings.keep(stream, request) });
+    owing.add(stream, ids);
+    return stream;
+  };
+
+  const forget = (id: number): void => {
+    store.deleteStream(id);
+    live.delete(id);
+    owing.forget(id);
+    holdings.unkeep(id);
+  };
+
+  const find = (id: number): Stream | undefined => {
+    if (id === row.standalone) return standalone();
+    const known = live.get(id);
+    if (known !== undefined) return known;
+    const stored = store.stream(id);
+    if (stored?.kind !== "call") return undefined;
+    const state = owedBy(stored).length > 0 ? "open" : "complete";
+    return build(id, stored, (fields) => store.updateStream(id, fields), state, holdings.extent(id) ?? EMPTY);
+  };
+
+  return {
+    get standalone() {
+      return standalone();
+    },
+    find,
+    peek: (id) => (id === row.standalone ? standalone() : live.get(id)),
+    open(ids, request) {
+      const id = record("call", ids, request);
+      return build(id, freshRow(id, "call", now()), (fields) => store.updateStream(id, fields), "new", EMPTY);
+    },
+    owe: (ids, request) => record("relay", ids, request),
+    settle: forget,
+    release: (id, request) => store.updateStream(id, { pending: owing.strike(id, [request]) }),
+    retried: (id, attempts) => store.updateStream(id, { attempts }),
+    attached: () => [...live.values()].filter((stream) => stream.outlet() !== undefined),
+    age(before) {
+      const rows = store.streamRows();
+      const isStored = new Set(rows.map(({ stream }) => stream));
+      let oldest: number | undefined;
+      const holding = new Set<number>();
+      for (const log of holdings.survey(before)) {
+        const { stream: id, aged, oldest: kept } = log;
+        const stream = id === row.standalone ? standalone() : live.get(id);
+        if (aged !== null && stream !== undefined) stream.log.trim(aged);
+        else if (aged !== null) {
+          const answered = holdings.trim(log, aged);
+          if (isStored.has(id) && kept !== null) {
+            store.updateStream(id, { trimmed: aged, pending: owing.strike(id, answered) });
+          }
+        }
+        if (kept === null) continue;
+        holding.add(id);
+        oldest = Math.min(oldest ?? kept, kept);
+      }
+      for (const { stream: id, kind, created } of rows) {
+        const stream = live.get(id);
+        const isInUse = stream !== undefined && (!stream.isComplete() || stream.outlet() !== undefined);
+        if (kind === "call" && !holding.has(id) && created < before && !isInUse) forget(id);
+      }
+      return oldest;
+    },
+    close(reason) {
+      for (const stream of live.values()) stream.end(reason);
+      dropped.flush();
+    },
+  };
+}
+
+/**
+ * What the standalone stream remembers while its session sleeps without its events: where it ended, so that numbers
+ * go on from there, and a client that was not handed all of it is told of the gap.
+ */
+export function retireStandalone(store: SessionStore, standalone: number, now: number): void {
+  const log = store.survey(0).find(({ stream }) => stream === standalone);
+  const row = store.streamRow(standalone);
+  if (log === undefined && row === undefined) return;
+  const kept = row ?? freshRow(standalone, "standalone", now);
+  const delivered = Math.max(kept.delivered, store.handed(standalone));
+  store.putStream({ ...kept, delivered, trimmed: Math.max(log?.last ?? 0, kept.trimmed) });
+}
+
+function freshRow(stream: number, kind: StreamRow["kind"], created: number): StreamRow {
+  return {
     stream,
     kind,
     pending: "[]",
@@ -69,118 +223,8 @@ export function createStreams(
     attempts: 1,
     trimmed: 0,
     delivered: 0,
-    created: now(),
-  });
-
-  const build = (
-    id: number,
-    { trimmed, delivered }: StreamRow,
-    mark: (fields: Partial<StreamRow>) => void,
-    state: "new" | "open" | "complete",
-  ): Stream => {
-    const log = openLog(
-      store,
-      id,
-      trimmed,
-      limits,
-      now,
-      (seq) => mark({ trimmed: seq }),
-      state === "new" ? { first: 0, last: 0, count: 0, bytes: 0 } : undefined,
-    );
-    const stream = createStream(id, log, prefix, delivered, state === "complete", {
-      onGap: (missed) => emit("replay.gap", { session, missed }),
-      onOverflow: (dropped) => emit("queue.overflow", { session, dropped, held: limits.maxEvents }),
-      onDelivered: (seq) => mark({ delivered: seq }),
-    });
-    live.set(id, stream);
-    return stream;
+    created,
   };
-
-  let standaloneRow: StreamRow = store.stream(row.standalone) ?? freshRow(row.standalone, "standalone");
-  const standalone = build(
-    row.standalone,
-    standaloneRow,
-    (fields) => {
-      // Written only once there is something to remember: most sessions never use the stream.
-      standaloneRow = { ...standaloneRow, ...fields };
-      store.putStream(standaloneRow);
-    },
-    "open",
-  );
-
-  const record = (kind: "call" | "relay", ids: readonly RequestId[], request: string | null): number => {
-    const stream = randomStreamId();
-    store.putStream({ ...freshRow(stream, kind), pending: JSON.stringify(ids), request });
-    return stream;
-  };
-
-  const find = (id: number): Stream | undefined => {
-    const known = live.get(id);
-    if (known !== undefined) return known;
-    const stored = store.stream(id);
-    if (stored?.kind !== "call") return undefined;
-    const state = owedBy(stored).length > 0 ? "open" : "complete";
-    return build(id, stored, (fields) => store.updateStream(id, fields), state);
-  };
-
-  return {
-    standalone,
-    find,
-    peek: (id) => live.get(id),
-    open(ids, request) {
-      const id = record("call", ids, request);
-      return build(id, freshRow(id, "call"), (fields) => store.updateStream(id, fields), "new");
-    },
-    owe: (ids, request) => record("relay", ids, request),
-    settle: (id) => store.deleteStream(id),
-    release(id, request) {
-      const stored = store.stream(id);
-      if (stored === undefined) return;
-      const pending = JSON.parse(stored.pending) as RequestId[];
-      pending.splice(pending.indexOf(request), 1);
-      store.updateStream(id, { pending: JSON.stringify(pending) });
-    },
-    retried: (id, attempts) => store.updateStream(id, { attempts }),
-    attached: () => [...live.values()].filter((stream) => stream.outlet() !== undefined),
-    age(before) {
-      for (const { stream, seq } of store.agedOut(before)) {
-        const known = live.get(stream);
-        if (known !== undefined) known.log.trim(seq);
-        else {
-          store.deleteThrough(stream, seq);
-          if (store.extent(stream).count > 0) store.updateStream(stream, { trimmed: seq });
-        }
-      }
-      for (const stored of store.streams()) {
-        const isInUse = (): boolean => {
-          const stream = live.get(stored.stream);
-          return stream !== undefined && (!stream.isComplete() || stream.outlet() !== undefined);
-        };
-        if (stored.kind !== "call" || stored.answered !== null || stored.created >= before || isInUse())
-          continue;
-        live.delete(stored.stream);
-        store.deleteStream(stored.stream);
-      }
-    },
-  };
-}
-
-/** Calls that an earlier isolate left unanswered. */
-export function unfinishedIn(store: SessionStore): Unfinished[] {
-  const found: Unfinished[] = [];
-  for (const stored of store.streams()) {
-    if (stored.kind === "standalone") continue;
-    const ids = owedBy(stored);
-    const { stream, kind, request, attempts } = stored;
-    if (ids.length > 0) found.push({ stream, kind, ids, request, attempts });
-  }
-  return found;
-}
-
-/** The requests of a stream that no stored event answers. */
-function owedBy({ pending, answered }: StreamRow & { answered: string | null }): RequestId[] {
-  const settled = JSON.parse(`[${answered ?? ""}]`) as RequestId[];
-  return (JSON.parse(pending) as RequestId[]).filter((id) => !settled.includes(id));
 }
 
 /** The outlets of all streams, for supervision. */
@@ -192,6 +236,6 @@ export function outletsOf(streams: Streams): { stream: Stream; outlet: Outlet }[
 }
 
 /** How a fresh connection of this session opens: clients before 2025-11-25 would take priming for a message. */
-export function openingOf(row: SessionRow): "prime" | "retry" {
-  return row.kind === "streamable" && hasPriming(row.version) ? "prime" : "retry";
+export function openingOf(row: SessionRow): "prime" | "plain" {
+  return row.kind === "streamable" && hasPriming(row.version) ? "prime" : "plain";
 }

@@ -32,7 +32,8 @@ export interface SendOptions {
 
 /** What `connect` of the user's server is given. */
 export interface SessionTransport {
-  readonly sessionId: string;
+  /** Undefined where a server is built for one request alone. */
+  readonly sessionId: string | undefined;
   onmessage?(message: WireMessage, extra?: MessageExtra): void;
   onclose?(): void;
   onerror?(error: Error): void;
@@ -44,32 +45,26 @@ export interface SessionTransport {
   close(): Promise<void>;
 }
 
-/**
- * @param send carries an outbound message on
- * @param setScopeChallengeResolver hears what single requests need of a token
- */
-export function createTransport(
-  sessionId: string,
-  send: (message: JsonRpcMessage, related: RequestId | undefined) => Promise<void>,
-  setScopeChallengeResolver: (resolver: ScopeResolver) => void,
-): SessionTransport {
-  let closed = false;
-  const transport: SessionTransport = {
+export interface TransportHooks {
+  /** Carries an outbound message on. */
+  send(message: JsonRpcMessage, related: RequestId | undefined): Promise<void>;
+  /** The server closes its transport; the SDKs do so again from their `onclose`. */
+  close(): void;
+  /** Somebody tells the transport of an error. The SDKs put their own `onerror` in front of it. */
+  error(error: unknown): void;
+  /** The server says what single requests need of a token. */
+  scopes(resolver: ScopeResolver): void;
+}
+
+export function createTransport(sessionId: string | undefined, hooks: TransportHooks): SessionTransport {
+  return {
     sessionId,
-    setScopeChallengeResolver,
+    onerror: hooks.error,
+    setScopeChallengeResolver: hooks.scopes,
     start: () => Promise.resolve(),
-    send(message, options) {
-      if (closed) return Promise.reject(new Error("The session has ended"));
-      return send(message as JsonRpcMessage, options?.relatedRequestId);
-    },
-    close() {
-      // Once: `onclose` aborts every handler in flight, and the SDKs call `close` from there again.
-      if (!closed) {
-        closed = true;
-        transport.onclose?.();
-      }
-      return Promise.resolve();
+    send: (message, options) => hooks.send(message as JsonRpcMessage, options?.relatedRequestId),
+    async close() {
+      hooks.close();
     },
   };
-  return transport;
 }

@@ -5,6 +5,7 @@
  */
 import { shortId } from "../events.ts";
 import type { Deadlines } from "./deadlines.ts";
+import type { Dispatch } from "./dispatch.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { Outlet, SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
@@ -21,12 +22,11 @@ export interface Upkeep {
   disconnected(): Promise<void>;
 }
 
-export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "store" | "settings" | "now"> {
+export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "settings" | "now"> {
   readonly lifecycle: Lifecycle;
   readonly deadlines: Deadlines;
   readonly streams: (row: SessionRow) => Streams;
-  /** Number of requests in flight. */
-  readonly inFlight: () => number;
+  readonly calls: Pick<Dispatch, "inFlight" | "due" | "expire">;
   /** Ends a session whose time is up. */
   readonly stop: () => Promise<void>;
 }
@@ -35,21 +35,21 @@ export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "sto
 const HOLD_MS = 20_000;
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { id, store, settings, now, lifecycle, deadlines, streams, inFlight, stop } = options;
+  const { id, settings, now, lifecycle, deadlines, streams, calls, stop } = options;
   const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));
   const supervises = settings.keepaliveIntervalMs > 0;
 
-  /** When the session next has something to do. */
-  const next = (): number | undefined => {
+  /** When the session next has something to do; `oldest` is when the oldest of its messages was stored. */
+  const next = (oldest: number | undefined): number | undefined => {
     const row = lifecycle.live();
     if (row === undefined) return lifecycle.deadline(false);
     const outlets = outletsOf(streams(row));
-    const oldest = store.oldestEvent();
     const due = [
-      lifecycle.deadline(outlets.length > 0 || inFlight() > 0),
+      lifecycle.deadline(outlets.length > 0),
       ...outlets.map(({ outlet }) => outlet.openedAt + settings.maxStreamMs),
       outlets.length > 0 ? now() + superviseMs : undefined,
-      inFlight() > 0 ? now() + HOLD_MS : undefined,
+      calls.inFlight() > 0 ? now() + HOLD_MS : undefined,
+      calls.due(),
       oldest === undefined ? undefined : oldest + settings.messageTtlMs,
     ].filter((at) => at !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
@@ -67,26 +67,30 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       } else if (supervises && failures >= settings.keepaliveMaxFailures) {
         settings.emit("connection.max_failures", { connectionId, failures });
         stream.end("failures");
-      }
+      } else if (outlet.isBlind) stream.probe();
     }
   };
 
-  const ring = async (): Promise<void> => {
+  /** Does what is due; returns when the oldest message that is kept was stored. */
+  const ring = async (): Promise<number | undefined> => {
     const row = lifecycle.live();
     if (row === undefined) {
       const deadline = lifecycle.deadline(false);
       if (deadline !== undefined && deadline <= now()) await lifecycle.forget();
-      return;
+      return undefined;
     }
+    calls.expire();
     supervise(row);
-    const inUse = streams(row).attached().length > 0 || inFlight() > 0;
+    // A call alone does not keep its session: where nobody listens for as long as a session lasts, nobody will.
+    const inUse = streams(row).attached().length > 0;
     const deadline = lifecycle.deadline(inUse);
     if (deadline !== undefined && deadline <= now()) {
       settings.emit("session.expired", { session: shortId(id), provisional: row.status === "provisional" });
-      return stop();
+      await stop();
+      return undefined;
     }
     if (inUse) lifecycle.touch();
-    streams(row).age(now() - settings.messageTtlMs);
+    return streams(row).age(now() - settings.messageTtlMs);
   };
 
   /**
@@ -110,8 +114,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     begun,
     async alarm() {
       try {
-        await ring();
-        await deadlines.rearm(next());
+        await deadlines.rearm(next(await ring()));
       } catch (error) {
         settings.emit("send.error", { session: shortId(id), message: String(error) });
         await salvage();
@@ -119,6 +122,6 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     },
     connected: (outlet) =>
       deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs)),
-    disconnected: () => (inFlight() > 0 ? deadlines.by(now() + HOLD_MS) : begun()),
+    disconnected: () => (calls.inFlight() > 0 ? deadlines.by(now() + HOLD_MS) : begun()),
   };
 }

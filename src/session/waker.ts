@@ -1,10 +1,12 @@
 /**
- * The user's server in this isolate: started once whoever asks for it, and anew after it was let go.
+ * The user's server in this isolate: started once whoever asks for it, and anew after it was let go or has
+ * ended by itself.
  * @module
  */
 import { messageOf, shortId } from "../events.ts";
 import type { Settings } from "../options.ts";
 import type { Exchange } from "./exchange.ts";
+import { inTime } from "./in-time.ts";
 import type { Instance } from "./instance.ts";
 import type { SessionRow } from "./schema.ts";
 
@@ -19,68 +21,74 @@ export interface Waker {
   close(settle: (exchange: Exchange) => void): void;
 }
 
-/** @param start builds the server: a fresh one without a row, else one in the place of an earlier isolate's */
-export function createWaker(
-  sessionId: string,
-  { emit, initializeTimeoutMs }: Settings,
-  start: (row: SessionRow | undefined) => Promise<Instance>,
-): Waker {
-  const session = shortId(sessionId);
-  let starting: Promise<Instance> | undefined;
-  let instance: Instance | undefined;
+export interface WakerOptions {
+  readonly sessionId: string;
+  readonly settings: Settings;
+  /**
+   * Starts a server: a fresh one without a row, else one for that session; `rehydrated` where it takes an earlier
+   * one's place. It calls `onClosed` when it ends without having been told to.
+   */
+  readonly start: (
+    row: SessionRow | undefined,
+    onClosed: () => void,
+  ) => { readonly instance: Instance; readonly rehydrated: boolean };
+}
+
+interface Current {
+  readonly instance: Instance;
+  readonly awake: Promise<Instance>;
+  isAwake: boolean;
+}
+
+/** Says what went wrong with a server's start. */
+export function startFailed({ emit }: Settings, sessionId: string, error: unknown): void {
+  emit("session.start_failed", {
+    session: shortId(sessionId),
+    message: messageOf(error),
+    stack: error instanceof Error ? error.stack : undefined,
+  });
+}
+
+export function createWaker({ sessionId, settings, start }: WakerOptions): Waker {
+  const { emit, initializeTimeoutMs } = settings;
+  let current: Current | undefined;
 
   return {
-    instance: () => instance,
-    isStarting: () => starting !== undefined && instance === undefined,
+    instance: () => (current?.isAwake ? current.instance : undefined),
+    isStarting: () => current?.isAwake === false,
     wake(row) {
-      if (starting !== undefined) return starting;
-      const mine = withTimeout(start(row), initializeTimeoutMs).then(
-        (started) => {
+      if (current !== undefined) return current.awake;
+      const isMine = (): boolean => current === mine;
+      const { instance, rehydrated } = start(row, () => {
+        // One that ends while it is being started has failed to start.
+        if (isMine() && mine.isAwake) current = undefined;
+      });
+      const late = (): Error => new Error(`the server was not ready within ${initializeTimeoutMs} ms`);
+      const awake = inTime(instance.ready, initializeTimeoutMs, late).then(
+        () => {
           // The session may have ended, or been opened anew, while the server was being built.
-          if (starting !== mine) {
-            started.close();
-            throw new Error("the session was given up while its server was being built");
-          }
-          instance = started;
-          if (row !== undefined) emit("session.rehydrated", { session });
-          return started;
+          if (!isMine()) throw new Error("the session was given up while its server was being built");
+          mine.isAwake = true;
+          if (rehydrated) emit("session.rehydrated", { session: shortId(sessionId) });
+          return instance;
         },
         (error: unknown) => {
-          if (starting === mine) starting = undefined;
-          emit("session.start_failed", { session, message: messageOf(error) });
+          instance.close(() => {});
+          if (isMine()) {
+            current = undefined;
+            startFailed(settings, sessionId, error);
+          }
           throw error;
         },
       );
-      starting = mine;
-      return mine;
+      const mine: Current = { instance, awake, isAwake: false };
+      current = mine;
+      return awake;
     },
     close(settle) {
-      for (const exchange of instance?.exchanges() ?? []) settle(exchange);
-      instance?.close();
-      instance = undefined;
-      starting = undefined;
+      const ended = current;
+      current = undefined;
+      ended?.instance.close(settle);
     },
   };
-}
-
-/** The instance, or a rejection after `ms`; one that comes too late is closed. */
-function withTimeout(started: Promise<Instance>, ms: number): Promise<Instance> {
-  return new Promise((resolve, reject) => {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      reject(new Error(`the server was not ready within ${ms} ms`));
-    }, ms);
-    started.then(
-      (instance) => {
-        clearTimeout(timer);
-        if (late) instance.close();
-        else resolve(instance);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        reject(error instanceof Error ? error : new Error(String(error)));
-      },
-    );
-  });
 }

@@ -46,12 +46,25 @@ export function primingFrame(id: string, retry: number): string {
   return `id: ${id}\nretry: ${retry}\ndata: \n\n`;
 }
 
-/** A comment: bytes for proxies and idle timers, invisible to the client's code. */
-export function commentFrame(text: string): string {
-  return `: ${singleLine("comment", text)}\n\n`;
+/**
+ * A comment as a line of its own, which stands in front of whatever comes next: bytes for proxies and idle
+ * timers, invisible to the client's code. It has no empty line, because httpx-sse (Python) makes an empty
+ * message of one that follows an event with an id.
+ */
+export function commentLine(text: string): string {
+  return `: ${singleLine("comment", text)}\n`;
 }
 
-function singleLine(field: string, value: string): string {
+/** A comment as a whole frame, for where frames are told apart by their empty lines. */
+export function commentFrame(text: string): string {
+  return `${commentLine(text)}\n`;
+}
+
+/**
+ * The text, which stays within its line.
+ * @throws {TypeError} naming the field, for CR, LF or NUL
+ */
+export function singleLine(field: string, value: string): string {
   for (let i = 0; i < value.length; i++) {
     const code = value.charCodeAt(i);
     if (code === 10 || code === 13 || code === 0) throw new TypeError(`SSE ${field} must be a single line`);

@@ -147,7 +147,7 @@ export function testCalls(subject: Subject): void {
 
       test('ids keep their type: 1, "1" and 0 are three', async () => {
         const session = await openSession(server.url);
-        for (const id of [1, "1", 0, "", -3, 1.5, "ü"]) {
+        for (const id of [1, "1", 0, "", -3, "ü"]) {
           expect((await session.request(toolCall("echo", { text: "x" }, { id }))).id).toBe(id);
         }
       });

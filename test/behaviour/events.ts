@@ -179,7 +179,7 @@ export function testEvents(subject: Subject): void {
         const ping: Message = await stream.message();
         await session.post({ jsonrpc: "2.0", id: ping.id, result: {} });
       }
-      expect(await stream.rest()).toHaveLength(3);
+      expect(await stream.untilBroken()).toHaveLength(3);
       await eventually(() => expect(typesOf(lifeOf(server, session))).toContain("test.disconnect"));
       const [created, ...life] = lifeOf(server, session);
       expect(created?.type).toBe("session.created");

@@ -18,7 +18,9 @@ export function testHttpSse(subject: Subject): void {
 
     test("the first event is `endpoint`, relative, before anything else (A1, A2, C-01, G-23)", async () => {
       const session = await openSse(server.url);
-      expect(session.stream.text).toMatch(/^event: endpoint\ndata: \/messages\?sessionId=[\w-]+\n\n/);
+      expect(session.stream.text).toMatch(
+        /^event: endpoint\ndata: \/messages\?sessionId=[\w-]+\nretry: 3000\n\n/,
+      );
       const { headers } = session.stream.response;
       expect(headers.get("cache-control")).toBe("no-cache, no-transform");
       expect(headers.get("mcp-session-id")).toBeNull();
@@ -128,8 +130,14 @@ export function testHttpSse(subject: Subject): void {
       session.stream.leave();
     });
 
-    test("GET /sse must accept an event stream", async () => {
-      const answer = await fetch(`${server.url}/sse`, { headers: { Accept: "application/json" } });
+    test.each([
+      "application/json",
+      "*/*",
+      "text/*",
+      "image/avif,image/webp,*/*;q=0.8",
+      "text/event-stream;q=0",
+    ])("GET /sse must name the event stream: %s does not", async (accept) => {
+      const answer = await fetch(`${server.url}/sse`, { headers: { Accept: accept } });
       expect(answer.status).toBe(406);
       expect((await rawRequest(`${server.url}/sse`, {})).status).toBe(406);
     });
@@ -153,27 +161,38 @@ export function testHttpSse(subject: Subject): void {
       ["a malformed session id", "?sessionId=a/b", 400, -32600],
       ["a session that was never issued", `?sessionId=${"0123456789abcdef".repeat(4)}`, 404, -32001],
     ])("%s: it names %s", async (_, query, status, code) => {
-      const answer = await post(`${server.url}/messages${query}`, toolCall("echo", { text: "x" }));
+      const call = toolCall("echo", { text: "x" });
+      const answer = await post(`${server.url}/messages${query}`, call);
       expect(answer.status).toBe(status);
-      expect(await answer.json()).toMatchObject({ id: null, error: { code } });
+      expect(await answer.json()).toMatchObject({ id: call.id, error: { code } });
     });
 
-    test.each<[when: string, body: string, headers: Record<string, string>, status: number, code: number]>([
-      ["not JSON", "{", {}, 400, -32700],
-      ["not JSON-RPC", "{}", {}, 400, -32600],
-      ["too large", JSON.stringify(toolCall("echo", { text: "x".repeat(2000) })), {}, 413, -32000],
+    test.each<
+      [when: string, body: string, headers: Record<string, string>, status: number, code: number, id: unknown]
+    >([
+      ["not JSON", "{", {}, 400, -32700, null],
+      ["not JSON-RPC", "{}", {}, 400, -32600, null],
+      [
+        "too large",
+        JSON.stringify(toolCall("echo", { text: "x".repeat(2000) }, { id: "large" })),
+        {},
+        413,
+        -32000,
+        "large",
+      ],
       [
         "not declared as JSON",
         JSON.stringify(request("ping")),
         { "Content-Type": "text/plain" },
         415,
         -32000,
+        null,
       ],
-    ])("a body that is %s", async (_, body, headers, status, code) => {
+    ])("a body that is %s", async (_, body, headers, status, code, id) => {
       const session = await initialized(server.url);
       const answer = await session.post(body, headers);
       expect(answer.status).toBe(status);
-      expect(await answer.json()).toMatchObject({ id: null, error: { code } });
+      expect(await answer.json()).toMatchObject({ id, error: { code } });
       session.stream.leave();
     });
 

@@ -10,13 +10,15 @@ import { eventually } from "../support/wait.ts";
 
 const QUICK = "100";
 
-/** The next `count` items that are neither hints nor priming. */
+const isOpening = (item: Item): boolean => item.type === "comment" && item.text === "open";
+
+/** The next `count` items that are neither hints nor what opens a stream. */
 async function take(stream: EventStream, count: number): Promise<Item[]> {
   const items: Item[] = [];
   while (items.length < count) {
     const item = await stream.next();
     if (item === undefined) throw new Error("the stream ended");
-    if (item.type !== "retry" && !isPriming(item)) items.push(item);
+    if (item.type !== "retry" && !isPriming(item) && !isOpening(item)) items.push(item);
   }
   return items;
 }
@@ -41,6 +43,8 @@ export function testKeepalive(subject: Subject): void {
       const stream = await session.get();
       const items = await take(stream, 3);
       expect(items.every((item) => item.type === "comment" && item.text === "keepalive")).toBe(true);
+      // One line each, and no empty one: httpx-sse would make an empty message of it.
+      expect(stream.text).toMatch(/\n\n(: keepalive\n){3,}$/);
       stream.leave();
     });
 
@@ -171,7 +175,7 @@ export function testKeepalive(subject: Subject): void {
     test("pings that are not answered close the stream after the last failure, and keep the session (L-06)", async () => {
       const session = await openSession(server.url);
       const stream = await session.get();
-      const pings = await stream.rest();
+      const pings = await stream.untilBroken();
       expect(pings.every(isPing)).toBe(true);
       expect(new Set(pings.map(({ id }) => id)).size).toBe(3);
       await eventually(() => expect(reasonsOf(server, session)).toEqual(["failures"]));
@@ -218,7 +222,7 @@ export function testKeepalive(subject: Subject): void {
       await other.post({ jsonrpc: "2.0", id, result: {} });
       await stream.message(isPing);
       await session.post({ jsonrpc: "2.0", id, result: {} });
-      expect(await stream.rest()).toHaveLength(1);
+      expect(await stream.untilBroken()).toHaveLength(1);
     });
 
     test("pings pass through a call's stream, between its messages", async () => {
@@ -234,6 +238,50 @@ export function testKeepalive(subject: Subject): void {
     });
   });
 
+  describe.concurrent("ids that look like a keepalive's", () => {
+    // By which the server sees that a client has left.
+    const server = serve(subject, { HOLDFAST_KEEPALIVE_INTERVAL_MS: QUICK });
+
+    test("carry no frames: nothing reaches a stream, ends one, or moves its place", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      await session.tool("emit", { count: 1, on: "standalone" });
+      await stream.messages(1);
+      const place = stream.lastEventId?.split(".")[0];
+      const forged = `id: ${place}.9\nevent: message\ndata: {"forged":1}\n\n:!at ${place}.zzzzzzzzzz\n\n:!end EVIL\n\n`;
+      for (const id of [
+        `keepalive.x\n\n${forged}`,
+        `keepalive.x\r\r${forged.replaceAll("\n", "\r")}`,
+        `keepalive.${crypto.randomUUID()}.1\n\n${forged}`,
+        `keepalive.${crypto.randomUUID()}.1`,
+        "keepalive.",
+      ]) {
+        expect((await session.post({ jsonrpc: "2.0", id, result: {} })).status).toBe(202);
+      }
+      await session.tool("emit", { count: 2, on: "standalone" });
+      expect(numbersOf(await stream.messages(2))).toEqual([1, 2]);
+      expect(stream.text).not.toContain("forged");
+      expect(stream.text).not.toContain(":!");
+      stream.leave();
+      // Neither did it become what the next connection goes on from.
+      await eventually(() => expect(reasonsOf(server, session)).toEqual(["client"]));
+      await session.tool("emit", { count: 3, on: "standalone" });
+      const again = await session.get(stream.lastEventId);
+      expect(numbersOf(await again.messages(3))).toEqual([1, 2, 3]);
+      again.leave();
+    });
+
+    test("are the server's own business where no connection of ours has them", async () => {
+      const session = await openSession(server.url);
+      await session.post({ jsonrpc: "2.0", id: "keepalive.mine", result: {} });
+      await eventually(() =>
+        expect(server.events()).toContainEqual(
+          expect.objectContaining({ type: "orphan.response", session: session.id.slice(0, 8) }),
+        ),
+      );
+    });
+  });
+
   describe.concurrent("the spin guard (C-15 b)", () => {
     const server = serve(subject, {
       HOLDFAST_KEEPALIVE_INTERVAL_MS: "50",
@@ -244,7 +292,7 @@ export function testKeepalive(subject: Subject): void {
     test("keepalives that follow one another too fast end the connection, and say so", async () => {
       const session = await openSession(server.url);
       const stream = await session.get();
-      await stream.rest();
+      await stream.untilBroken();
       expect(stream.seen.filter(({ type }) => type === "comment")).toHaveLength(4);
       await eventually(() => expect(reasonsOf(server, session)).toEqual(["failures"]));
       const connectionId = eventsOf(server, session)[0]?.["connectionId"];

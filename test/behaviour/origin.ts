@@ -193,6 +193,119 @@ export function testOrigin(subject: Subject): void {
     });
   });
 
+  describe("names that the server is reached by", () => {
+    const server = serve(subject);
+    const listed = serve(subject, {
+      HOLDFAST_ALLOWED_HOSTS: "mcp.lan.example, *.mesh.example",
+      HOLDFAST_PUBLIC_URL: "https://mcp.example/base",
+    });
+    const statusOf = async (
+      url: string,
+      { path, method }: { path: string; method: string },
+      headers: Record<string, string>,
+    ): Promise<number> => {
+      const chunks = method === "POST" ? [JSON.stringify(initialize())] : [];
+      const accept = method === "POST" ? ACCEPT_BOTH : "application/json";
+      const sent = { Accept: accept, "Content-Type": "application/json", ...headers };
+      return (await rawRequest(`${url}${path}`, { method, headers: sent, chunks })).status;
+    };
+
+    test.each(ENDPOINTS)("$method $path under a name that a page may have rebound: 403", async (endpoint) => {
+      for (const host of [
+        "evil.example",
+        "evil.example:8787",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+      ]) {
+        expect(await statusOf(server.url, endpoint, { Host: host })).toBe(403);
+      }
+    });
+
+    test("the answer says what to set, and opens nothing", async () => {
+      const headers = { Host: "evil.example", Accept: "text/event-stream" };
+      const answer = await rawRequest(`${server.url}/sse`, { headers });
+      expect(answer.status).toBe(403);
+      expect(answer.headers["mcp-session-id"]).toBeUndefined();
+      expect(JSON.parse(answer.text)).toMatchObject({
+        id: null,
+        error: { code: -32000, message: expect.stringMatching(/publicUrl.*allowedHosts/) },
+      });
+    });
+
+    const info = { path: "/info", method: "GET" };
+    test.each<[headers: Record<string, string>]>([
+      [{ Host: "localhost:1" }],
+      [{ Host: "app.localhost" }],
+      [{ Host: "[::1]:8787" }],
+      [{ Host: "192.168.1.5:8787" }],
+      [{ Host: "mcp" }],
+      [{ Host: "mcp.default.svc.cluster.local:8787" }],
+      [{ Host: "mcp.example", "X-Forwarded-For": "192.0.2.1" }],
+      [{ Host: "mcp.example", "X-Forwarded-Proto": "https" }],
+      [{ Host: "mcp.example", Forwarded: "for=192.0.2.1" }],
+      [{ Host: "mcp.example", Via: "1.1 proxy" }],
+    ])("%j passes", async (headers) => {
+      expect(await statusOf(server.url, info, headers)).toBe(200);
+      // What one request said of a proxy counts for that one alone.
+      expect(await statusOf(server.url, info, { Host: "mcp.example" })).toBe(403);
+    });
+
+    test("/health answers under any name", async () => {
+      expect((await rawRequest(`${server.url}/health`, { headers: { Host: "evil.example" } })).status).toBe(
+        200,
+      );
+    });
+
+    test.each<[host: string, status: number]>([
+      ["localhost", 200],
+      ["127.0.0.1:8787", 200],
+      ["mcp.example", 200],
+      ["mcp.lan.example:8787", 200],
+      ["MCP.lan.example", 200],
+      ["a.mesh.example", 200],
+      ["mesh.example", 403],
+      ["evilmesh.example", 403],
+      ["sub.mcp.lan.example", 403],
+      ["192.168.1.5", 403],
+      ["mcp", 403],
+    ])("where names are listed, under %s: %d", async (host, status) => {
+      expect(await statusOf(listed.url, info, { Host: host })).toBe(status);
+      expect(await statusOf(listed.url, info, { Host: host, "X-Forwarded-For": "192.0.2.1" })).toBe(status);
+    });
+  });
+
+  describe("what a page of another site makes a browser send", () => {
+    const server = serve(subject);
+
+    test.each(ENDPOINTS)("$method $path without an Origin: 403", async ({ path, method }) => {
+      const headers = {
+        Accept: method === "POST" ? ACCEPT_BOTH : "text/event-stream",
+        "Content-Type": "application/json",
+        "Sec-Fetch-Site": "cross-site",
+      };
+      const chunks = method === "POST" ? [JSON.stringify(initialize())] : [];
+      const answer = await rawRequest(`${server.url}${path}`, { method, headers, chunks });
+      expect(answer.status).toBe(403);
+      expect(answer.headers["mcp-session-id"]).toBeUndefined();
+    });
+
+    test("with an Origin that is allowed it passes, and from the same site too", async () => {
+      for (const headers of [
+        { "Sec-Fetch-Site": "cross-site", Origin: "http://localhost:3000" },
+        { "Sec-Fetch-Site": "same-origin" },
+        { "Sec-Fetch-Site": "none" },
+      ] as Record<string, string>[]) {
+        expect((await rawRequest(`${server.url}/info`, { headers })).status).toBe(200);
+      }
+    });
+
+    test("a page behind a proxy that ends TLS is told to set publicUrl", async () => {
+      const headers = { Host: "mcp.example", Origin: "https://mcp.example", "X-Forwarded-Proto": "https" };
+      const answer = await rawRequest(`${server.url}/info`, { headers });
+      expect([answer.status, answer.text]).toEqual([403, expect.stringContaining("publicUrl")]);
+    });
+  });
+
   describe("every origin", () => {
     const server = serve(subject, { HOLDFAST_ALLOWED_ORIGINS: "*" });
 

@@ -2,7 +2,7 @@
 import { array, assert, asyncProperty, constantFrom } from "fast-check";
 import { describe, expect, test } from "vitest";
 import { openSession, post } from "../support/mcp.ts";
-import { initialize, LATEST, notification, request, toolCall, VERSIONS } from "../support/messages.ts";
+import { initialize, LATEST, notification, request, toolCall, VERSIONS, upTo } from "../support/messages.ts";
 import { serve, type Subject } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -46,17 +46,6 @@ export function testSessions(subject: Subject): void {
       expect(answer.status).toBe(200);
     });
 
-    test("10 requests at once on a fresh session are all served (P-04, P-05)", async () => {
-      const session = await openSession(server.url);
-      const answers: number[] = [];
-      // Two may be in flight here: five waves of two.
-      for (let wave = 0; wave < 5; wave++) {
-        const pair = await Promise.all([session.post(request("ping")), session.post(request("tools/list"))]);
-        answers.push(...pair.map(({ status }) => status));
-      }
-      expect(answers).toEqual(Array.from({ length: 10 }, () => 200));
-    });
-
     test("DELETE ends the session: 404 from then on, for whatever is asked (B26, B28, P-18)", async () => {
       const session = await openSession(server.url);
       const ended = await session.fetch("DELETE");
@@ -95,6 +84,41 @@ export function testSessions(subject: Subject): void {
       expect(await one.tool("echo", { text: "one" })).toBe("one");
     });
 
+    test("initialize with an empty session id opens a session", async () => {
+      const opened = await post(`${server.url}/mcp`, initialize(), { "Mcp-Session-Id": "" });
+      expect(opened.status).toBe(200);
+      expect(opened.headers.get("mcp-session-id")).toMatch(/^[0-9a-f]{64}$/);
+    });
+
+    test("headers that a proxy has doubled count once, where both say the same", async () => {
+      const session = await openSession(server.url);
+      const doubled = {
+        "Mcp-Session-Id": `${session.id}, ${session.id}`,
+        "MCP-Protocol-Version": `${LATEST}, ${LATEST}`,
+        "Content-Type": "application/json; charset=utf-8, application/json",
+      };
+      expect((await session.post(request("ping"), doubled)).status).toBe(200);
+      for (const [name, value] of [
+        ["Mcp-Session-Id", `${session.id}, ${"0".repeat(64)}`],
+        ["MCP-Protocol-Version", `${LATEST}, 2025-06-18`],
+      ] as const) {
+        expect((await session.post(request("ping"), { ...doubled, [name]: value })).status).toBe(400);
+      }
+      const mixed = { ...doubled, "Content-Type": "application/json, text/plain" };
+      expect((await session.post(request("ping"), mixed)).status).toBe(415);
+    });
+
+    test("an initialize larger than a session may keep: 413 that names the limit, and no session", async () => {
+      const opening = initialize(LATEST, { experimental: { icon: "x".repeat(70_000) } });
+      const answer = await post(`${server.url}/mcp`, opening);
+      expect(answer.status).toBe(413);
+      expect(answer.headers.get("mcp-session-id")).toBeNull();
+      expect(await answer.json()).toMatchObject({
+        id: opening.id,
+        error: { code: -32000, message: expect.stringMatching(/65536.*maxInitializeBytes/) },
+      });
+    });
+
     test("too many requests in flight: 429, and a place that is free again is used", async () => {
       const session = await openSession(server.url);
       const calls = [1, 2].map((n) => toolCall("sleep", { ms: 60_000 }, { id: `long-${n}` }));
@@ -110,6 +134,12 @@ export function testSessions(subject: Subject): void {
   describe("sessions that come and go", () => {
     const server = serve(subject);
     const step = constantFrom("initialize", "list", "DELETE", "GET");
+
+    test("10 requests at once on a fresh session are all served (P-04, P-05)", async () => {
+      const session = await openSession(server.url);
+      const asked = upTo(10).map((n) => session.post(request(n % 2 === 0 ? "ping" : "tools/list")));
+      expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(upTo(10).map(() => 200));
+    });
 
     test("whatever comes in whatever order at once, nothing is answered 500 or above (P-05)", async () => {
       await assert(
@@ -139,10 +169,11 @@ export function testSessions(subject: Subject): void {
     const server = serve(subject, { HOLDFAST_INITIALIZE_TIMEOUT_MS: "50", TEST_START_MS: "500" });
 
     test("more than it may: 503 that says when to try again, and no session", async () => {
-      const answer = await post(`${server.url}/mcp`, initialize());
+      const opening = initialize();
+      const answer = await post(`${server.url}/mcp`, opening);
       expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
       expect(answer.headers.get("mcp-session-id")).toBeNull();
-      expect(await answer.json()).toMatchObject({ error: { code: -32000 }, id: null });
+      expect(await answer.json()).toMatchObject({ error: { code: -32000 }, id: opening.id });
     });
   });
 
@@ -237,21 +268,27 @@ export function testSessions(subject: Subject): void {
       );
       await eventually(() =>
         expect(server.events()).toContainEqual(
-          expect.objectContaining({ type: "request.error", level: "error" }),
+          expect.objectContaining({
+            type: "hook.error",
+            hook: "authorize",
+            message: "the user table is away",
+            stack: expect.stringMatching(/\bat /),
+          }),
         ),
       );
     });
 
     test("a session id is no credential: to another principal the session does not exist", async () => {
       const session = await openSession(server.url, { headers: ann });
-      for (const answer of [
-        await session.post(toolCall("counter", { by: 1 }), bob),
-        await session.fetch("GET", bob),
-        await session.fetch("DELETE", bob),
-      ]) {
+      const call = toolCall("counter", { by: 1 });
+      for (const [answer, id] of [
+        [await session.post(call, bob), call.id],
+        [await session.fetch("GET", bob), null],
+        [await session.fetch("DELETE", bob), null],
+      ] as const) {
         expect(answer.status).toBe(404);
         expect(answer.headers.get("mcp-session-id")).toBeNull();
-        expect(await answer.json()).toMatchObject({ error: { code: -32001 }, id: null });
+        expect(await answer.json()).toMatchObject({ error: { code: -32001 }, id });
       }
       // Nothing ran, and nothing ended.
       expect(await session.tool("counter", { by: 1 })).toBe("1");

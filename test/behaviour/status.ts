@@ -1,7 +1,7 @@
 /** Every way a request is turned away or accepted without a stream: one table, with and without an Origin. @module */
 import { beforeAll, describe, expect, test } from "vitest";
 import { ACCEPT_BOTH, type McpSession, openSession } from "../support/mcp.ts";
-import { initialize, LATEST, notification, request, toolCall } from "../support/messages.ts";
+import { initialize, LATEST, type Message, notification, request, toolCall } from "../support/messages.ts";
 import { serve, type Subject } from "../support/subject.ts";
 
 interface Row {
@@ -28,19 +28,6 @@ const MALFORMED = ["", "a/b", "a:b", "a b", "a.b", "a/b:c d", "café", "x".repea
 
 /** behaviours.md §6, P-12, P-15, P-17, P-19, B4–B6, B25, B26, B29–B31. */
 const REFUSED: readonly Row[] = [
-  ...["ping", "tools/list", "tools/call"].map((method): Row => ({
-    when: `POST ${method} names no session`,
-    body: request(method),
-    status: 400,
-    code: -32000,
-    message: /Mcp-Session-Id header is required/,
-  })),
-  {
-    when: "a notification names no session",
-    body: notification("notifications/initialized"),
-    status: 400,
-    code: -32000,
-  },
   ...["POST", "GET", "DELETE"].flatMap((method): Row[] => [
     ...MALFORMED.map((id): Row => ({
       when: `${method} names the malformed session ${JSON.stringify(id.slice(0, 10))}`,
@@ -94,9 +81,30 @@ const REFUSED: readonly Row[] = [
     '{"jsonrpc":"2.0","id":1,"method":17}',
     '{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}',
     '{"jsonrpc":"2.0","id":1}',
+    '{"jsonrpc":"2.0","id":1,"method":"ping","params":null}',
+    '{"jsonrpc":"2.0","id":"a","method":"ping","result":{}}',
+    '{"jsonrpc":"2.0","id":1.5,"method":"ping"}',
     "[]",
     '[{"jsonrpc":"2.0","id":1,"method":"ping"},17]',
   ].map((body): Row => ({ when: `the body is ${body}`, session: "live", body, status: 400, code: -32600 })),
+  // Both SDKs drop these without a word.
+  ...["null", "[]", "5", '{"progressToken":null}', '{"progressToken":{}}', '{"progressToken":1.5}'].map(
+    (meta): Row => ({
+      when: `_meta is ${meta}`,
+      session: "live",
+      body: `{"jsonrpc":"2.0","id":8,"method":"tools/list","params":{"_meta":${meta}}}`,
+      status: 400,
+      code: -32602,
+      message: /params\._meta/,
+    }),
+  ),
+  {
+    when: "initialize has a _meta that is null",
+    body: '{"jsonrpc":"2.0","id":8,"method":"initialize","params":{"_meta":null}}',
+    status: 400,
+    code: -32602,
+    message: /params\._meta/,
+  },
   ...["POST", "GET"].map((method): Row => ({
     when: `${method} names a protocol version that there is not`,
     method,
@@ -145,6 +153,14 @@ const REFUSED: readonly Row[] = [
     headers: { "Content-Type": type },
     status: 415,
     code: -32000,
+  })),
+  ...["gzip", "identity, br", "deflate"].map((coding): Row => ({
+    when: `the body is said to be ${coding}`,
+    session: "live",
+    headers: { "Content-Encoding": coding },
+    status: 415,
+    code: -32000,
+    message: /Content-Encoding/,
   })),
   {
     when: "initialize names a session that is initialised",
@@ -210,7 +226,7 @@ export function testStatus(subject: Subject): void {
       const message = row.message === undefined ? expect.any(String) : expect.stringMatching(row.message);
       expect(await answer.json()).toMatchObject({
         jsonrpc: "2.0",
-        id: null,
+        id: refusedId(row),
         error: { code: row.code, message },
       });
     });
@@ -231,9 +247,14 @@ export function testStatus(subject: Subject): void {
     });
 
     test("the 404 has the body that clients match on (P-06)", async () => {
-      const answer = await send({ when: "", session: NEVER_ISSUED, status: 404 });
+      const answer = await send({
+        when: "",
+        session: NEVER_ISSUED,
+        status: 404,
+        body: request("ping", {}, 7),
+      });
       expect(await answer.text()).toBe(
-        '{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":null}',
+        '{"jsonrpc":"2.0","error":{"code":-32001,"message":"Session not found"},"id":7}',
       );
     });
 
@@ -242,12 +263,34 @@ export function testStatus(subject: Subject): void {
     });
 
     test("what a handler throws is answered as the request's own JSON-RPC error (P-27, P-28)", async () => {
+      const thrown = request("test/throw", { message: "out of paper" });
+      const answer = await live.post(thrown);
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toEqual({
+        jsonrpc: "2.0",
+        id: thrown.id,
+        error: { code: -32603, message: "out of paper" },
+      });
+    });
+
+    test("a method that nobody handles is answered as the request's own JSON-RPC error", async () => {
       const missing = request("no/such/method");
       const answer = await live.post(missing);
       expect(answer.status).toBe(200);
       expect(await answer.json()).toMatchObject({ id: missing.id, error: { code: -32601 } });
     });
   });
+}
+
+/** A refusal has the id of the request that it is about: some clients wait for it, whatever the status says. */
+function refusedId({ method = "POST", status, body = PING }: Row): unknown {
+  // What is not declared as JSON is not read.
+  if (method !== "POST" || status === 415 || body instanceof Uint8Array) return null;
+  try {
+    return (JSON.parse(bodyOf(body) as string) as Message | null)?.id ?? null;
+  } catch {
+    return null;
+  }
 }
 
 function bodyOf(body: unknown): string | Uint8Array<ArrayBuffer> {

@@ -156,6 +156,21 @@ describe.each(SDK_PARTS)("with $name", (parts) => {
       expect(heard).toEqual([]);
     });
 
+    test.each([
+      ["the default", {}, 10_000],
+      ["what is given", { timeoutMs: 2500 }, 2500],
+    ])("neither sooner nor later than %s", async (_, options, ms) => {
+      vi.useFakeTimers();
+      const settled = vi.fn<(error: unknown) => void>();
+      const never = (): Promise<Response> => new Promise(() => {});
+      open(URL_OF_SCRIPT, { fetch: never, eras: ["session"], ...options }).then(settled, settled);
+      await vi.advanceTimersByTimeAsync(ms - 1);
+      expect(settled).not.toHaveBeenCalled();
+      await vi.advanceTimersByTimeAsync(1);
+      expect(settled.mock.lastCall).toMatchObject([{ reason: "timeout" }]);
+      vi.useRealTimers();
+    });
+
     test("HTTP+SSE: an endpoint that never comes: after the time-out", async () => {
       const url = await misbehaving((_, response) => {
         response.writeHead(200, { "content-type": "text/event-stream" }).write(": hello\n\n");

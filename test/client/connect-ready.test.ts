@@ -66,6 +66,30 @@ describe.each(SDK_PARTS)("with $name", (parts) => {
       expect(script.of("tools/call")).toEqual([]);
     });
 
+    test("lists that are asked for in the same tick wait for it: empty would mean that there is nothing", async () => {
+      const tool = { name: "only", inputSchema: { type: "object" } };
+      const script = createScript(({ message }) =>
+        message?.method === "tools/list" ? reply(message, { tools: [tool] }) : pass(),
+      );
+      const opening = open(URL_OF_SCRIPT, { fetch: script.fetch, eras: ["session"] });
+      const early = client.listTools();
+      closing(await opening);
+      expect((await early).tools).toMatchObject([{ name: "only" }]);
+      expect((await client.listTools()).tools).toMatchObject([{ name: "only" }]);
+      expect(script.of("tools/list")[0]?.headers.get("mcp-session-id")).toBe("session-1");
+      expect(Object.hasOwn(client, "listTools")).toBe(false);
+    });
+
+    test("and reject with the connection, where that fails", async () => {
+      const script = createScript(() => new Response(null, { status: 500 }));
+      const opening = open(URL_OF_SCRIPT, { fetch: script.fetch, eras: ["session"] });
+      const early = expect(client.listTools()).rejects.toMatchObject({ reason: "http", status: 500 });
+      await expect(opening).rejects.toMatchObject({ reason: "http", status: 500 });
+      await early;
+      expect(script.of("tools/list")).toEqual([]);
+      expect(Object.hasOwn(client, "listTools")).toBe(false);
+    });
+
     test("leaves no timer when it is", async () => {
       vi.useFakeTimers();
       const script = createScript((given) =>

@@ -4,7 +4,7 @@ import type { RecoveringFetchOptions } from "../../src/client/index.ts";
 import { dropping, opened, QUICK, refuse } from "./support/lasting-stream.ts";
 import { readMessages } from "./support/raw-session.ts";
 import type { Answer, Script } from "./support/script.ts";
-import { PRIMING } from "./support/stream-messages.ts";
+import { log, PRIMING } from "./support/stream-messages.ts";
 
 afterEach(() => vi.useRealTimers());
 
@@ -89,5 +89,36 @@ describe("pace", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(script.of("GET")).toHaveLength(1);
     vi.mocked(Math.random).mockRestore();
+  });
+
+  describe("of a server whose streams end at once", () => {
+    const brief = (body: string) => (): Response =>
+      new Response(body, { headers: { "content-type": "text/event-stream" } });
+    const hurry = "id: 1\nretry: 0\ndata: \n\n";
+
+    test("no wish of the server's is shorter than 100 ms, and what brings nothing is asked for ever less often", async () => {
+      const script = await dropped(hurry, brief(hurry), { retry: { ...QUICK, jitter: 0 } });
+      for (const [index, ms] of [100, 200, 400, 800, 1600, 3200, 3200].entries()) {
+        await vi.advanceTimersByTimeAsync(ms - 1);
+        expect(script.of("GET")).toHaveLength(index);
+        await vi.advanceTimersByTimeAsync(1);
+        expect(script.of("GET")).toHaveLength(index + 1);
+      }
+    });
+
+    test("an event to resume from is not progress, a message is", async () => {
+      const message = `id: 2\ndata: ${JSON.stringify(log("progress"))}\n\n`;
+      const script = await dropped(hurry, brief(message), { retry: { ...QUICK, jitter: 0 } });
+      await vi.advanceTimersByTimeAsync(10_000);
+      // Each brings something, so the pace stays; and it is the least that there is.
+      expect(script.of("GET")).toHaveLength(100);
+    });
+
+    test("the pace at which a server has its client poll is kept", async () => {
+      const poll = "id: 1\nretry: 3000\ndata: \n\n";
+      const script = await dropped(poll, brief(poll), { retry: { ...QUICK, jitter: 0 } });
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(script.of("GET").length).toBeGreaterThanOrEqual(18);
+    });
   });
 });

@@ -1,6 +1,6 @@
 /** What random sequences found in the way of one stream, each as a case of its own. */
 import * as fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { EventLog } from "../../src/session/log.ts";
 import type { Outlet } from "../../src/session/ports.ts";
 import type { StoredEvent } from "../../src/session/schema.ts";
@@ -190,5 +190,81 @@ describe("a stream", () => {
     held.attach(after, { ...redialled, after: 0 });
     void held.emit("one", null);
     expect(after.sent).toEqual([1]);
+  });
+
+  describe("whose client comes and goes without reading", () => {
+    beforeEach(() => void vi.useFakeTimers());
+    afterEach(() => void vi.useRealTimers());
+
+    /** A stream that holds one large message, and how often its log was read. */
+    const large = (): { held: Stream; reads: () => number } => {
+      const log = memoryLog();
+      let reads = 0;
+      const held = createStream(
+        1,
+        { ...log, after: (...args) => (reads++, log.after(...args)) },
+        "",
+        0,
+        false,
+        hooks,
+      );
+      void held.emit("x".repeat(1_000_000), null);
+      return { held, reads: () => reads };
+    };
+    const comeAndGo = (held: Stream, times: number, seq = 0): void => {
+      for (let n = 0; n < times; n++) {
+        const name = crypto.randomUUID();
+        held.attach(outlet(name), { ...opened, after: 0 });
+        held.leave(name, seq);
+      }
+    };
+
+    test("reads a large message for the first few, and then no more than a patient client costs", () => {
+      const { held, reads } = large();
+      comeAndGo(held, 300);
+      expect(reads()).toBe(3);
+      const patient = outlet("patient");
+      held.attach(patient, { ...opened, after: 0 });
+      expect(patient.sent).toEqual([]);
+      void held.emit("more", null);
+      vi.advanceTimersByTime(1000);
+      expect([reads(), patient.sent]).toEqual([4, [1]]);
+      held.ack("patient", 1);
+      expect(patient.sent).toEqual([1, 2]);
+    });
+
+    test("reads no more where each takes the stream over from the one before", () => {
+      const { held, reads } = large();
+      for (let n = 0; n < 300; n++) held.attach(outlet(crypto.randomUUID()), { ...opened, after: 0 });
+      expect(reads()).toBe(3);
+    });
+
+    test("reads once a second at most, however long that goes on", () => {
+      const { held, reads } = large();
+      comeAndGo(held, 300);
+      for (let n = 0; n < 100; n++) {
+        const name = crypto.randomUUID();
+        held.attach(outlet(name), { ...opened, after: 0 });
+        vi.advanceTimersByTime(999);
+        held.leave(name, 0);
+      }
+      // Six while the wait grew to a second, and none since.
+      expect(reads()).toBe(3 + 6);
+    });
+
+    test("keeps nobody waiting who reads, however often the connection breaks", () => {
+      const { held, reads } = large();
+      comeAndGo(held, 50, 1);
+      expect(reads()).toBe(50);
+    });
+
+    test("keeps nobody waiting for whom there was nothing", () => {
+      const held = stream();
+      comeAndGo(held, 50);
+      const reader = outlet("reader");
+      held.attach(reader, { ...opened, after: 0 });
+      void held.emit("one", null);
+      expect(reader.sent).toEqual([1]);
+    });
   });
 });

@@ -104,6 +104,7 @@ describe("a reader that stalls", () => {
         body: JSON.stringify(call),
       });
       await eventually(() => expect(closedByTimeout()).toBe(closed + 1), 30_000);
+      await settle(session);
       // The call is not held up by a reader that is gone: its answer is stored.
       const resumed = await session.get(reader.lastEventId);
       const answer = await resumed.message(({ id }) => id === call.id);

@@ -1,5 +1,6 @@
 /** C-36: a client comes back from events that are no longer held. */
 import { describe, expect, test } from "vitest";
+import { inspect } from "../support/back-door.ts";
 import { expectNotFound } from "../support/gone.ts";
 import { hosts, type Mortal, mortal } from "../support/hosts.ts";
 import { numbersOf } from "../support/messages.ts";
@@ -87,6 +88,42 @@ describe.each(hosts)("on $name", (host) => {
       expect(rest.at(-1)).toBe(SENT);
       await eventually(() => expect(gapsOf(server, session)).toEqual([first - 1]));
       stream.leave();
+    });
+  });
+
+  describe("with nothing left behind the gap", () => {
+    const server = mortal(host, { HOLDFAST_MESSAGE_TTL_MS: "1200", HOLDFAST_KEEPALIVE_INTERVAL_MS: "100" });
+
+    test("the client and the operator are told as it comes back, and once only", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      const cursor = await resumable(stream);
+      stream.leave();
+      await eventually(() =>
+        expect(server.events()).toContainEqual(
+          expect.objectContaining({ type: "test.disconnect", sessionId: session.id }),
+        ),
+      );
+      await session.tool("burst", { tag: "missed", sizes: [1, 1, 1], on: "standalone" });
+      await eventually(async () => {
+        const { tables } = await inspect(server.url, session.id);
+        expect(tables["stream"]?.map(({ trimmed }) => trimmed)).toEqual([3]);
+        expect(tables["event"]).toEqual([]);
+      });
+      const resumed = await session.get(cursor);
+      await resumable(resumed);
+      const gap = { type: "comment", text: "gap: 3 events before this place are no longer held" };
+      expect(resumed.seen).toContainEqual(gap);
+      expect(gapsOf(server, session)).toEqual([3]);
+      const place = resumed.lastEventId;
+      resumed.leave();
+
+      const again = await session.get(place);
+      await session.tool("burst", { tag: "heard", sizes: [1], on: "standalone" });
+      await again.message();
+      expect(again.seen).not.toContainEqual(gap);
+      expect(gapsOf(server, session)).toEqual([3]);
+      again.leave();
     });
   });
 });

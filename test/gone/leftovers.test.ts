@@ -18,7 +18,12 @@ let dead: McpSession[];
 let busy: McpSession;
 beforeAll(async () => {
   server = await startWorkerd({
-    vars: { ...SHORT_LIVED, HOLDFAST_PROVISIONAL_TTL_MS: "1000", HOLDFAST_TOMBSTONE_TTL_MS: "4000" },
+    vars: {
+      ...SHORT_LIVED,
+      HOLDFAST_RECOVERY: "rotate",
+      HOLDFAST_PROVISIONAL_TTL_MS: "1000",
+      HOLDFAST_TOMBSTONE_TTL_MS: "4000",
+    },
   });
   busy = await openSession(server.url);
   await busy.tool("counter");

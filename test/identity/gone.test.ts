@@ -10,7 +10,7 @@ const AMY = { Authorization: "Bearer amy:0001" };
 const BOB = { Authorization: "Bearer bob:0001" };
 
 describe.each(hosts)("on $name", (host) => {
-  const server = mortal(host, { ...SHORT_LIVED, TEST_AUTH: "on" });
+  const server = mortal(host, { ...SHORT_LIVED, HOLDFAST_RECOVERY: "rotate", TEST_AUTH: "on" });
   let dead: McpSession;
   beforeAll(async () => {
     const [session] = await expired(server, 1, { headers: AMY });

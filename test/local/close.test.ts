@@ -16,7 +16,7 @@ describe("close", () => {
     await standalone.next();
     const closing = close();
     await standalone.rest();
-    expect(standalone.seen.at(-1)).toEqual({ type: "retry", ms: 1234 });
+    expect(standalone.text).toMatch(/^id: \S+\nretry: 1234\ndata: \n\n$/);
     await closing;
     expect(events).toContainEqual(expect.objectContaining({ type: "connection.closed", reason: "shutdown" }));
   });

@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { openDatabase, type Versions } from "../../src/local/database.ts";
-import { type DatabaseProblem, type Sqlite } from "../../src/local/sqlite.ts";
+import { type DatabaseProblem, openSqlite, type Sqlite } from "../../src/local/sqlite.ts";
 import { createLocalMcp } from "../../src/local/index.ts";
+import { LaterSchema } from "../../src/session/schema.ts";
 import { createSessionStore } from "../../src/session/store.ts";
+import { rowsV1, SCHEMA_V1 } from "../support/schema-v1.ts";
 import { createTestServer } from "../support/test-server.ts";
 import { directory, freshFile } from "./served.ts";
 
@@ -93,6 +95,39 @@ describe("a file of our own", () => {
     ]);
   });
 
+  test("of version 1 goes on: each session is brought to this version", () => {
+    const path = freshFile();
+    const old = new DatabaseSync(path);
+    for (const statement of [...SCHEMA_V1, ...rowsV1("a".repeat(64), "{}", 5)]) old.exec(statement);
+    old.exec(`PRAGMA application_id = ${0x484c4446}; PRAGMA user_version = 1`);
+    old.close();
+    const sqlite = open(path);
+    expect(pragma(sqlite, "user_version")).toBe(2);
+    const store = createSessionStore(sqlite, 1);
+    expect(store.load()).toMatchObject({ status: "active", standalone: 77 });
+    expect(sqlite.exec("SELECT schema FROM session")).toMatchObject([{ schema: 2 }]);
+    store.append({ stream: 77, seq: 4, data: "{}", answers: null, handed: 3, now: 6 });
+    expect(store.handed(77)).toBe(3);
+    expect(store.survey(0)).toMatchObject([{ stream: 77, first: 1, last: 4 }]);
+  });
+
+  test("of one session, as an object has it, is brought forward whole or left as it was; a later one is left alone", () => {
+    const sqlite = openSqlite(":memory:");
+    onTestFinished(() => sqlite.close());
+    for (const statement of [...SCHEMA_V1, ...rowsV1("a".repeat(64), "{}", 5)]) sqlite.exec(statement);
+    const schema = (): unknown => sqlite.exec("SELECT schema FROM session")[0];
+    sqlite.exec("ALTER TABLE event RENAME TO elsewhere");
+    expect(() => createSessionStore(sqlite, 1).load()).toThrow(/event/);
+    expect(schema()).toEqual({ schema: 1 });
+    sqlite.exec("ALTER TABLE elsewhere RENAME TO event");
+    expect(createSessionStore(sqlite, 1).load()).toMatchObject({ status: "active" });
+    expect(schema()).toEqual({ schema: 2 });
+
+    sqlite.exec("UPDATE session SET schema = 3");
+    expect(() => createSessionStore(sqlite, 1).load()).toThrow(LaterSchema);
+    expect(schema()).toEqual({ schema: 3 });
+  });
+
   test("whose migration fails stays as it was", () => {
     const path = freshFile();
     const first = open(path, { current: 1, migrations: {} });
@@ -110,7 +145,7 @@ describe("a file that cannot be used", () => {
     const path = freshFile();
     open(path, { current: 99, migrations: {} }).close();
     const before = readFileSync(path);
-    expectRefused(path, "newer", /version 99.*reads up to 1.*upgrade/);
+    expectRefused(path, "newer", /version 99.*reads up to 2.*upgrade/);
     expect(readFileSync(path)).toEqual(before);
   });
 

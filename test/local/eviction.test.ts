@@ -14,9 +14,9 @@ const EVICT = { evictAfterMs: 40 };
 const evicted = ({ host }: Served, left: number = 0): Promise<void> =>
   eventually(() => expect(host.inMemory).toBe(left));
 
-/** How often a server took the place of an evicted one. */
-const rehydrations = ({ events }: Served): number =>
-  events.filter(({ type }) => type === "session.rehydrated").length;
+/** How often a server of the session took the place of an evicted one. */
+const rehydrations = ({ events }: Served, { id }: { id: string }): number =>
+  events.filter((event) => event.type === "session.rehydrated" && event.session === id.slice(0, 8)).length;
 
 /** A session that is evicted when, and only when, the others could have been. */
 async function canary(server: Served, others: number): Promise<void> {
@@ -45,7 +45,7 @@ test("an idle session leaves memory with its server, and is taken up again by it
 
   expect(await session.tool("counter")).toBe("6");
   expect(servers).toHaveLength(before + 1);
-  expect(rehydrations(server)).toBe(before);
+  expect(rehydrations(server, session)).toBe(before);
 });
 
 test("a session with an open stream stays, however quiet the stream is", async () => {
@@ -53,11 +53,11 @@ test("a session with an open stream stays, however quiet the stream is", async (
   const session = await openSession(server.url);
   const stream = await session.get();
   await session.tool("counter");
-  const before = rehydrations(server);
+  const before = rehydrations(server, session);
   await canary(server, 1);
   await session.tool("emit", { count: 1, on: "standalone" });
   expect((await stream.message()).params).toMatchObject({ data: { n: 1 } });
-  expect(rehydrations(server)).toBe(before);
+  expect(rehydrations(server, session)).toBe(before);
   stream.leave();
   await evicted(server);
 });

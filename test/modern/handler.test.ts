@@ -18,12 +18,10 @@ import { type EventStream, readEvents } from "../support/sse.ts";
 
 const info = { name: "handler-test", version: "0" };
 /** The modern era needs no sessions. */
-const host: SessionHost = {
-  find: () => undefined,
-  mint: () => {
-    throw new Error("no sessions here");
-  },
+const none = (): never => {
+  throw new Error("no sessions here");
 };
+const host: SessionHost = { find: () => undefined, named: none, mint: none, user: none };
 
 afterEach(() => {
   vi.useRealTimers();

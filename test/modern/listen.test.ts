@@ -119,15 +119,16 @@ describe.each([...hosts, deno, bun])("on $name", (host) => {
     expect(answer.error).toMatchObject({ code: -32602 });
   });
 
-  test("streams over the limit are refused in band; one that leaves makes room", async () => {
+  test("streams over the limit are refused before they are acknowledged; one that leaves makes room", async () => {
     await everyoneGone();
     const streams = [];
     for (let n = 0; n < MAX_LISTENERS; n++)
       streams.push(await listen(server.url, { toolsListChanged: true }));
     const over = modernRequest("subscriptions/listen", { notifications: { toolsListChanged: true } }, "over");
     const refused = await postModern(server.url, over);
-    expect(refused.status).toBe(200);
-    expect(await answerOf(refused)).toMatchObject({ id: "over", error: { code: -32603 } });
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get("retry-after")).toBe("1");
+    expect(await refused.json()).toMatchObject({ id: "over", error: { code: -32000 } });
     streams.pop()?.leave();
     const again = await eventually(() => listen(server.url, { toolsListChanged: true }));
     for (const stream of [...streams, again]) stream.leave();

@@ -70,8 +70,7 @@ export async function openSession(
   url: string,
   { version = LATEST, capabilities = {}, headers: own = {} }: SessionSetup = {},
 ): Promise<McpSession> {
-  const mcp = `${url}/mcp`;
-  const opened = await post(mcp, initialize(version, capabilities), own);
+  const opened = await post(`${url}/mcp`, initialize(version, capabilities), own);
   const { result } = await answerOf(opened);
   const id = opened.headers.get("mcp-session-id");
   if (id === null || result === undefined) throw new Error(`no session: ${opened.status}`);
@@ -82,10 +81,22 @@ export async function openSession(
     ...(version >= "2025-06-18" ? { "MCP-Protocol-Version": version } : {}),
   };
 
+  const session = sessionAt(url, { id, version, server: result, headers });
+  const accepted = await session.post(notification("notifications/initialized"));
+  if (accepted.status !== 202) throw new Error(`initialized was answered ${accepted.status}`);
+  return session;
+}
+
+/** A session that is open already, as it is reached by this URL. */
+export function sessionAt(
+  url: string,
+  { id, version, server, headers }: Pick<McpSession, "id" | "version" | "server" | "headers">,
+): McpSession {
+  const mcp = `${url}/mcp`;
   const session: McpSession = {
     id,
     version,
-    server: result,
+    server,
     headers,
     post: (body, more, signal) => post(mcp, body, { ...headers, ...more }, signal),
     stream: async (message) => readEvents(await session.post(message)),
@@ -95,7 +106,5 @@ export async function openSession(
     fetch: (method, more) =>
       fetch(mcp, { method, headers: given({ Accept: "text/event-stream", ...headers, ...more }) }),
   };
-  const accepted = await session.post(notification("notifications/initialized"));
-  if (accepted.status !== 202) throw new Error(`initialized was answered ${accepted.status}`);
   return session;
 }

@@ -10,6 +10,8 @@ export interface ProcessServer extends TestServer {
   /** The database file. */
   readonly database: string;
   readonly pid: number;
+  /** Kills it, and starts it again on the same file and port; by another program, where one is given. */
+  restart(program?: string): Promise<void>;
   /** Sends a signal, and resolves to the exit code once the process is gone. */
   end(signal: NodeJS.Signals): Promise<number | null>;
 }
@@ -83,8 +85,8 @@ export async function startProcess(
   const lines: string[] = [];
   let child: ChildProcess | undefined;
 
-  const start = async (): Promise<void> => {
-    const started = spawn(command, [...args, entry, "--port", String(port), "--db", database], {
+  const start = async (program = entry): Promise<void> => {
+    const started = spawn(command, [...args, program, "--port", String(port), "--db", database], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...environment(vars), PORT: String(port), DATABASE: database },
     });
@@ -136,9 +138,9 @@ export async function startProcess(
       lines.filter((line) => line.startsWith('{"type"')).map((line) => JSON.parse(line) as { type: string }),
     end,
     kill,
-    restart: async () => {
+    restart: async (program) => {
       await kill();
-      await start();
+      await start(program);
     },
     close: async () => {
       await kill();

@@ -33,6 +33,8 @@ export interface EventStream {
   messages(count: number): Promise<Message[]>;
   /** Reads to the end of the stream: the JSON-RPC messages that were left. */
   rest(): Promise<Message[]>;
+  /** Reads until the connection breaks: the JSON-RPC messages that were left. Throws where the stream ends in order. */
+  untilBroken(): Promise<Message[]>;
   /** Leaves, as a client that drops its connection. */
   leave(): void;
 }
@@ -42,6 +44,14 @@ export function messageOf(item: Item): Message | undefined {
   if (item.type !== "event" || item.data === "") return undefined;
   if (item.event !== undefined && item.event !== "message") return undefined;
   return JSON.parse(item.data) as Message;
+}
+
+/**
+ * What a stream says first, before any message: in 2025-11-25 an event to resume from, with the hint for when;
+ * in earlier versions, whose clients would take that for a message or fail on it, a comment.
+ */
+export function openingOf(version: string): RegExp {
+  return version >= "2025-11-25" ? /^id: \S+\nretry: \d+\ndata: \n\n/ : /^: open\n\n/;
 }
 
 /** True for a priming event: an id with empty data. */
@@ -113,6 +123,18 @@ export function readEvents(response: Response): EventStream {
         if (message !== undefined) found.push(message);
       }
       return found;
+    },
+    async untilBroken() {
+      const found: Message[] = [];
+      for (;;) {
+        const item = await next().catch((error: Error) => error);
+        if (item === undefined) throw new Error(`the stream ended in order: ${text.slice(-500)}`);
+        // Not ours, which says that nothing came in time.
+        if (item instanceof TypeError) return found;
+        if (item instanceof Error) throw item;
+        const message = messageOf(item);
+        if (message !== undefined) found.push(message);
+      }
     },
     leave: () => void reader.cancel().catch(() => {}),
   };

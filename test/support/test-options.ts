@@ -1,10 +1,18 @@
 /** What the test server adds to the example on every host, by variable. @module */
-import type { Authorization, HoldfastEvent, HoldfastOptions } from "../../src/index.ts";
+import {
+  type Authorization,
+  type HoldfastEvent,
+  type HoldfastOptions,
+  type KeyedRequest,
+  openaiConversation,
+  perPrincipal,
+} from "../../src/index.ts";
 import { testPage } from "../../src/test-page/index.ts";
 
 export interface TestOptions extends HoldfastOptions {
   name: string;
   version: string;
+  sessionKey?: (request: Pick<KeyedRequest, "message">) => string | undefined;
   authorize?: (request: Request) => Authorization | undefined;
 }
 
@@ -24,6 +32,7 @@ function authInfoIn(headers: Headers): Record<string, unknown> {
 /**
  * - `TEST_AUTH=on`: `Authorization: Bearer <subject>:<anything>` is asked for; the subject is the principal, but
  *   for `broken`, over which the hook throws.
+ * - `TEST_SESSION_KEY`: `conversation` or `principal`: which session a request without an id belongs to.
  * - `TEST_RERUN=tool,tool`: tools that may run again after a restart.
  * - `TEST_EVENTS=on`: every event goes through the hook to standard output, in order; else the default logger prints.
  * - `HOLDFAST_TEST_PAGE=1`: the test page is served, as by the example.
@@ -41,6 +50,8 @@ export function testOptions(variables: Readonly<Record<string, unknown>>): TestO
     name: "holdfast-test",
     version: "0.0.0",
     ...(variables["TEST_AUTH"] === "on" ? { authorize } : {}),
+    ...(variables["TEST_SESSION_KEY"] === "conversation" && { sessionKey: openaiConversation }),
+    ...(variables["TEST_SESSION_KEY"] === "principal" && { sessionKey: perPrincipal }),
     rerun: (request) =>
       String(variables["TEST_RERUN"] ?? "")
         .split(",")

@@ -1,16 +1,18 @@
 /**
  * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
- * numbered messages of given sizes, `settle` answers once no burst of this isolate runs any more,
+ * numbered messages of given sizes, `flood` many in one turn without waiting, `bulk` answers much and late, `settle` answers once no burst of this isolate runs any more,
  * `publish` tells of numbered changes, `request` shows the HTTP request, `hang` says when it is cancelled, `drop` ends the standalone stream's
- * connection.
+ * connection; the method `test/throw` throws.
  * @module
  */
 import { type McpServer, requireScopes } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import { userState } from "../../src/index.ts";
 import type { CreateServer, ServerContext } from "../../src/session/server.ts";
 import { pause, text } from "../../worker/example/reply.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 import { createV1Server } from "./v1-server.ts";
+import { createWaywardServer, SDKS } from "./wayward-server.ts";
 
 const Burst = z.object({
   tag: z.string(),
@@ -20,6 +22,13 @@ const Burst = z.object({
   on: z.enum(["request", "standalone"]),
 });
 
+const Flood = z.object({
+  count: z.int().min(1),
+  size: z.int().min(0),
+  on: z.enum(["request", "standalone"]),
+});
+const Bulk = z.object({ size: z.int().min(0), ms: z.int().min(0) });
+
 const Publish = z.object({
   uri: z.string(),
   from: z.int().min(1).default(1),
@@ -27,7 +36,14 @@ const Publish = z.object({
 });
 
 const Hang = z.object({ tag: z.string(), streams: z.boolean().default(false) });
+const Throw = z.object({ message: z.string() });
 const Drop = z.object({ ms: z.int().optional() });
+
+const Tally = z.object({
+  name: z.string().default("tally"),
+  by: z.number().default(1),
+  op: z.enum(["update", "get", "delete", "keys"]).default("update"),
+});
 
 /** What a message of a burst carries as `data`. */
 export interface BurstData {
@@ -39,15 +55,21 @@ export interface BurstData {
 /** `size` characters that differ from message to message and are of one to four bytes each. */
 export function filling(tag: string, n: number, size: number): string {
   const unit = `${tag}#${n} é→😀 `;
-  return unit.repeat(Math.ceil(size / unit.length)).slice(0, size);
+  // Half a surrogate pair would not arrive as it was sent.
+  return unit
+    .repeat(Math.ceil(size / unit.length))
+    .slice(0, size)
+    .toWellFormed();
 }
 
 /**
- * The factory of the test server, or with `TEST_SDK` of v1's; with `TEST_START_MS` each server takes that long to be built, and the
+ * The factory of the test server, or with `TEST_SDK` of v1's (`v1`) or the wayward one (`wayward 1.20`, …); with `TEST_START_MS` each server takes that long to be built, and the
  * session's state says under `built` how often that was.
  */
 export function testServers(variables: Readonly<Record<string, unknown>>): CreateServer {
   if (variables["TEST_SDK"] === "v1") return createV1Server;
+  const wayward = SDKS.find((sdk) => variables["TEST_SDK"] === `wayward ${sdk}`);
+  if (wayward !== undefined) return () => createWaywardServer(wayward);
   const ms = Number(variables["TEST_START_MS"] ?? 0);
   if (ms === 0) return createTestServer;
   return async (context) => {
@@ -76,16 +98,42 @@ export function createTestServer(context: ServerContext): McpServer {
           else await server.server.sendLoggingMessage(params);
         }
       };
-      if (on === "request") {
-        await send();
-        return text(`sent ${sizes.length}`);
-      }
-      // Its session may end meanwhile.
-      const sending = send()
-        .catch(() => {})
-        .finally(() => running.delete(sending));
+      const sending = send().finally(() => running.delete(sending));
       running.add(sending);
-      return text("sending");
+      if (on === "standalone") {
+        // Its session may end meanwhile.
+        sending.catch(() => {});
+        return text("sending");
+      }
+      await sending;
+      return text(`sent ${sizes.length}`);
+    },
+  );
+
+  server.registerTool(
+    "flood",
+    {
+      description: "Sends numbered messages in one turn of the event loop, waiting for none",
+      inputSchema: Flood,
+    },
+    async ({ count, size, on }, ctx) => {
+      const pad = "x".repeat(size);
+      for (let n = 1; n <= count; n++) {
+        const params = { level: "info" as const, logger: "flood", data: { n, pad } };
+        void (on === "request"
+          ? ctx.mcpReq.notify({ method: "notifications/message", params })
+          : server.server.sendLoggingMessage(params));
+      }
+      return text(`flooded ${count}`);
+    },
+  );
+
+  server.registerTool(
+    "bulk",
+    { description: "Answers so much after so long", inputSchema: Bulk },
+    async ({ size, ms }) => {
+      await pause(ms);
+      return text("b".repeat(size));
     },
   );
 
@@ -144,6 +192,26 @@ export function createTestServer(context: ServerContext): McpServer {
       return text(JSON.stringify({ isUrl: resource instanceof URL, href: resource?.href, padding, scopes }));
     },
   );
+
+  server.registerTool(
+    "tally",
+    {
+      description: "Adds to a number of the user's, or asks for something else of his state",
+      inputSchema: Tally,
+    },
+    async ({ name, by, op }) => {
+      const state = userState<Record<string, number>>(context);
+      if (state === undefined) return text("nobody");
+      if (op === "keys") return text((await state.keys()).join());
+      if (op === "get") return text(String(await state.get(name)));
+      if (op === "delete") return text(String(await state.delete(name)));
+      return text(String(await state.update(name, (value = 0) => value + by)));
+    },
+  );
+
+  server.server.setRequestHandler("test/throw", { params: Throw }, ({ message }) => {
+    throw new Error(message);
+  });
 
   server.registerTool("settle", { description: "Waits for bursts" }, async () => {
     await Promise.all(running);

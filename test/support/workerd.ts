@@ -95,13 +95,9 @@ export async function startWorkerd({
   services = 1,
   flags = ["enable_request_signal"],
 }: WorkerdOptions = {}): Promise<Workerd> {
-  const root = mkdtempSync(join(tmpdir(), "holdfast-"));
-  const storage = join(root, "storage");
-  mkdirSync(storage);
-  writeFileSync(join(root, "worker.js"), await bundleWorker(entry));
-  const ports: number[] = wanted === undefined ? [] : [wanted];
-  while (ports.length < services) ports.push(await freePort());
-  const [port] = ports;
+  const code = await bundleWorker(entry);
+  const ports = wanted === undefined ? [] : [wanted];
+  ports.push(...(await freePorts(services - ports.length)));
   const names = ports.map((_, index) => (index === 0 ? "main" : `main${index + 1}`));
   const text = (value: string): string => JSON.stringify(value);
   const bindings = Object.entries(vars).map(
@@ -119,8 +115,7 @@ export async function startWorkerd({
     (className = "McpHub", uniqueKey = "holdfast-hub", enableSql = true),
   ],
   durableObjectStorage = (localDisk = "storage"),`;
-  writeFileSync(
-    join(root, "config.capnp"),
+  const config = (storage: string): string =>
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
@@ -143,13 +138,39 @@ ${names
 );
 `,
   )
-  .join("")}`,
-  );
+  .join("")}`;
+  return runWorkerd({ config, files: { "worker.js": code }, ports });
+}
+
+/** That many different ports, see {@link freePort}. */
+export async function freePorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(await freePort());
+  return [...ports];
+}
+
+export interface WorkerdSetup {
+  /** The configuration, in capnp, for this folder of storage; asked for at each start. */
+  readonly config: (storage: string) => string;
+  /** What stands beside it, by name. */
+  readonly files: Readonly<Record<string, string>>;
+  /** The ports of its sockets; `/health` of the first says that it is up. */
+  readonly ports: readonly number[];
+}
+
+/** Runs workerd by a configuration, on storage of its own. */
+export async function runWorkerd({ config, files, ports }: WorkerdSetup): Promise<Workerd> {
+  const root = mkdtempSync(join(tmpdir(), "holdfast-"));
+  const storage = join(root, "storage");
+  mkdirSync(storage);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(root, name), text);
+  const [port] = ports;
 
   const lines: string[] = [];
   let child: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
+    writeFileSync(join(root, "config.capnp"), config(storage));
     const started = spawn(workerdPath, ["serve", "--experimental", join(root, "config.capnp")], {
       stdio: ["ignore", "pipe", "pipe"],
     });

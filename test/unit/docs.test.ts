@@ -23,7 +23,7 @@ describe("docs/options.md", () => {
 
   it("names the variables as they are read", () => {
     const text = read("docs/options.md");
-    for (const name of ["allowedOrigins", "basePath", "publicUrl"])
+    for (const name of ["allowedOrigins", "allowedHosts", "basePath", "publicUrl"])
       expect(text).toContain(environmentName(name));
   });
 });

@@ -8,7 +8,7 @@ describe("options", () => {
       keepaliveIntervalMs: 15_000,
       keepaliveMode: "comment",
       retryMs: 3000,
-      recovery: "rotate",
+      recovery: "revive",
       basePath: "",
     });
   });
@@ -24,6 +24,9 @@ describe("options", () => {
     ["onGap", "500"],
     ["allowedOrigins", ["app.example"]],
     ["allowedOrigins", ["https://app.example/path"]],
+    ["allowedHosts", ["https://mcp.example"]],
+    ["allowedHosts", ["mcp.example:8787"]],
+    ["allowedHosts", ["a b"]],
     ["basePath", "api"],
     ["basePath", "/a b"],
     ["publicUrl", "/relative"],
@@ -47,6 +50,7 @@ describe("options", () => {
       HOLDFAST_RETRY_MS: "500",
       HOLDFAST_KEEPALIVE_MODE: "ping",
       HOLDFAST_ALLOWED_ORIGINS: "https://a.example, https://b.example",
+      HOLDFAST_ALLOWED_HOSTS: "MCP.example, *.mesh.example, [::1]",
       HOLDFAST_BASE_PATH: "/api/",
       HOLDFAST_MAX_EVENTS: "",
       OTHER: "1",
@@ -55,6 +59,7 @@ describe("options", () => {
       retryMs: 500,
       keepaliveMode: "ping",
       allowedOrigins: ["https://a.example", "https://b.example"],
+      allowedHosts: ["mcp.example", "*.mesh.example", "[::1]"],
       basePath: "/api",
     });
   });

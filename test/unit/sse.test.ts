@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { controlFrame, parseControl } from "../../src/sse/control.ts";
+import { controlFrame, keepaliveId, keepaliveOf, parseControl } from "../../src/sse/control.ts";
 import { createDeframer, splitFrames } from "../../src/sse/deframer.ts";
 import { formatEventId, parseEventId, randomStreamId } from "../../src/sse/event-id.ts";
 import { commentFrame, frame, messageFrame, primingFrame } from "../../src/sse/frames.ts";
@@ -72,7 +72,7 @@ describe("event ids", () => {
 describe("the deframer", () => {
   const anyFrame = fc.oneof(
     fc.json().map((json) => messageFrame("s.1", json)),
-    fc.constant(commentFrame("keepalive")),
+    fc.constant(commentFrame("open")),
     fc.constant(primingFrame("s.0", 3000)),
     fc.constant(controlFrame({ type: "end", value: "done" })),
   );
@@ -112,6 +112,38 @@ describe("control frames", () => {
     const text = controlFrame({ type: "end", value: "replaced" });
     expect(text.startsWith(":")).toBe(true);
     expect(parseControl(encoder.encode(text))).toEqual({ type: "end", value: "replaced" });
+  });
+
+  it.each(["a\nb", "a\rb", "a\0b"])("take no value that breaks out of them: %j", (value) => {
+    expect(() => controlFrame({ type: "pong", value })).toThrow(TypeError);
+    expect(() => controlFrame({ type: "at", value })).toThrow(TypeError);
+  });
+
+  it.each([
+    ["a place", controlFrame({ type: "at", value: "a.1" }), { type: "at", value: "a.1" }],
+    ["what is no place", controlFrame({ type: "at", value: "a" }), "unknown"],
+    [
+      "a pong",
+      controlFrame({ type: "pong", value: "keepalive.c.1" }),
+      { type: "pong", value: "keepalive.c.1" },
+    ],
+    ["a pong to nothing of ours", controlFrame({ type: "pong", value: "1" }), "unknown"],
+    ["a reason of a later version", ":!end tired\n\n", { type: "end", value: "closed" }],
+    ["a type of a later version", ":!later x\n\n", "unknown"],
+    ["a frame with a second line", ":!end done\nid: a.1\n\n", "unknown"],
+  ])("are read for what this version knows: %s", (_, text, expected) => {
+    expect(parseControl(encoder.encode(text))).toEqual(expected);
+  });
+
+  it.each([
+    [keepaliveId("0e1f-22", 3), "0e1f-22"],
+    ["keepalive.x", undefined],
+    ["keepalive.x\n\n:!end done\n\n.1", undefined],
+    ["keepalive.c.1\n", undefined],
+    ["keepalive.c.d.1", undefined],
+    [1, undefined],
+  ])("the id %j is a ping of the connection %j", (id, connection) => {
+    expect(keepaliveOf(id)).toBe(connection);
   });
 
   it.each([commentFrame("keepalive"), messageFrame("s.1", '":!end done"'), ": !end done\n\n"])(

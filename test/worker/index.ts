@@ -5,8 +5,9 @@
  * `/__test/index?principal=` are the sessions from the server's side. Never deployed.
  * @module
  */
-import { env } from "cloudflare:workers";
+import { type DurableObject, env } from "cloudflare:workers";
 import { createMcpWorker, optionsFromEnv } from "../../worker/cloudflare.ts";
+import { indexName } from "../../worker/session-index.ts";
 import { testModern } from "../support/test-modern.ts";
 import { testOptions } from "../support/test-options.ts";
 import { testServers } from "../support/test-server.ts";
@@ -32,6 +33,7 @@ const mcp = createMcpWorker<Env>({
 /** What has happened to this object since its isolate started, and what it has stored. */
 export interface Inspection {
   bootId: string;
+  /** Calls of the object: requests, and messages by RPC. */
   fetches: number;
   alarms: number;
   socketMessages: number;
@@ -69,7 +71,13 @@ function countWrites(sql: SqlStorage): void {
 export class McpSession extends watched(mcp.McpSession) {}
 export class McpHub extends watched(mcp.McpHub) {}
 
-function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
+/** A session's class or the hub's, which has no method `post`. */
+type Base = new (
+  ctx: DurableObjectState,
+  env: Env,
+) => DurableObject<Env> & { post?(message: string): Promise<string | Response> };
+
+function watched(Base: Base): Base {
   return class Watched extends Base {
     #bootId = crypto.randomUUID();
     #fetches = 0;
@@ -87,8 +95,7 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
     override async fetch(request: Request): Promise<Response> {
       const { hostname, pathname, searchParams } = new URL(request.url);
       if (hostname !== "test") {
-        this.#fetches += 1;
-        if (this.#doom > 0 && --this.#doom === 0) setTimeout(() => this.ctx.abort("test"), 20);
+        this.#count();
         if (this.#isDeaf && request.headers.has("upgrade")) return new Response(null, { status: 503 });
         return (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
       }
@@ -114,6 +121,16 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
         default:
           return Response.json(await this.#inspect());
       }
+    }
+
+    override async post(message: string): Promise<string | Response> {
+      this.#count();
+      return (await super.post?.(message)) ?? new Response(null, { status: 500 });
+    }
+
+    #count(): void {
+      this.#fetches += 1;
+      if (this.#doom > 0 && --this.#doom === 0) setTimeout(() => this.ctx.abort("test"), 20);
     }
 
     override alarm(): Promise<void> {
@@ -152,9 +169,10 @@ function watched(Base: typeof mcp.McpSession): typeof mcp.McpSession {
 
 export default {
   async fetch(request, bindings, context) {
+    // Not parsed for every request: a Host that is no name is the router's to refuse.
+    if (!request.url.includes("/__test/")) return mcp.router.fetch(request, bindings, context);
     const { pathname, searchParams } = new URL(request.url);
-    const [, test, action = ""] = pathname.split("/");
-    if (test !== "__test") return mcp.router.fetch(request, bindings, context);
+    const action = pathname.split("/")[2] ?? "";
     if (action === "end") return Response.json(await mcp.sessions.end(searchParams.get("session") ?? ""));
     if (action === "end-all") {
       try {
@@ -164,7 +182,7 @@ export default {
       }
     }
     if (action === "index") {
-      const name = `sessions of ${searchParams.get("principal")}`;
+      const name = await indexName(searchParams.get("principal") ?? "");
       return bindings.MCP_SESSION.get(bindings.MCP_SESSION.idFromName(name)).fetch("https://session/index");
     }
     if (action === "notify") {

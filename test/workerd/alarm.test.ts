@@ -12,6 +12,7 @@ useClock();
 /** Of the variant `brief`; sessions end a tenth late, so that use need not be written down each time. */
 const TTL_MS = 600_000 * 1.1;
 const MAX_STREAM_MS = 60_000;
+const PROVISIONAL_MS = 90_000;
 
 /** The client leaves its stream, and the object has heard of it. */
 async function leave(session: PoolSession, stream: { leave(): void }): Promise<void> {
@@ -20,9 +21,10 @@ async function leave(session: PoolSession, stream: { leave(): void }): Promise<v
 }
 
 describe("the alarm is set", () => {
-  test("to the end of a session that is not used again", async () => {
+  test("to the end of a session that is not used again, once it has found that the session was used at all", async () => {
     const session = await openSession("brief");
-    expect(await alarmIn(session.stub)).toBe(TTL_MS);
+    expect(await ringNext(session.stub)).toBe(PROVISIONAL_MS);
+    expect(await alarmIn(session.stub)).toBe(TTL_MS - PROVISIONAL_MS);
   });
 
   test("to the age of a stream that is open", async () => {
@@ -54,6 +56,7 @@ describe("the alarm is set", () => {
 
   test("to the age of a stored message", async () => {
     const session = await openSession("brief");
+    expect(await ringNext(session.stub)).toBe(PROVISIONAL_MS);
     await session.tool("burst", { tag: "aged", sizes: [1], on: "standalone" });
     expect(await alarmIn(session.stub)).toBe(120_000);
   });

@@ -10,7 +10,13 @@ const ORIGIN = "https://holdfast.test";
 
 /** The object behind a session id. */
 export function stubOf(variant: Variant, id: string): DurableObjectStub {
-  const namespaces = { calm: env.CALM, brief: env.BRIEF, watched: env.WATCHED, pinging: env.PINGING };
+  const namespaces = {
+    calm: env.CALM,
+    brief: env.BRIEF,
+    watched: env.WATCHED,
+    roomy: env.ROOMY,
+    pinging: env.PINGING,
+  };
   const namespace = namespaces[variant];
   return namespace.get(namespace.idFromString(id));
 }
@@ -53,6 +59,13 @@ export interface PoolSession {
 
 /** Opens a session: `initialize`, `initialized`. */
 export async function openSession(variant: Variant, version: string = LATEST): Promise<PoolSession> {
+  const session = await startSession(variant, version);
+  await (await session.post(notification("notifications/initialized"))).text();
+  return session;
+}
+
+/** Sends `initialize` and nothing else. */
+export async function startSession(variant: Variant, version: string = LATEST): Promise<PoolSession> {
   const path = `/${variant}/mcp`;
   let headers: Record<string, string> = {
     Accept: "application/json, text/event-stream",
@@ -70,7 +83,6 @@ export async function openSession(variant: Variant, version: string = LATEST): P
   await opened.text();
   if (id === null) throw new Error(`no session: ${opened.status}`);
   headers = { ...headers, "Mcp-Session-Id": id, "MCP-Protocol-Version": version };
-  await (await post(notification("notifications/initialized"))).text();
 
   const connect = async (asked: (signal: AbortSignal) => Promise<Response>): Promise<SseConnection> => {
     const controller = new AbortController();

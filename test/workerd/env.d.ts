@@ -8,6 +8,7 @@ declare global {
       CALM: DurableObjectNamespace;
       BRIEF: DurableObjectNamespace;
       WATCHED: DurableObjectNamespace;
+      ROOMY: DurableObjectNamespace;
       PINGING: DurableObjectNamespace;
     }
     interface GlobalProps {

@@ -4,11 +4,13 @@ import {
   evictAllDurableObjects,
   evictDurableObject,
   runDurableObjectAlarm,
+  runInDurableObject,
 } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { type Message, toolCall } from "../support/messages.ts";
 import type { SseConnection } from "../support/sse-client.ts";
 import type { BurstData } from "../support/test-server.ts";
+import { eventually } from "../support/wait.ts";
 import { inspectObject, openSession, type PoolSession } from "./client.ts";
 import { countsOf, cutShort } from "./index.ts";
 
@@ -77,6 +79,26 @@ describe("while its object sleeps", () => {
     const second = await session.get(lastEventId);
     await hears(second, "b 1");
     second.leave();
+  });
+
+  test("what a client was handed before is noted with what is said after", async () => {
+    const session = await openSession("calm");
+    const stream = await session.get();
+    await say(session, "before", 2);
+    await hears(stream, "before 1", "before 2");
+    await eventually(() =>
+      runInDurableObject(session.stub, (_, state) => {
+        const [socket] = state.getWebSockets();
+        expect(socket?.deserializeAttachment()).toMatchObject({ place: 2, handed: 2 });
+      }),
+    );
+    await evictDurableObject(session.stub);
+    await say(session, "after", 1);
+    const { event, stream: streams } = (await inspectObject(session.stub)).tables;
+    expect(event?.at(-1)).toMatchObject({ seq: 3, handed: 2 });
+    // In that row, and in none of its own.
+    expect(streams).toEqual([]);
+    stream.leave();
   });
 
   test("many sessions sleep and wake at once, each with its own stream", async () => {

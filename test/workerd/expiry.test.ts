@@ -2,8 +2,9 @@
 import { evictDurableObject, listDurableObjectIds, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { request, toolCall } from "../support/messages.ts";
-import { fetchWorker, inspectObject, openSession, type PoolSession, stubOf } from "./client.ts";
+import { initialize, notification, request, toolCall } from "../support/messages.ts";
+import { eventually } from "../support/wait.ts";
+import { fetchWorker, inspectObject, openSession, type PoolSession, startSession, stubOf } from "./client.ts";
 import { advance, alarmIn, pass, ringNext, useClock } from "./clock.ts";
 
 useClock();
@@ -72,12 +73,25 @@ describe("a session", () => {
     stream.leave();
   });
 
-  test("does not end while a call is in flight", async () => {
-    const session = await openSession("brief");
+  test("does not end while a client waits for its call", async () => {
+    const session = await openSession("calm");
     const call = await session.stream(toolCall("linger"));
-    await pass(session.stub, 3 * TTL_MS);
+    await pass(session.stub, 5 * 3_600_000);
     expect(await statusOf(session.stub)).toBe("active");
+    expect(call.state).toBe("open");
     call.leave();
+  });
+
+  test("ends with a call in flight that its client has left, and leaves nothing", async () => {
+    const session = await openSession("calm");
+    const call = await session.stream(toolCall("linger"));
+    await call.until(() => call.messages.some(({ data }) => data.includes("lingering")), "the first message");
+    call.leave();
+    // The edge is seen to be gone by the next look, and from then on the time counts.
+    const day = 86_400_000;
+    await pass(session.stub, 300_000 + 3_600_000 * 1.1 + day);
+    await pass(session.stub, day);
+    await expectNothingLeft(session.stub);
   });
 
   test("that its client deletes leaves nothing, at once", async () => {
@@ -90,6 +104,52 @@ describe("a session", () => {
     await expectNothingLeft(session.stub);
     expect((await ask(session)).status).toBe(404);
     await expectNothingLeft(session.stub);
+  });
+});
+
+describe("a session that nobody uses after it was opened", () => {
+  test("leaves nothing once its provisional time is over, without a tombstone", async () => {
+    const session = await startSession("brief");
+    expect(await statusOf(session.stub)).toBe("provisional");
+    await evictDurableObject(session.stub);
+    expect(await ringNext(session.stub)).toBe(PROVISIONAL_MS);
+    await expectNothingLeft(session.stub);
+    const answer = await ask(session);
+    expect(answer.status).toBe(404);
+    expect(answer.headers.has("mcp-session-id")).toBe(false);
+    await expectNothingLeft(session.stub);
+  });
+
+  test("hundreds of them leave no row and no alarm", async () => {
+    const sessions = await Promise.all(Array.from({ length: 200 }, () => startSession("brief")));
+    advance(PROVISIONAL_MS);
+    for (const { stub } of sessions) {
+      await runDurableObjectAlarm(stub);
+      await expectNothingLeft(stub);
+    }
+  });
+
+  const uses: [string, (session: PoolSession) => Promise<unknown>][] = [
+    ["a request", ask],
+    ["initialized", (session) => session.post(notification("notifications/initialized"))],
+    ["another notification", (session) => session.post(notification("notifications/roots/list_changed"))],
+    ["a stream", async (session) => (await session.get()).leave()],
+  ];
+  test.each(uses)("lives as long as any from its first use on, by %s", async (_, use) => {
+    const session = await startSession("brief");
+    advance(PROVISIONAL_MS - 1);
+    await use(session);
+    await eventually(async () => expect((await inspectObject(session.stub)).sockets).toBe(0));
+    await evictDurableObject(session.stub);
+    await pass(session.stub, TTL_MS - 1);
+    expect(await statusOf(session.stub)).toBe("active");
+    await pass(session.stub, 1);
+    expect(await statusOf(session.stub)).toBe("ended");
+  });
+
+  test("is not given another server by a second initialize", async () => {
+    const session = await startSession("brief");
+    expect((await session.post(initialize("2025-11-25"))).status).toBe(400);
   });
 });
 
@@ -219,5 +279,45 @@ describe("a message", () => {
     await pass(session.stub, MESSAGE_MS + 1000);
     expect((await inspectObject(session.stub)).tables).toMatchObject({ stream: [], event: [] });
     expect(await alarmIn(session.stub)).toBe(TTL_MS - MESSAGE_MS - 1000);
+  });
+});
+
+describe("a call that runs for too long", () => {
+  const CALL_MS = 450_000;
+
+  test("is answered with an error, which its client finds, and no longer holds the object awake", async () => {
+    const session = await openSession("brief");
+    const call = toolCall("linger");
+    const stream = await session.stream(call);
+    await stream.until(
+      () => stream.messages.some(({ data }) => data.includes("lingering")),
+      "the first message",
+    );
+    await pass(session.stub, CALL_MS - 1000);
+    // Held, every 20 seconds.
+    expect(await alarmIn(session.stub)).toBeLessThanOrEqual(20_000);
+    await pass(session.stub, 2000);
+    const resumed = await session.get(stream.lastEventId);
+    expect(await resumed.over).toBe("ended");
+    expect(JSON.parse(resumed.messages.at(-1)?.data ?? "")).toMatchObject({
+      id: call.id,
+      error: { code: -32603, data: { reason: "timeout" } },
+    });
+    await pass(session.stub, MESSAGE_MS);
+    expect(await alarmIn(session.stub)).toBeGreaterThan(20_000);
+  });
+
+  test("is not spared by its object's sleep", async () => {
+    const session = await openSession("brief");
+    const stream = await session.stream(toolCall("linger"));
+    await stream.until(
+      () => stream.messages.some(({ data }) => data.includes("lingering")),
+      "the first message",
+    );
+    stream.leave();
+    await evictDurableObject(session.stub);
+    await pass(session.stub, CALL_MS);
+    const { tables } = await inspectObject(session.stub);
+    expect(tables).toMatchObject({ stream: [], event: [] });
   });
 });

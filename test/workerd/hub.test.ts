@@ -4,9 +4,12 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Change } from "../../src/changes.ts";
 import { openRing, RING, RING_TTL_MS } from "../../worker/hub-ring.ts";
+import { keyOf } from "../../worker/hub-names.ts";
 import { HUB_PATHS } from "../../worker/hub-wire.ts";
 
 const env = bindings as unknown as Record<"MCP_HUB" | "MCP_SESSION", DurableObjectNamespace>;
+
+const LIMITS = { namesEach: 1001 };
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date"] });
@@ -38,7 +41,7 @@ async function publish(
 /** The resources in the changes that are held after this number, as a hub finds them that was just started. */
 function held(stub: DurableObjectStub, after = 0): Promise<string[]> {
   return runInDurableObject(stub, (_, state) =>
-    openRing(state.storage)
+    openRing(state.storage, LIMITS)
       .after(after)
       .map((change) => (change.kind === "resource_updated" ? change.uri : "")),
   );
@@ -66,7 +69,7 @@ test("holds the last changes, in order, and gives those after a number", async (
   await publish(stub, ["d"]);
   await publish(stub, ["e", "f"]);
   expect(await held(stub)).toEqual(["a", "b", "c", "d", "e", "f"]);
-  const last = await runInDurableObject(stub, (_, state) => openRing(state.storage).last);
+  const last = await runInDurableObject(stub, (_, state) => openRing(state.storage, LIMITS).last);
   expect(await held(stub, last - 4)).toEqual(["c", "d", "e", "f"]);
   expect(await held(stub, last - 1)).toEqual(["f"]);
   expect(await held(stub, last)).toEqual([]);
@@ -108,21 +111,21 @@ test("what is old goes; where nobody is interested any more, nothing stays", asy
 test("numbers go up even where a hub begins anew", async () => {
   const stub = hub();
   await publish(stub, ["a"]);
-  const before = await runInDurableObject(stub, (_, state) => openRing(state.storage).last);
+  const before = await runInDurableObject(stub, (_, state) => openRing(state.storage, LIMITS).last);
   vi.setSystemTime(Date.now() + 2 * RING_TTL_MS);
   await runDurableObjectAlarm(stub);
   expect(await rows(stub)).toBe(0);
   await publish(stub, ["b"]);
-  const after = await runInDurableObject(stub, (_, state) => openRing(state.storage).last);
+  const after = await runInDurableObject(stub, (_, state) => openRing(state.storage, LIMITS).last);
   expect(after).toBeGreaterThan(before);
 });
 
 test("a session that waits to be told keeps the hub's memory, its end releases it", async () => {
   const stub = hub();
   const session = env.MCP_SESSION.newUniqueId().toString();
-  expect(await post(stub, HUB_PATHS.watch, { session, names: ["list_changed", "resource_updated x"] })).toBe(
-    204,
-  );
+  expect(
+    await post(stub, HUB_PATHS.watch, { session, add: ["list_changed", "resource_updated x"], drop: [] }),
+  ).toBe(204);
   await publish(stub, ["a"]);
   vi.setSystemTime(Date.now() + 2 * RING_TTL_MS);
   await runDurableObjectAlarm(stub);
@@ -136,19 +139,84 @@ test("a session that waits to be told keeps the hub's memory, its end releases i
 test("a session that is gone is forgotten when it should be told", async () => {
   const stub = hub();
   const session = env.MCP_SESSION.newUniqueId().toString();
-  await post(stub, HUB_PATHS.watch, { session, names: ["resource_updated x"] });
+  await post(stub, HUB_PATHS.watch, { session, add: ["resource_updated x"], drop: [] });
   await publish(stub, ["x"]);
   await vi.waitFor(async () =>
-    expect(await runInDurableObject(stub, (_, state) => openRing(state.storage).isWatched())).toBe(false),
+    expect(await runInDurableObject(stub, (_, state) => openRing(state.storage, LIMITS).isWatched())).toBe(
+      false,
+    ),
   );
 });
 
-test("refuses to remember more names than it may", async () => {
+const watch = (
+  stub: DurableObjectStub,
+  session: string,
+  add: readonly string[],
+  drop: readonly string[] = [],
+): Promise<number> => post(stub, HUB_PATHS.watch, { session, add, drop });
+
+const names = (count: number, from = 0): string[] =>
+  Array.from({ length: count }, (_, n) => `resource_updated ${from + n}`);
+
+test("remembers as many names of a session as it may have subscriptions, and its lists", async () => {
   const stub = hub();
-  const names = Array.from({ length: 5000 }, (_, n) => `resource_updated ${n}`);
-  expect(await post(stub, HUB_PATHS.watch, { session: "f".repeat(64), names })).toBe(204);
-  expect(await post(stub, HUB_PATHS.watch, { session: "e".repeat(64), names })).toBe(204);
-  expect(await post(stub, HUB_PATHS.watch, { session: "d".repeat(64), names: ["list_changed"] })).toBe(429);
-  expect(await post(stub, HUB_PATHS.forget, { session: "e".repeat(64) })).toBe(204);
-  expect(await post(stub, HUB_PATHS.watch, { session: "d".repeat(64), names: ["list_changed"] })).toBe(204);
+  const [greedy, other] = ["f".repeat(64), "e".repeat(64)];
+  expect(await watch(stub, greedy, names(1000))).toBe(204);
+  expect(await watch(stub, greedy, ["list_changed"])).toBe(204);
+  expect(await watch(stub, greedy, ["one more"])).toBe(429);
+  // All or nothing; what is there may be asked for again.
+  expect(await watch(stub, greedy, [...names(10), "one more"])).toBe(429);
+  expect(await watch(stub, greedy, names(1000))).toBe(204);
+  // Nobody else is hindered.
+  expect(await watch(stub, other, names(1000))).toBe(204);
+  expect(await watch(stub, greedy, ["one more"], names(1))).toBe(204);
+  expect(await watch(stub, greedy, ["another"])).toBe(429);
+  expect(await post(stub, HUB_PATHS.forget, { session: greedy })).toBe(204);
+  expect(await watch(stub, greedy, names(1001, 5000))).toBe(204);
+});
+
+test("counts what it remembers of a session once in its life, however many ask", async () => {
+  const stub = hub();
+  await watch(stub, "a".repeat(64), names(500));
+  const read = await runInDurableObject(stub, (_, { storage }) => {
+    const { sql } = storage;
+    const ring = openRing(storage, LIMITS);
+    const exec = sql.exec.bind(sql);
+    let rows = 0;
+    sql.exec = (query, ...bindings) => {
+      const cursor = exec<never>(query, ...bindings);
+      const all = cursor.toArray();
+      rows += cursor.rowsRead;
+      cursor.toArray = () => all;
+      cursor.one = () => all[0] as never;
+      return cursor;
+    };
+    for (const name of names(100, 1000)) expect(ring.watch("a".repeat(64), [name])).toBe(true);
+    return rows;
+  });
+  expect(read).toBeLessThan(500 + 100 * 3);
+});
+
+test("takes no more names once all that it keeps is too large, and some again when it is not", async () => {
+  const stub = hub();
+  await runInDurableObject(stub, (_, { storage }) => {
+    const { databaseSize } = storage.sql;
+    const ring = openRing(storage, { namesEach: 1001, bytes: databaseSize + 100_000 });
+    const sessions = Array.from({ length: 100 }, (_, n) => String(n).padStart(64, "0"));
+    const refused = sessions.findIndex((session) => !ring.watch(session, names(100)));
+    expect(refused).toBeGreaterThan(1);
+    expect(storage.sql.databaseSize).toBeLessThan(databaseSize + 200_000);
+    for (const session of sessions.slice(0, refused)) ring.unwatch(session);
+    expect(ring.isWatched()).toBe(false);
+    expect(ring.watch("f".repeat(64), names(100))).toBe(true);
+  });
+});
+
+test("names that are long are kept by a hash, the same for whoever asks", async () => {
+  const long = (end: string): string => `resource_updated test://${"x".repeat(8000)}${end}`;
+  expect(await keyOf("resource_updated a")).toBe("resource_updated a");
+  expect(await keyOf(long("a"))).toMatch(/^sha256:[0-9a-f]{64}$/);
+  expect(await keyOf(long("a"))).toBe(await keyOf(long("a")));
+  const keys = await Promise.all(["a", "b", "\ud800", "\ud801", "\ufffd"].map((end) => keyOf(long(end))));
+  expect(new Set(keys).size).toBe(keys.length);
 });

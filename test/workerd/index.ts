@@ -4,9 +4,15 @@
  * @module
  */
 import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
-import type { DurableObject } from "cloudflare:workers";
-import { createMcpWorker, type HoldfastOptions } from "../../worker/cloudflare.ts";
+import type { HoldfastEvent } from "../../src/events.ts";
+import {
+  type Authorization,
+  createMcpWorker,
+  type HoldfastOptions,
+  type SessionObject,
+} from "../../worker/cloudflare.ts";
 import type { ServerContext } from "../../src/session/server.ts";
+import * as z from "zod";
 import { createTestServer } from "../support/test-server.ts";
 
 /** The server that runs as a process elsewhere, for tests of the hub. */
@@ -23,10 +29,13 @@ const VARIANTS = {
     provisionalTtlMs: 90_000,
     messageTtlMs: 120_000,
     tombstoneTtlMs: 300_000,
+    maxCallMs: 450_000,
     sessionTtlMs: 600_000,
   },
   /** Edges that have been silent for two seconds are given up, within another. */
   watched: { keepaliveIntervalMs: 200, keepaliveMaxFailures: 10, superviseIntervalMs: 1000 },
+  /** Large texts pass. */
+  roomy: { keepaliveIntervalMs: 0, maxBodyBytes: 67_108_864, maxEventBytes: 67_108_864, quickAnswerMs: 1000 },
   /** Edges show that they are alive all the time, and nothing looks. */
   pinging: { keepaliveIntervalMs: 20 },
 } as const satisfies Record<string, HoldfastOptions>;
@@ -37,7 +46,7 @@ export type Variant = keyof typeof VARIANTS;
 export interface Counts {
   /** How often it was constructed: 1 while it has never been evicted. */
   lives: number;
-  /** Calls from an edge. */
+  /** Calls from an edge, requests and messages by RPC. */
   fetches: number;
   alarms: number;
   socketMessages: number;
@@ -81,7 +90,7 @@ function meter({ id, storage }: DurableObjectState): void {
   };
 }
 
-type SessionClass = new (ctx: DurableObjectState, env: Cloudflare.Env) => DurableObject<Cloudflare.Env>;
+type SessionClass = new (ctx: DurableObjectState, env: Cloudflare.Env) => SessionObject<Cloudflare.Env>;
 
 function counted(Base: SessionClass): SessionClass {
   return class Counted extends Base {
@@ -96,7 +105,16 @@ function counted(Base: SessionClass): SessionClass {
 
     override async fetch(request: Request): Promise<Response> {
       this.#counts.fetches += 1;
-      const response = (await super.fetch?.(request)) ?? new Response(null, { status: 500 });
+      return this.#cut(await super.fetch(request));
+    }
+
+    override async post(message: string): Promise<string | Response> {
+      this.#counts.fetches += 1;
+      const answer = await super.post(message);
+      return typeof answer === "string" ? answer : this.#cut(answer);
+    }
+
+    async #cut(response: Response): Promise<Response> {
       if (response.status !== 206 || !cutShort.delete(this.ctx.id.toString())) return response;
       await response.body?.cancel();
       const cut = new ReadableStream({ start: (controller) => controller.error(new Error("cut short")) });
@@ -115,9 +133,21 @@ function counted(Base: SessionClass): SessionClass {
   };
 }
 
-/** The test server, with `linger`: it sends one message, then is never done, and no timer keeps it awake. */
+/**
+ * The test server, with `linger`: it sends one message, then is never done, and no timer keeps it awake; and with
+ * `fill` and `length`, whose answer and whose text are as large as may be.
+ */
 function createServer(context: ServerContext): McpServer {
   const server = createTestServer(context);
+  const text = (of: string): CallToolResult => ({ content: [{ type: "text", text: of }] });
+  const Fill = z.object({ size: z.int() });
+  server.registerTool("fill", { description: "Answers so much", inputSchema: Fill }, ({ size }) =>
+    text("→".repeat(size)),
+  );
+  const Length = z.object({ of: z.string() });
+  server.registerTool("length", { description: "Measures a text", inputSchema: Length }, ({ of }) =>
+    text(String(of.length)),
+  );
   server.registerTool("linger", { description: "Never answers" }, async (ctx) => {
     const params = { level: "info" as const, logger: "linger", data: "lingering" };
     await ctx.mcpReq.notify({ method: "notifications/message", params });
@@ -126,25 +156,44 @@ function createServer(context: ServerContext): McpServer {
   return server;
 }
 
+const told: Partial<Record<Variant, HoldfastEvent[]>> = {};
+
+/** The events of the sessions under these settings. */
+export function toldBy(name: Variant): readonly HoldfastEvent[] {
+  return told[name] ?? [];
+}
+
+/** Header that asks for credentials of this size. */
+export const SIZES = "x-credentials";
+
+/** Anybody, with credentials as large as they ask for. */
+const authorize = ({ headers }: Request): Authorization => ({
+  principal: "anybody",
+  authInfo: { filling: "f".repeat(Number(headers.get(SIZES) ?? 0)) },
+});
+
 const worker = (name: Variant, namespace: (env: Cloudflare.Env) => DurableObjectNamespace) =>
   createMcpWorker<Cloudflare.Env>({
     ...VARIANTS[name],
-    logLevel: "silent",
+    onEvent: (event) => void (told[name] ??= []).push(event),
     basePath: `/${name}`,
     createServer,
     namespace,
+    ...(name === "roomy" ? { authorize } : {}),
   });
 
 const workers = {
   calm: worker("calm", (env) => env.CALM),
   brief: worker("brief", (env) => env.BRIEF),
   watched: worker("watched", (env) => env.WATCHED),
+  roomy: worker("roomy", (env) => env.ROOMY),
   pinging: worker("pinging", (env) => env.PINGING),
 };
 
 export class CalmSession extends counted(workers.calm.McpSession) {}
 export class BriefSession extends counted(workers.brief.McpSession) {}
 export class WatchedSession extends counted(workers.watched.McpSession) {}
+export class RoomySession extends counted(workers.roomy.McpSession) {}
 export class PingingSession extends counted(workers.pinging.McpSession) {}
 
 export default {

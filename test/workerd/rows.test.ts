@@ -1,7 +1,7 @@
 /** What a session costs, as the platform counts it: rows written, alarms included, and calls of the object. */
 import { describe, expect, test } from "vitest";
-import { request, toolCall } from "../support/messages.ts";
-import { inspectObject, openSession, type PoolSession } from "./client.ts";
+import { notification, request, toolCall } from "../support/messages.ts";
+import { inspectObject, openSession, type PoolSession, startSession } from "./client.ts";
 import { advance, pass, useClock } from "./clock.ts";
 import { countsOf } from "./index.ts";
 
@@ -38,15 +38,38 @@ describe("a session", () => {
     for (let n = 0; n < 5; n++) expect(await cost(session, quick)).toEqual({ rows: 0, calls: 1 });
   });
 
+  test('is in use from its first message on: one row, which "initialized" writes anyway', async () => {
+    const session = await startSession("calm");
+    const initialized = notification("notifications/initialized");
+    expect(await cost(session, () => session.post(initialized))).toEqual({ rows: 1, calls: 1 });
+    const silent = await startSession("calm");
+    expect(await cost(silent, () => silent.tool("echo", { text: "first" }))).toEqual({ rows: 1, calls: 1 });
+    expect(await cost(silent, () => silent.tool("echo", { text: "second" }))).toEqual({ rows: 0, calls: 1 });
+  });
+
+  test("looks once whether it was ever used, and moves its alarm to its end: one row", async () => {
+    const session = await openSession("calm");
+    const spent = await cost(session, () => pass(session.stub, 3_000_000));
+    expect(spent.rows).toBe(1);
+    expect(countsOf(session.id).alarms).toBe(1);
+  });
+
   test("writes a row for a streamed call, one for each of its messages, and moves its alarm once", async () => {
     const session = await openSession("calm");
+    await pass(session.stub, 300_000);
     // The stream, two messages, the answer; and the alarm, which was set to the session's end.
     expect(await cost(session, () => slow(session, [1, 1]))).toEqual({ rows: 5, calls: 1 });
     expect(await cost(session, () => slow(session, [1, 1, 1]))).toEqual({ rows: 5, calls: 1 });
   });
 
-  test("moves its alarm for a stream that is opened, in one call, and writes nothing for the next", async () => {
+  test("writes nothing for a stream that is opened soon: its alarm rings early enough", async () => {
     const session = await openSession("calm");
+    expect(await cost(session, () => session.get())).toEqual({ rows: 0, calls: 1 });
+  });
+
+  test("moves its alarm for a stream that is opened later, in one call, and writes nothing for the next", async () => {
+    const session = await openSession("calm");
+    await pass(session.stub, 300_000);
     const first = await cost(session, () => session.get());
     expect(first).toEqual({ rows: 1, calls: 1 });
     expect(await cost(session, () => session.get())).toEqual({ rows: 0, calls: 1 });

@@ -13,7 +13,7 @@ interface Edge {
 
 /** An edge that holds a link and does nothing with it. */
 async function dial(session: PoolSession): Promise<Edge> {
-  const headers = encodeAttach({
+  const { headers } = encodeAttach({
     opens: false,
     transport: "streamable",
     caller: { principal: undefined, authInfo: undefined, url: "https://holdfast.test", headers: () => ({}) },

@@ -120,7 +120,7 @@ export function registerTransportTools(server: McpServer, context: ServerContext
     "ask",
     { description: "Asks the user a question from inside the call", inputSchema: Ask },
     async ({ message, on }, ctx) => {
-      if (session === undefined) {
+      if (context.era === "modern") {
         const response = inputResponse(ctx.mcpReq.inputResponses, "answer");
         const settled =
           response.kind === "elicit" &&

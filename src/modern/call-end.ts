@@ -1,0 +1,76 @@
+/**
+ * What ends a call of the stateless era in its server's place: an answer that cannot be sent, which the SDK
+ * reports and then forgets, and time.
+ * @module
+ */
+import { McpServer, type Server } from "@modelcontextprotocol/server";
+import type { StatelessCall } from "../host.ts";
+import { runHook } from "../hooks.ts";
+import { timedOut, unserialisable } from "../jsonrpc/failures.ts";
+import { isRequest, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
+import { callFailed, isAnswerLost, withoutPayload } from "../session/reports.ts";
+
+export interface CallEnd {
+  /** Brings the answer, as JSON, where the server's will not come. */
+  readonly instead: Promise<string>;
+  /** The call has a server. */
+  served(server: McpServer | Server): void;
+  /** The call is over. */
+  stop(): void;
+}
+
+/** Longer timers fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "settings">): CallEnd {
+  const { emit, maxCallMs } = settings;
+  const message = payload.messages[0] as JsonRpcMessage;
+  let hooks: Server | undefined;
+  let isOver = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let bring: (json: string) => void = () => {};
+  const instead = new Promise<string>((resolve) => (bring = resolve));
+
+  const stop = (): void => {
+    isOver = true;
+    if (timer !== undefined) clearTimeout(timer);
+  };
+
+  const end = (
+    reason: "unserialisable" | "timeout",
+    why: string,
+    answer: (id: RequestId) => JsonRpcResponse,
+  ): void => {
+    if (isOver || !isRequest(message)) return;
+    stop();
+    callFailed(emit, undefined, message, reason, why);
+    bring(JSON.stringify(answer(message.id)));
+    // Closing is cancellation here.
+    hooks?.close().catch(() => {});
+  };
+
+  // A stream of changes is no call: it lasts as long as its client listens.
+  if (maxCallMs > 0 && isRequest(message) && message.method !== "subscriptions/listen") {
+    const late = (): void => end("timeout", "the server did not answer in time", timedOut);
+    timer = setTimeout(late, Math.min(maxCallMs, LONGEST_TIMER_MS));
+  }
+
+  return {
+    instead,
+    stop,
+    served(server) {
+      const served = server instanceof McpServer ? server.server : server;
+      hooks = served;
+      const { onclose, onerror } = served;
+      const heard = (error: Error): void => {
+        const why = withoutPayload(error);
+        emit("server.error", { session: undefined, message: why });
+        if (isAnswerLost(error)) end("unserialisable", why, unserialisable);
+        if (onerror !== undefined) runHook(emit, "onerror", () => onerror.call(served, error));
+      };
+      const guarded = (): void => void runHook(emit, "onclose", () => onclose?.call(served));
+      Object.assign(served, { onerror: heard, onclose: guarded });
+      if (isOver) served.close().catch(() => {});
+    },
+  };
+}

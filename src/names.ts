@@ -1,0 +1,12 @@
+/** Names of what is found by who it belongs to, such as a session by its client's key. @module */
+
+const encoder = new TextEncoder();
+
+/**
+ * The name of these parts: 64 hexadecimal digits. Others' parts cannot be chosen so as to meet it, and it tells
+ * nothing of what is in it.
+ */
+export async function nameOfParts(...parts: readonly string[]): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", encoder.encode(JSON.stringify(parts)));
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,126 @@
+/**
+ * One POST from its server's start to its end. The answer is plain JSON where it comes quickly and alone, else an
+ * event stream without event ids: there is no log behind it, so there is nothing to resume.
+ * @module
+ */
+import { createLiveStream, type LiveStream } from "../edge/live.ts";
+import type { Caller } from "../host.ts";
+import { SSE_HEADERS } from "../http/headers.ts";
+import { acceptedAnswers } from "../http/negotiate.ts";
+import { empty, failed, json } from "../http/respond.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { type JsonRpcRequest, type RequestId, unknownClient } from "../jsonrpc/messages.ts";
+import type { Settings } from "../options.ts";
+import { createDelay } from "../session/delays.ts";
+import { createExchange, type Exchange } from "../session/exchange.ts";
+import { createExtra } from "../session/extra.ts";
+import { inTime } from "../session/in-time.ts";
+import { startInstance } from "../session/instance.ts";
+import type { ConnectableServer } from "../session/server.ts";
+import { frame } from "../sse/frames.ts";
+
+export interface OneRequest {
+  readonly request: Request;
+  /** The POST's requests, at least one. */
+  readonly requests: readonly JsonRpcRequest[];
+  /** The id under which a refusal of the whole POST answers. */
+  readonly refusesAs: RequestId | null;
+  readonly batch: boolean;
+  readonly caller: Caller;
+  /** The protocol revision that it speaks. */
+  readonly version: string;
+  readonly settings: Settings;
+  readonly create: () => ConnectableServer | Promise<ConnectableServer>;
+}
+
+/** Longer timers fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const encoder = new TextEncoder();
+const messageFrame = (message: string): string => frame({ event: "message", data: message });
+
+export async function serveOnce(one: OneRequest): Promise<Response> {
+  const { request, requests, batch, caller, settings } = one;
+  const { emit, initializeTimeoutMs, maxCallMs } = settings;
+  const accepted = acceptedAnswers(request.headers.get("accept"));
+  let live: LiveStream | undefined;
+  let exchange: Exchange | undefined;
+
+  const server = startInstance({
+    sessionId: undefined,
+    emit,
+    create: one.create,
+    maxEventBytes: settings.maxEventBytes,
+    // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs
+    // refuse by themselves to ask it anything.
+    replay: { initialize: unknownClient(one.version), initialized: true, sticky: [] },
+    // All that this server says is said within this POST.
+    sendUnrelated: (message) => exchange?.send(message) ?? Promise.resolve(),
+    hasListener: () => false,
+    refuseRequests: true,
+    transaction: (body) => body(),
+    onAnswered() {},
+    onClosed() {},
+  });
+  /** Nobody waits any more: what still runs is aborted. */
+  const close = (): void => server.close((left) => left.fail(failures.interrupted));
+  try {
+    const late = (): Error => new Error(`the server was not ready within ${initializeTimeoutMs} ms`);
+    await inTime(server.ready, initializeTimeoutMs, late);
+  } catch (error) {
+    close();
+    emit("request.error", { method: "POST", message: String(error) });
+    return failed(failures.notReady, {}, one.refusesAs);
+  }
+  const lacking = await server.challenge(requests, caller.authInfo);
+  if (lacking !== undefined) {
+    close();
+    return failed(lacking, {}, one.refusesAs);
+  }
+
+  exchange = createExchange({
+    ids: requests.map(({ id }) => id),
+    batch,
+    mode: accepted === "json" ? "json" : "call",
+    // Its own: on Workers a timer belongs to the request that set it.
+    quick: createDelay(settings.quickAnswerMs),
+    rerun: false,
+    resumes: false,
+    // A client that reads JSON alone hears nothing but the answer.
+    sendStandalone: () => Promise.resolve(),
+    openStream() {
+      const opened = (live = createLiveStream(settings, request.signal));
+      void opened.ended.then(over);
+      return {
+        id: 0,
+        emit: (message) => opened.write(encoder.encode(messageFrame(message))),
+        end: (reason) => opened.end(reason),
+        finish: () => void opened.finish().catch(() => {}),
+      };
+    },
+    onLasting() {},
+    owe() {},
+    onSettled() {},
+  });
+  const expiry =
+    maxCallMs > 0
+      ? setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS))
+      : undefined;
+  const over = (): void => {
+    if (expiry !== undefined) clearTimeout(expiry);
+    request.signal.removeEventListener("abort", over);
+    close();
+  };
+  request.signal.addEventListener("abort", over);
+  const extra = createExtra(caller);
+  for (const each of requests) server.request(each, exchange, extra, Infinity);
+
+  const reply = await exchange.reply;
+  if (reply.kind === "streaming" && live !== undefined) {
+    return new Response(live.readable, { headers: SSE_HEADERS });
+  }
+  over();
+  if (reply.kind !== "json") return empty(202);
+  if (accepted !== "sse") return json(reply.body);
+  return new Response(messageFrame(reply.body), { headers: SSE_HEADERS });
+}

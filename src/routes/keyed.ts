@@ -1,0 +1,89 @@
+/**
+ * Sessions that are found by a key: for clients that keep no session id. What the key is, the user's `sessionKey`
+ * says; it is a claim of the client's, so it counts only beside a principal, and never leads to another's session.
+ * @module
+ */
+import type { Context, Env } from "hono";
+import { DEFAULT_TOPIC } from "../changes.ts";
+import { hookFailed } from "../hooks.ts";
+import type { Keyed, SessionRef } from "../host.ts";
+import { PROTOCOL_VERSION, single } from "../http/headers.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { isObject, isResponse, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
+import { sessionOfQuestion } from "../jsonrpc/questions.ts";
+import { UNNAMED_VERSION } from "../jsonrpc/versions.ts";
+import { nameOfParts } from "../names.ts";
+import type { Admitted, Site } from "./context.ts";
+
+/** A request without a session id, as {@link SessionKey} is asked about it. */
+export interface KeyedRequest<E extends Env = Env> {
+  /** The subject that `authorize` returned. */
+  readonly principal: string;
+  /** The message; the first of a batch; undefined for a GET. */
+  readonly message: JsonRpcMessage | undefined;
+  readonly request: Request;
+  readonly c: Context<E>;
+}
+
+/**
+ * Names the session that a request without a session id belongs to, among those of its principal: requests with
+ * one key share one durable session. Undefined for a request that belongs to none.
+ */
+export type SessionKey<E extends Env = Env> = (request: KeyedRequest<E>) => string | undefined;
+
+/** Longest key, in characters. */
+const MAX_KEY = 1024;
+
+/** One session for each conversation of ChatGPT, which says in each call which one it is (`_meta["openai/session"]`). */
+export function openaiConversation({ message }: Pick<KeyedRequest, "message">): string | undefined {
+  const meta = message !== undefined && "method" in message ? message.params?.["_meta"] : undefined;
+  const key = isObject(meta) ? meta["openai/session"] : undefined;
+  return typeof key === "string" ? key : undefined;
+}
+
+/** One session for each principal, whatever its clients and conversations. */
+export function perPrincipal(): string {
+  return "";
+}
+
+/** A session that a request without a session id belongs to, and how it begins where it is not there yet. */
+export interface Found {
+  readonly ref: SessionRef;
+  readonly keyed: Keyed;
+}
+
+/** The session of a request without an id; undefined where it belongs to none, and the failure where nobody can tell. */
+export async function findKeyed<E extends Env>(
+  site: Site<E>,
+  { c, request, caller }: Admitted<E>,
+  payload: Payload | undefined,
+): Promise<Found | { failure: failures.Failure } | undefined> {
+  const { sessionKey, host, settings } = site;
+  const { principal } = caller;
+  if (sessionKey === undefined || principal === undefined) return undefined;
+  const keyed: Keyed = { version: single(request.headers.get(PROTOCOL_VERSION)) ?? UNNAMED_VERSION };
+  const asked = payload && answeredSession(payload);
+  const known = asked === undefined ? undefined : host.find(asked, c.env);
+  if (known !== undefined) return { ref: known, keyed };
+  let key: string | undefined;
+  try {
+    key = sessionKey({ principal, message: payload?.messages[0], request, c });
+  } catch (error) {
+    hookFailed(settings.emit, "sessionKey", error);
+    return { failure: failures.internalError };
+  }
+  if (key === undefined) return undefined;
+  if (typeof key !== "string" || key.length > MAX_KEY) {
+    return {
+      failure: failures.invalidRequest(`the session key is no text of at most ${MAX_KEY} characters`),
+    };
+  }
+  const name = await nameOfParts("session", caller.topic ?? DEFAULT_TOPIC, principal, key);
+  return { ref: host.named(name, c.env), keyed };
+}
+
+/** The session whose server asked what this POST answers: answers carry no key of their own. */
+function answeredSession({ messages }: Payload): string | undefined {
+  const [message] = messages;
+  return message !== undefined && isResponse(message) ? sessionOfQuestion(message.id) : undefined;
+}

@@ -1,0 +1,122 @@
+/**
+ * A user's state as SQL: one row a name, with the number of its last writing. One set of queries for a Durable Object
+ * that holds one user, and a local file that holds many. Nothing is created before the first write.
+ * @module
+ */
+import type { SqlStore } from "../session/schema.ts";
+
+/** What is asked of a user's state. */
+export type UserRequest =
+  | { readonly op: "get"; readonly name: string }
+  | { readonly op: "keys" }
+  | { readonly op: "delete"; readonly name: string }
+  | {
+      readonly op: "put";
+      readonly name: string;
+      /** The value as JSON. */
+      readonly value: string;
+      /** Put only where this is the number of the last writing; undefined puts whatever is there. */
+      readonly ifVersion?: number | undefined;
+    }
+  | { readonly op: "erase" };
+
+/** A value and the number of its writing; 0 for a name that is not there. */
+export interface Versioned {
+  readonly value: string | null;
+  readonly version: number;
+}
+
+export type UserReply =
+  | { readonly kind: "value"; readonly found: Versioned }
+  | { readonly kind: "keys"; readonly keys: readonly string[] }
+  | { readonly kind: "done"; readonly changed: boolean }
+  | { readonly kind: "stored"; readonly version: number }
+  /** Somebody else has written since; this is what is there now. */
+  | { readonly kind: "lost"; readonly found: Versioned }
+  | { readonly kind: "full"; readonly bytes: number };
+
+const SCHEMA = `CREATE TABLE IF NOT EXISTS user_state (owner TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+  size INTEGER NOT NULL, value TEXT NOT NULL, PRIMARY KEY (owner, name)) WITHOUT ROWID`;
+
+const encoder = new TextEncoder();
+
+/**
+ * Answers one request; each is one unit.
+ * @param owner whose state it is, where the store holds many
+ * @param maxBytes the most that one user's state may have, names and values as UTF-8
+ */
+export function answerUserRequest(
+  sql: SqlStore,
+  owner: string,
+  request: UserRequest,
+  maxBytes: number,
+): UserReply {
+  const { op } = request;
+  if (op === "put") return sql.transaction(() => put(sql, owner, request, maxBytes));
+  if (op === "get") return { kind: "value", found: find(sql, owner, request.name) };
+  if (op === "keys") {
+    if (!hasTable(sql)) return { kind: "keys", keys: [] };
+    const rows = sql.exec<{ name: string }>(
+      "SELECT name FROM user_state WHERE owner = ? ORDER BY name",
+      owner,
+    );
+    return { kind: "keys", keys: rows.map(({ name }) => name) };
+  }
+  if (!hasTable(sql)) return { kind: "done", changed: false };
+  const gone =
+    op === "erase"
+      ? sql.exec("DELETE FROM user_state WHERE owner = ? RETURNING name", owner)
+      : sql.exec("DELETE FROM user_state WHERE owner = ? AND name = ? RETURNING name", owner, request.name);
+  return { kind: "done", changed: gone.length > 0 };
+}
+
+function find(sql: SqlStore, owner: string, name: string): Versioned {
+  const nothing = { value: null, version: 0 };
+  if (!hasTable(sql)) return nothing;
+  const [row] = sql.exec<{ value: string; version: number }>(
+    "SELECT value, version FROM user_state WHERE owner = ? AND name = ?",
+    owner,
+    name,
+  );
+  return row ?? nothing;
+}
+
+function put(
+  sql: SqlStore,
+  owner: string,
+  { name, value, ifVersion }: Extract<UserRequest, { op: "put" }>,
+  maxBytes: number,
+): UserReply {
+  const found = find(sql, owner, name);
+  if (ifVersion !== undefined && found.version !== ifVersion) return { kind: "lost", found };
+  if (!hasTable(sql)) sql.exec(SCHEMA);
+  const size = encoder.encode(name + value).length;
+  const [others] = sql.exec<{ bytes: number }>(
+    "SELECT coalesce(sum(size), 0) AS bytes FROM user_state WHERE owner = ? AND name <> ?",
+    owner,
+    name,
+  );
+  const bytes = (others?.bytes ?? 0) + size;
+  if (bytes > maxBytes) return { kind: "full", bytes };
+  const version = nextVersion(found.version);
+  sql.exec(
+    "INSERT OR REPLACE INTO user_state (owner, name, version, size, value) VALUES (?, ?, ?, ?, ?)",
+    owner,
+    name,
+    version,
+    size,
+    value,
+  );
+  return { kind: "stored", version };
+}
+
+/** Never the number of an earlier writing, not even of a name that was deleted in between. */
+function nextVersion(last: number): number {
+  return Math.max(last + 1, Date.now());
+}
+
+function hasTable(sql: SqlStore): boolean {
+  return (
+    sql.exec("SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = 'user_state'").length > 0
+  );
+}

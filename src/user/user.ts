@@ -1,0 +1,75 @@
+/** The user of a call, for the factory's context. @module */
+import { DEFAULT_TOPIC } from "../changes.ts";
+import type { StatelessCall } from "../host.ts";
+import { nameOfParts } from "../names.ts";
+import { createUserState, type User, type UserChannel, type UserState } from "./state.ts";
+
+export interface UserOptions {
+  readonly principal: string;
+  /** The hub's topic that the user's requests belong to: the same subject of two tenants is two users. */
+  readonly topic: string | undefined;
+  /** The host's way to the state of this name. */
+  readonly channel: (name: string) => UserChannel;
+  readonly maxUserStateBytes: number;
+}
+
+// A class, for a getter that is made once: most servers look at no user.
+class LazyUser implements User {
+  readonly principal: string;
+  readonly #options: UserOptions;
+  #state: UserState | undefined;
+
+  constructor(options: UserOptions) {
+    this.principal = options.principal;
+    this.#options = options;
+  }
+
+  get state(): UserState {
+    return (this.#state ??= createUserState(channelOf(this.#options), this.#options.maxUserStateBytes));
+  }
+}
+
+/** The user whose calls a server is built for; undefined where nobody knows who calls. */
+export function userOf(
+  options: Omit<UserOptions, "principal"> & { principal: string | undefined },
+): User | undefined {
+  const { principal } = options;
+  return principal === undefined ? undefined : new LazyUser({ ...options, principal });
+}
+
+/** The user of a request that belongs to no session. */
+export function userOfCall({
+  caller: { principal, topic },
+  userChannel,
+  settings: { maxUserStateBytes },
+}: Pick<StatelessCall, "caller" | "userChannel" | "settings">): User | undefined {
+  return userOf({ principal, topic, channel: userChannel, maxUserStateBytes });
+}
+
+/** Reaches a user's state; its name is made with the first request. */
+export function channelOf({
+  principal,
+  topic = DEFAULT_TOPIC,
+  channel,
+}: Pick<UserOptions, "principal" | "topic" | "channel">): UserChannel {
+  let found: Promise<UserChannel> | undefined;
+  return async (request) => {
+    found ??= nameOfParts("user", topic, principal).then(channel);
+    return (await found)(request);
+  };
+}
+
+/** What the deployment itself can do with users' state. */
+export interface Users {
+  /** Erases all that is kept for a principal. True if there was anything. */
+  erase(principal: string, topic?: string): Promise<boolean>;
+}
+
+export function createUsers(channel: (name: string) => UserChannel): Users {
+  return {
+    async erase(principal, topic) {
+      const reply = await channelOf({ principal, topic, channel })({ op: "erase" });
+      return reply.kind === "done" && reply.changed;
+    },
+  };
+}

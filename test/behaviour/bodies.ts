@@ -1,0 +1,137 @@
+/** Bodies that are too large, too slow or too many: what they cost, and what their senders are told. @module */
+import { describe, expect, test } from "vitest";
+import { openSse } from "../support/http-sse.ts";
+import { openSession, post } from "../support/mcp.ts";
+import { initialize, LATEST, toolCall } from "../support/messages.ts";
+import { serve, type Subject } from "../support/subject.ts";
+import { type UnfinishedPost, unfinishedPost } from "../support/unfinished-post.ts";
+
+const KIB = 1024;
+const FORGED = "0123456789abcdef".repeat(4);
+/** A string of this many bytes once it is in a message. */
+const padded = (bytes: number): string => "x".repeat(bytes - 200);
+
+export function testBodies(subject: Subject): void {
+  describe.concurrent("a body that no session is there for", () => {
+    const server = serve(subject);
+    const announce = (headers: Record<string, string>): UnfinishedPost =>
+      unfinishedPost(`${server.url}/mcp`, { headers, length: 4_000_000 });
+
+    test.each([
+      ["an id that nobody holds", { "Mcp-Session-Id": FORGED }, 404, -32001],
+      ["a malformed id", { "Mcp-Session-Id": "a/b" }, 400, -32600],
+    ])("with %s it is answered before any of it has come", async (_, headers, status, code) => {
+      const sent = announce(headers as Record<string, string>);
+      const answer = await sent.answer;
+      expect(answer.status).toBe(status);
+      expect(answer.body).toContain(`"code":${code}`);
+      sent.leave();
+    });
+
+    test("of unknown length, it is answered once it is larger than any `initialize`", async () => {
+      const sent = unfinishedPost(`${server.url}/mcp`, {
+        headers: { "Mcp-Session-Id": FORGED },
+        body: "x".repeat(70 * KIB),
+      });
+      expect((await sent.answer).status).toBe(404);
+      sent.leave();
+    });
+
+    test("on HTTP+SSE too", async () => {
+      const sent = unfinishedPost(`${server.url}/messages?sessionId=${FORGED}`, { length: 4_000_000 });
+      expect((await sent.answer).status).toBe(404);
+      sent.leave();
+    });
+
+    test("what is sent whole is answered whole: the client reads the 404", async () => {
+      const large = toolCall("echo", { text: padded(3_000_000) });
+      const answer = await post(`${server.url}/mcp`, large, { "Mcp-Session-Id": FORGED });
+      expect([answer.status, await answer.json()]).toMatchObject([404, { error: { code: -32001 } }]);
+    });
+
+    test("64 KiB are enough for `initialize`, also in place of a session that is gone", async () => {
+      const capabilities = { experimental: { pad: { text: padded(60 * KIB) } } };
+      for (const headers of [{}, { "Mcp-Session-Id": FORGED }]) {
+        const opened = await post(`${server.url}/mcp`, initialize(LATEST, capabilities), headers);
+        expect(opened.status).toBe(200);
+        expect(opened.headers.get("mcp-session-id")).toMatch(/^[\w-]+$/);
+      }
+    });
+
+    test("a session's own bodies may be as large as `maxBodyBytes`, and stay whole", async () => {
+      const text = padded(4_000_000);
+      const session = await openSession(server.url);
+      expect(await session.tool("echo", { text })).toBe(text);
+    });
+  });
+
+  describe.concurrent("a body that does not come", () => {
+    // Deno's server never ends a connection whose request is not complete, whatever the answer says.
+    const CLOSES = subject.name !== "deno";
+    const server = serve(subject, { HOLDFAST_BODY_TIMEOUT_MS: "700" });
+
+    test.each([
+      ["withheld", { length: 1000, body: "{" }],
+      ["withheld, of unknown length", { body: "{" }],
+      ["withheld to the last byte", { length: 100_000, body: "x".repeat(99_999) }],
+      ["that never begins", { length: 5 }],
+    ])("%s: 408, with the end of the connection", async (_, body) => {
+      const session = await openSession(server.url);
+      const sent = unfinishedPost(`${server.url}/mcp`, { headers: session.headers, ...body });
+      const { status, head, body: text } = await sent.answer;
+      expect(status).toBe(408);
+      expect(head).toMatch(/^connection: close$/im);
+      expect(text).toContain("the body did not come within 700 ms");
+      if (CLOSES) await sent.closed;
+      expect(await session.tool("echo", { text: "alive" })).toBe("alive");
+    });
+
+    test("trickled: each byte buys no time", async () => {
+      const sent = unfinishedPost(`${server.url}/mcp`, { body: "{" });
+      const trickle = setInterval(() => sent.write(" "), 50);
+      expect((await sent.answer).status).toBe(408);
+      clearInterval(trickle);
+      if (CLOSES) await sent.closed;
+    });
+
+    test("to HTTP+SSE: the same", async () => {
+      const { endpoint, stream } = await openSse(server.url);
+      const sent = unfinishedPost(`${server.url}${endpoint}`, { length: 1000, body: "{" });
+      expect((await sent.answer).status).toBe(408);
+      stream.leave();
+    });
+  });
+
+  // Not concurrent: one test's bodies would be in the way of the other's.
+  describe("many bodies at once", () => {
+    const server = serve(subject, {
+      HOLDFAST_MAX_BODY_BYTES: String(300 * KIB),
+      HOLDFAST_MAX_BODY_BYTES_IN_FLIGHT: String(400 * KIB),
+    });
+
+    test("what finds no room is told when to come again; small ones find room; room comes back", async () => {
+      const session = await openSession(server.url);
+      const large = toolCall("echo", { text: padded(200 * KIB) });
+      const announce = (): UnfinishedPost =>
+        unfinishedPost(`${server.url}/mcp`, { headers: session.headers, length: 250 * KIB, body: "{" });
+      const both = [announce(), announce()];
+      // Whichever comes first has the room, and keeps it.
+      const refused = await Promise.race(both.map(async (sent) => ({ sent, ...(await sent.answer) })));
+      expect(refused.status).toBe(503);
+      expect(refused.head).toMatch(/^retry-after: 1$/im);
+      expect(refused.body).toContain('"code":-32000');
+      refused.sent.leave();
+      expect((await session.post(large)).status).toBe(503);
+      // Of unknown length: refused as it grows.
+      const growing = unfinishedPost(`${server.url}/mcp`, {
+        headers: session.headers,
+        body: "x".repeat(100 * KIB),
+      });
+      expect((await growing.answer).status).toBe(503);
+      growing.leave();
+      expect(await session.tool("echo", { text: "small" })).toBe("small");
+      for (const sent of both) sent.leave();
+      await expect.poll(async () => (await session.post(large)).status, { timeout: 8000 }).toBe(200);
+    });
+  });
+}

@@ -1,0 +1,59 @@
+/** What a client can make a process keep, in a process that has little memory. */
+import { statSync } from "node:fs";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { inspect } from "../support/back-door.ts";
+import { type McpSession, openSession } from "../support/mcp.ts";
+import { request, toolCall } from "../support/messages.ts";
+import { NODE } from "../support/node.ts";
+import { type ProcessServer, startProcess } from "../support/process.ts";
+
+const MEGABYTE = 1_000_000;
+
+/** Half of what a small machine gives, and half of what would fill it many times over. */
+describe("with a heap of 128 MB", () => {
+  let server: ProcessServer;
+  beforeEach(async () => {
+    server = await startProcess([...NODE, "--max-old-space-size=128"], {
+      vars: { HOLDFAST_LOG_LEVEL: "error", HOLDFAST_MAX_SESSION_BYTES: "67108864" },
+    });
+  });
+  afterEach(() => server.close());
+
+  const fileMegabytes = (): number => statSync(server.database).size / MEGABYTE;
+
+  const isWell = async (session: McpSession): Promise<void> => {
+    expect(await session.tool("echo", { text: "well" })).toBe("well");
+    expect(server.lines.filter((line) => line.includes("FATAL"))).toEqual([]);
+  };
+
+  test("100 answers of 7.5 MB that nobody reads are kept as far as there is room for them", async () => {
+    const session = await openSession(server.url);
+    for (let n = 0; n < 100; n++) {
+      const controller = new AbortController();
+      const call = toolCall("bulk", { size: 7.5 * MEGABYTE, ms: 150 }, { id: `bulk ${n}` });
+      const answer = await session.post(call, {}, controller.signal);
+      expect(answer.status).toBe(200);
+      // Nobody reads: the client leaves before the answer is there.
+      controller.abort();
+      await answer.body?.cancel().catch(() => {});
+    }
+    // It takes longer than what is left of the others.
+    await session.request(toolCall("bulk", { size: 1, ms: 1000 }));
+    // `maxSessionBytes`, a tenth more, and what SQLite keeps free of it.
+    expect(fileMegabytes()).toBeLessThan(150);
+    await isWell(session);
+  }, 120_000);
+
+  test("subscriptions of 4 MB each are refused", async () => {
+    const session = await openSession(server.url);
+    for (let n = 0; n < 60; n++) {
+      const uri = `test://${n}/${"u".repeat(4 * MEGABYTE)}`;
+      const { error } = await session.request(request("resources/subscribe", { uri }));
+      expect(error?.code).toBeLessThanOrEqual(-32600);
+    }
+    const { tables } = await inspect(server.url, session.id);
+    expect(tables["entry"]?.filter(({ kind }) => kind === "sticky")).toEqual([]);
+    expect(fileMegabytes()).toBeLessThan(10);
+    await isWell(session);
+  }, 120_000);
+});

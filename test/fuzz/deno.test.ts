@@ -1,0 +1,4 @@
+import { deno } from "../support/deno.ts";
+import { testFuzz } from "./index.ts";
+
+testFuzz(deno);

@@ -1,0 +1,176 @@
+/** Hooks of the router: what they throw or return wrongly is told once, and admits nobody. */
+import { McpServer } from "@modelcontextprotocol/server";
+import { afterEach, describe, expect, it } from "vitest";
+import type { HoldfastEvent } from "../../src/index.ts";
+import { createLocalMcp, type LocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
+import { ACCEPT_BOTH } from "../support/mcp.ts";
+import { initialize } from "../support/messages.ts";
+
+const ORIGIN = "http://localhost:3000";
+let mcp: LocalMcp | undefined;
+afterEach(() => mcp?.close());
+
+type Errors = Extract<HoldfastEvent, { type: "hook.error" }>[];
+
+/** A router with these hooks, and what it reports of them. */
+function routed(hooks: object): {
+  send: (path: string, method?: string) => Promise<Response>;
+  errors: Errors;
+} {
+  const errors: Errors = [];
+  const options: LocalMcpOptions = {
+    createServer: () => new McpServer({ name: "hooks", version: "0" }),
+    onEvent: (event) => {
+      if (event.type === "hook.error" || event.type === "request.error") errors.push(event as Errors[number]);
+    },
+    ...hooks,
+  };
+  const { router } = (mcp = createLocalMcp(options));
+  return {
+    errors,
+    send: async (path, method = "POST") =>
+      router.request(path, {
+        method,
+        headers: { Accept: ACCEPT_BOTH, "Content-Type": "application/json", Origin: ORIGIN },
+        ...(method === "POST" ? { body: JSON.stringify(initialize()) } : {}),
+      }),
+  };
+}
+
+async function expectFailed(answer: Response, hasCors: boolean = true): Promise<void> {
+  expect(answer.status).toBe(500);
+  expect(answer.headers.get("mcp-session-id")).toBeNull();
+  expect(answer.headers.get("access-control-allow-origin")).toBe(hasCors ? ORIGIN : null);
+  expect(await answer.json()).toMatchObject({ error: { code: -32603, message: "Internal error" } });
+}
+
+const SECRET = "s3cret";
+
+describe("authorize", () => {
+  it.each<[what: string, judged: unknown]>([
+    ["no principal", {}],
+    ["an undefined principal", { principal: undefined }],
+    ["a null principal", { principal: null }],
+    ["an empty principal", { principal: "" }],
+    ["a number", { principal: 42.5 }],
+    ["true", { principal: true }],
+    ["an object", { principal: { id: SECRET } }],
+    ["a promise", { principal: Promise.resolve(SECRET) }],
+    ["half a surrogate", { principal: `${SECRET}\ud800` }],
+    ["too long a principal", { principal: SECRET.repeat(200) }],
+    ["a string alone", SECRET],
+    ["false", false],
+  ])("that gives %s admits nobody, and says what to return", async (_, judged) => {
+    for (const hook of [() => judged, () => Promise.resolve(judged)]) {
+      const { send, errors } = routed({ authorize: hook });
+      for (const [path, method] of [["/mcp"], ["/mcp", "GET"], ["/sse", "GET"], ["/info", "GET"]] as const) {
+        await expectFailed(await send(path, method));
+      }
+      expect(errors).toHaveLength(4);
+      for (const { type, hook: name, message } of errors) {
+        expect({ type, name }).toEqual({ type: "hook.error", name: "authorize" });
+        expect(message).toMatch(/must return .*string of 1 to 1024 characters/);
+        expect(message).not.toContain(SECRET);
+      }
+    }
+  });
+
+  it.each<[what: string, authorize: () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("the user table is away");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("the user table is away"))],
+  ])("that %s is one event with its stack", async (_, authorize) => {
+    const { send, errors } = routed({ authorize });
+    await expectFailed(await send("/mcp"));
+    expect(errors).toEqual([
+      expect.objectContaining({ type: "hook.error", hook: "authorize", message: "the user table is away" }),
+    ]);
+    expect(errors[0]?.stack).toContain("router-hooks");
+  });
+
+  it.each<[what: string, judged: unknown, status: number]>([
+    ["undefined", undefined, 401],
+    ["null", null, 401],
+    ["a Response", new Response("no", { status: 418 }), 418],
+    ["a principal", { principal: "ü😀" }, 200],
+    ["the longest principal", { principal: "x".repeat(1024) }, 200],
+  ])("that gives %s is obeyed", async (_, judged, status) => {
+    const { send, errors } = routed({ authorize: () => judged });
+    expect((await send("/mcp")).status).toBe(status);
+    expect(errors).toEqual([]);
+  });
+});
+
+describe("topic", () => {
+  it.each<[what: string, topic: () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no tenant");
+      },
+    ],
+    ["gives nothing", () => undefined],
+    ["gives an empty string", () => ""],
+    ["gives a promise", () => Promise.resolve("tenant")],
+    ["rejects", () => Promise.reject(new Error("no tenant"))],
+    ["gives half a surrogate", () => "\udc00"],
+  ])("that %s is one event, and 500", async (_, topic) => {
+    const { send, errors } = routed({ topic });
+    await expectFailed(await send("/mcp"));
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "topic" })]);
+  });
+});
+
+describe("allowedOrigins", () => {
+  const foreign = "https://app.example";
+  const from = (router: LocalMcp["router"]): Promise<Response> =>
+    Promise.resolve(router.request("/info", { headers: { Origin: foreign } }));
+
+  it.each<[what: string, allowedOrigins: () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no list");
+      },
+    ],
+    ["gives a promise of false", () => Promise.resolve(false)],
+    ["rejects", () => Promise.reject(new Error("no list"))],
+    ["gives what is no boolean", () => "no"],
+    ["gives nothing", () => undefined],
+  ])("that %s admits no page", async (_, allowedOrigins) => {
+    const { errors } = routed({ allowedOrigins });
+    const answer = await from((mcp as LocalMcp).router);
+    expect(answer.status).toBe(500);
+    expect(answer.headers.get("access-control-allow-origin")).toBeNull();
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "allowedOrigins" })]);
+  });
+
+  it("is asked only where nothing else decides, and then obeyed", async () => {
+    const { send, errors } = routed({ allowedOrigins: (origin: string) => origin === foreign });
+    expect((await send("/mcp")).status).toBe(200);
+    expect((await from((mcp as LocalMcp).router)).status).toBe(200);
+    expect(errors).toEqual([]);
+  });
+});
+
+describe("testPage", () => {
+  it.each<[what: string, testPage: () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no page");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("no page"))],
+    ["gives nothing", () => undefined],
+    ["gives what is no response", () => ({ status: 200 })],
+  ])("that %s is one event, and 500", async (_, testPage) => {
+    const { send, errors } = routed({ testPage });
+    await expectFailed(await send("/test", "GET"), false);
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "testPage" })]);
+  });
+});

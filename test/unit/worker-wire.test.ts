@@ -1,0 +1,358 @@
+import { describe, expect, it } from "vitest";
+import { eventSink } from "../../src/events.ts";
+import type { Attach, Call } from "../../src/host.ts";
+import { sessionNotFound } from "../../src/jsonrpc/failures.ts";
+import * as hub from "../../worker/hub-wire.ts";
+import {
+  fits,
+  READ_BY_ALL,
+  reportUnreadable,
+  stamp,
+  Unreadable,
+  versionFrom,
+  versionOf,
+  WIRE,
+  WIRE_HEADER,
+} from "../../worker/wire-version.ts";
+import * as wire from "../../worker/wire.ts";
+
+const text = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { line: "a\nb" } });
+
+const caller = {
+  principal: "ann",
+  authInfo: { token: "t", scopes: ["a"] },
+  topic: "tenant",
+  url: "https://holdfast.test/mcp",
+  headers: () => ({ accept: "é → 😀" }),
+};
+
+const call: Call = {
+  opens: false,
+  transport: "streamable",
+  caller,
+  text,
+  payload: { batch: false, messages: [] },
+  accept: "any",
+  connectionId: () => "c1",
+};
+
+const attach: Attach = {
+  opens: false,
+  transport: "http+sse",
+  caller,
+  connectionId: "c1.2",
+  lastEventId: "a.b",
+  redial: true,
+};
+
+const asRequest = (headers: Record<string, string>): Request =>
+  new Request("https://session/attach", {
+    headers: Object.fromEntries(Object.entries(headers).filter(([name]) => name !== "Upgrade")),
+  });
+
+/** A JSON text with one member of its object, by path, set to something else; undefined removes it. */
+function altered(json: string, path: string, value: unknown): string {
+  const root = JSON.parse(json) as Record<string, unknown>;
+  const names = path.split(".");
+  let at = root;
+  for (const name of names.slice(0, -1)) at = at[name] as Record<string, unknown>;
+  at[names.at(-1) ?? ""] = value;
+  return JSON.stringify(root);
+}
+
+describe("a version", () => {
+  it.each([
+    [null, 0],
+    [undefined, 0],
+    ["0", 0],
+    [String(WIRE), WIRE],
+    [WIRE, WIRE],
+    [READ_BY_ALL, WIRE],
+  ])("said as %j is read as %j", (said, version) => expect(versionFrom(said)).toBe(version));
+
+  it.each([WIRE + 1, WIRE - 2, "", "1.5", "one", Number.NaN].filter((said) => said !== 0 && said !== ""))(
+    "said as %j is not read",
+    (said) => expect(() => versionFrom(said)).toThrow(Unreadable),
+  );
+
+  it("of a reply is that of its request: one from before there were versions says nothing", () => {
+    expect(stamp(new Response(), 0).headers.has(WIRE_HEADER)).toBe(false);
+    expect(versionOf(stamp(new Response(), WIRE))).toBe(WIRE);
+    expect(versionOf(stamp(new Response(), READ_BY_ALL))).toBe(WIRE);
+  });
+});
+
+describe("a call", () => {
+  const encoded = wire.encodeCall(call);
+  const [envelope = ""] = encoded.split("\n");
+
+  const LIMIT = 65_536;
+  const letIn = (decoded: ReturnType<typeof wire.decodeCall>): Call => {
+    if ("failure" in decoded) throw new Error(`refused: ${decoded.failure.error.message}`);
+    return decoded;
+  };
+  const decodeCall = (body: string): Call => letIn(wire.decodeCall(body, LIMIT));
+  const decodeMessage = (message: string): Call => letIn(wire.decodeMessage(message, LIMIT));
+
+  it("arrives as it was sent, by request and by message", () => {
+    for (const decoded of [decodeCall(encoded), decodeMessage(wire.encodeMessage(encoded))]) {
+      const { caller: from, connectionId, payload, ...rest } = decoded;
+      expect(rest).toEqual({ opens: false, transport: "streamable", accept: "any", text });
+      expect({ ...from, headers: from.headers() }).toEqual({ ...caller, headers: caller.headers() });
+      expect(connectionId()).toBe("c1");
+      expect(payload.messages).toEqual([JSON.parse(text)]);
+    }
+  });
+
+  it("of a caller without principal, token or topic arrives as one", () => {
+    const bare = { principal: undefined, authInfo: undefined, url: "https://h", headers: () => ({}) };
+    const { caller: from } = decodeCall(wire.encodeCall({ ...call, caller: bare }));
+    expect([from.principal, from.authInfo, from.topic]).toEqual([undefined, undefined, undefined]);
+  });
+
+  it.each([
+    ["opens", "no"],
+    ["opens", undefined],
+    ["transport", "carrier pigeon"],
+    ["accept", undefined],
+    ["connectionId", 7],
+    ["caller", undefined],
+    ["caller", []],
+    ["caller.principal", null],
+    ["caller.principal", { admin: true }],
+    ["caller.topic", 7],
+    ["caller.url", undefined],
+    ["caller.headers", "accept: all"],
+    ["caller.headers.accept", 7],
+  ])("is not read with %s %j", (path, value) => {
+    expect(() => decodeCall(`${altered(envelope, path, value)}\n${text}`)).toThrow(Unreadable);
+  });
+
+  it.each([
+    ["nothing", ""],
+    ["no text", envelope],
+    ["no envelope", `\n${text}`],
+    ["an envelope that is not JSON", `{\n${text}`],
+    ["an envelope that is no object", `[]\n${text}`],
+  ])("is not read with %s", (_, body) => {
+    expect(() => decodeCall(body)).toThrow(Unreadable);
+  });
+
+  it.each([
+    ["that is not JSON", "{"],
+    ["that is no message", '{"jsonrpc":"1.0"}'],
+  ])("with a text %s is refused as at the edge, whose door may be of another version", (_, text) => {
+    expect(wire.decodeCall(`${envelope}\n${text}`, LIMIT)).toHaveProperty("failure.status", 400);
+  });
+
+  it("that begins a session by its key says so", () => {
+    const keyed = { version: "2025-06-18" };
+    expect(decodeCall(wire.encodeCall({ ...call, keyed })).keyed).toEqual(keyed);
+    expect(() => decodeCall(`${altered(envelope, "keyed", "x")}\n${text}`)).toThrow(Unreadable);
+  });
+
+  it.each([
+    ["", "x"],
+    [`${WIRE + 1} `, ""],
+    ["1", ""],
+  ])("is not read with its version as %j", (version) => {
+    expect(() => decodeMessage(`${version}${encoded}`)).toThrow(Unreadable);
+  });
+});
+
+describe("an attach", () => {
+  const read = (headers: Record<string, string>, prepared = wire.createPrepared()): Attach | undefined =>
+    wire.decodeAttach(asRequest(headers), prepared);
+  const plain = (from: Attach | undefined): unknown =>
+    from && { ...from, caller: { ...from.caller, headers: from.caller.headers() } };
+  const sent = { ...attach, caller: { ...caller, headers: caller.headers() } };
+
+  it("arrives as it was sent, in a header", () => {
+    const { headers, prepare } = wire.encodeAttach(attach);
+    expect(prepare).toBeUndefined();
+    expect(plain(read(headers))).toEqual(sent);
+    expect(plain(read(wire.encodeAttachWhole(attach)))).toEqual(sent);
+  });
+
+  const large = { ...attach, caller: { ...caller, authInfo: { groups: "g".repeat(300_000) } } };
+
+  it("that is too large for a header is sent ahead, and taken once", () => {
+    const prepared = wire.createPrepared();
+    const { headers, prepare = "" } = wire.encodeAttach(large);
+    for (const value of Object.values(headers)) expect(value.length).toBeLessThanOrEqual(8192);
+    prepared.put(prepare);
+    expect(read(headers, prepared)?.caller.authInfo).toEqual(large.caller.authInfo);
+    expect(read(headers, prepared)).toBeUndefined();
+  });
+
+  it("that was sent ahead is kept among 32 at most: the newest", () => {
+    const prepared = wire.createPrepared();
+    for (let n = 1; n <= 40; n++) prepared.put(`c${n}\n{}`);
+    expect(
+      Array.from({ length: 40 }, (_, n) => prepared.take(`c${n + 1}`)).map((kept) => kept === "{}"),
+    ).toEqual(Array.from({ length: 40 }, (_, n) => n >= 8));
+  });
+
+  it.each([
+    ["opens", 1],
+    ["transport", undefined],
+    ["connectionId", undefined],
+    ["lastEventId", 7],
+    ["redial", undefined],
+    ["caller.headers", null],
+  ])("is not read with %s %j", (path, value) => {
+    const json = decodeURIComponent(wire.encodeAttachWhole(attach)["holdfast-attach"] ?? "");
+    const headers = { "holdfast-attach": encodeURIComponent(altered(json, path, value)) };
+    expect(() => read(headers)).toThrow(Unreadable);
+  });
+
+  it.each([[{}], [{ "holdfast-attach": "%E0%A4%A" }], [{ "holdfast-attach": "{" }]])(
+    "is not read from %j",
+    (headers: Record<string, string>) => expect(() => read(headers)).toThrow(Unreadable),
+  );
+});
+
+describe("a reply", () => {
+  const refusal = { kind: "refused", failure: sessionNotFound, successor: "s2" } as const;
+  const replies = [
+    { kind: "accepted" },
+    { kind: "json", body: '{"line":"a\nb"}', opened: false },
+    { kind: "json", body: "", opened: true },
+    refusal,
+  ] as const;
+
+  it.each(replies)("arrives as it was sent, by request and by message: $kind", async (reply) => {
+    const said = wire.encodeAnswer(reply);
+    // Without the members that are undefined, which do not cross.
+    const expected = JSON.parse(JSON.stringify(reply)) as unknown;
+    expect(typeof said === "string" && wire.decodeAnswer(said)).toEqual(expected);
+    expect(await wire.decodeReply(stamp(wire.encodeReply(reply), WIRE))).toEqual(expected);
+  });
+
+  it("that is long for a message comes as a Response", async () => {
+    const body = "é".repeat(wire.MOST_RPC + 1);
+    const answer = wire.encodeAnswer({ kind: "json", body });
+    if (typeof answer === "string") throw new Error("a string of two million bytes and more");
+    expect(await wire.decodeReply(answer)).toEqual({ kind: "json", body, opened: false });
+    expect(typeof wire.encodeAnswer({ kind: "json", body: body.slice(1) })).toBe("string");
+  });
+
+  it("with a stream says where it begins", async () => {
+    const answer = wire.encodeAnswer({ kind: "streaming" }, new Blob(["frames"]).stream(), "a.0");
+    if (typeof answer === "string") throw new Error("a stream is no string");
+    expect(await wire.decodeReply(answer.clone())).toMatchObject({ kind: "stream", at: "a.0" });
+    answer.headers.delete("holdfast-place");
+    await expect(wire.decodeReply(answer)).rejects.toThrow(Unreadable);
+  });
+
+  it("of a status that is in no table says nothing", async () => {
+    for (const status of [204, 404, 409, 500, 501, 503]) {
+      expect(await wire.decodeReply(new Response(null, { status }))).toBeUndefined();
+    }
+  });
+
+  it.each([
+    ["kind", "json"],
+    ["successor", 7],
+    ["failure", undefined],
+    ["failure.status", 99],
+    ["failure.status", "404"],
+    ["failure.error", null],
+    ["failure.error.code", "-32001"],
+    ["failure.error.message", undefined],
+    ["failure.headers", "Retry-After: 1"],
+  ])("that refuses is not read with %s %j", async (path, value) => {
+    const body = altered(JSON.stringify(refusal), path, value);
+    expect(() => wire.decodeAnswer(`${WIRE} refused\n${body}`)).toThrow(Unreadable);
+    const response = new Response(body, { status: 409, headers: { "holdfast-refused": "1" } });
+    await expect(wire.decodeReply(response)).rejects.toThrow(Unreadable);
+  });
+
+  it.each([[""], ["1"], ["1 odd\n"], ["json\n{}"], [`${WIRE + 1} json\n{}`], ["1 refused\n{"]])(
+    "is not read from %j",
+    (answer) => expect(() => wire.decodeAnswer(answer)).toThrow(Unreadable),
+  );
+
+  it("of another version is not read", async () => {
+    const response = new Response("{}", { headers: { [WIRE_HEADER]: String(WIRE + 1) } });
+    await expect(wire.decodeReply(response)).rejects.toThrow(Unreadable);
+  });
+});
+
+describe("the end of a session", () => {
+  const asPost = (body: string): Request => new Request("https://session/end", { method: "POST", body });
+
+  it("arrives with who asks for it, and not without", async () => {
+    const from = await wire.decodeEnd(asPost(wire.encodeEnd(caller)));
+    expect({ ...from, headers: from.headers() }).toEqual({ ...caller, headers: caller.headers() });
+    await expect(wire.decodeEnd(asPost("{}"))).rejects.toThrow(Unreadable);
+  });
+});
+
+describe("what sessions and the hub say to each other", () => {
+  const asPost = (body: string): Request => new Request("https://session/adopt", { method: "POST", body });
+  const seed = JSON.stringify({ principal: null, version: "2025-11-25", initialize: "{}" });
+
+  it("is read: a seed, changes, a publication, names, a frame", async () => {
+    expect(await wire.decodeSeed(asPost(seed))).toEqual(JSON.parse(seed));
+    const changes = [
+      { kind: "resource_updated", uri: "a", params: { n: 1 } },
+      { kind: "of_a_later_version" },
+    ];
+    expect(hub.decodeChanges(JSON.stringify(changes))).toEqual(changes);
+    const publication = { id: "p", changes, again: false };
+    expect(hub.decodePublication(JSON.stringify(publication))).toEqual(publication);
+    expect(hub.decodeWatch('{"session":"s","names":["a"]}')).toEqual({ session: "s", names: ["a"] });
+    expect(hub.decodeForget('{"session":"s"}')).toEqual({ session: "s" });
+    expect(hub.decodeNames('["a"]')).toEqual(["a"]);
+    expect(hub.decodeFrame(JSON.stringify({ seq: 7, changes }))).toEqual({ seq: 7, changes });
+    expect([hub.decodeAfter(null), hub.decodeAfter("7")]).toEqual([undefined, 7]);
+  });
+
+  it.each([
+    ["principal", 7],
+    ["version", undefined],
+    ["initialize", {}],
+  ])("is not read: a seed with %s %j", async (path, value) => {
+    await expect(wire.decodeSeed(asPost(altered(seed, path, value)))).rejects.toThrow(Unreadable);
+  });
+
+  it.each<[string, () => unknown]>([
+    ["changes that are no list", () => hub.decodeChanges("{}")],
+    ["a change without a kind", () => hub.decodeChanges("[{}]")],
+    ["an update of nothing", () => hub.decodeChanges('[{"kind":"resource_updated"}]')],
+    ["a change with odd params", () => hub.decodeChanges('[{"kind":"tools_list_changed","params":1}]')],
+    ["a publication without a name", () => hub.decodePublication('{"changes":[],"again":false}')],
+    ["a publication without changes", () => hub.decodePublication('{"id":"p","again":false}')],
+    ["a wish for odd names", () => hub.decodeWatch('{"session":"s","names":[1]}')],
+    ["a wish of nobody", () => hub.decodeWatch('{"names":[]}')],
+    ["a farewell of nobody", () => hub.decodeForget("{}")],
+    ["names that are none", () => hub.decodeNames("[1]")],
+    ["a frame of bytes", () => hub.decodeFrame(new ArrayBuffer(1))],
+    ["a frame without a number", () => hub.decodeFrame('{"changes":[]}')],
+    ["a frame that is not JSON", () => hub.decodeFrame("{")],
+    ["a place that is no number", () => hub.decodeAfter("x")],
+  ])("is not read: %s", (_, decode) => expect(decode).toThrow(Unreadable));
+});
+
+it("what is unreadable is told with its version, and any other error is passed on", () => {
+  const told: unknown[] = [];
+  const emit = eventSink((event) => void told.push(event), "silent");
+  reportUnreadable(emit, "edge", "reply to post", new Unreadable("version 9", 9));
+  expect(told).toEqual([
+    {
+      type: "wire.unreadable",
+      level: "warn",
+      at: "edge",
+      what: "reply to post",
+      version: 9,
+      message: "version 9",
+    },
+  ]);
+  expect(() => reportUnreadable(emit, "edge", "reply to post", new Error("gone"))).toThrow("gone");
+});
+
+it("what fits goes on, and what does not is named", () => {
+  expect(() => fits(true, "it")).not.toThrow();
+  expect(() => fits(false, "the seal")).toThrow("the seal is not as it should be");
+});
