@@ -132,7 +132,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       calls.set(call.request, { call, end });
       const { request, settings, payload, caller } = call;
       const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
-      return carry({ request, settings, endsWith }, answer(call, bus), end);
+      return carry({ request, payload, settings, endsWith }, answer(call, bus), end);
     },
 
     close: () => handler.close(),

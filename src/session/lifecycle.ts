@@ -109,6 +109,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         seen,
         ended: null,
         successor: null,
+        greeting: null,
         ...fields,
       };
       store.transaction(() => {

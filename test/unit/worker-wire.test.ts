@@ -302,7 +302,11 @@ describe("what sessions and the hub say to each other", () => {
     expect(hub.decodeChanges(JSON.stringify(changes))).toEqual(changes);
     const publication = { id: "p", changes, again: false };
     expect(hub.decodePublication(JSON.stringify(publication))).toEqual(publication);
-    expect(hub.decodeWatch('{"session":"s","names":["a"]}')).toEqual({ session: "s", names: ["a"] });
+    const drop = ["b"];
+    const watch = { session: "s", names: ["a"], drop };
+    expect(hub.decodeWatch(JSON.stringify(watch))).toEqual(watch);
+    // As version 0 sends it.
+    expect(hub.decodeWatch('{"session":"s","names":["a"]}')).toEqual({ ...watch, drop: [] });
     expect(hub.decodeForget('{"session":"s"}')).toEqual({ session: "s" });
     expect(hub.decodeNames('["a"]')).toEqual(["a"]);
     expect(hub.decodeFrame(JSON.stringify({ seq: 7, changes }))).toEqual({ seq: 7, changes });
