@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { hosts, mortal } from "../support/hosts.ts";
 import { toolCall } from "../support/messages.ts";
-import { answerOf, openSession } from "../support/mcp.ts";
+import { answerOf, openSession, post } from "../support/mcp.ts";
 import { call } from "../support/modern.ts";
 import { textOf } from "../support/messages.ts";
 
@@ -17,6 +17,8 @@ describe.each(hosts)("on $name", (host) => {
     const session = await openSession(server.url, { headers: AMY });
     expect(JSON.parse((await session.tool("auth_info")) ?? "")).toEqual(seen);
     expect(JSON.parse((await call(server.url, "auth_info", {}, AMY)) ?? "")).toEqual(seen);
+    const sessionless = await answerOf(await post(`${server.url}/mcp`, toolCall("auth_info"), AMY));
+    expect(JSON.parse(textOf(sessionless) ?? "")).toEqual(seen);
     await server.kill();
     await server.restart();
     expect(JSON.parse((await session.tool("auth_info")) ?? "")).toEqual(seen);

@@ -4,7 +4,7 @@ import { hosts, mortal } from "../support/hosts.ts";
 import { openSse } from "../support/http-sse.ts";
 import { resumable } from "../support/interrupted.ts";
 import { toolCall, VERSIONS } from "../support/messages.ts";
-import { answerOf, openSession } from "../support/mcp.ts";
+import { answerOf, openSession, post } from "../support/mcp.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
 import { readEvents } from "../support/sse.ts";
 import { eventually } from "../support/wait.ts";
@@ -57,6 +57,27 @@ describe.each(hosts)("on $name", (host) => {
       expect(await answerOf(await postModern(server.url, call(), WRITER))).toMatchObject({
         result: { content: [{ text: "done" }] },
       });
+    });
+
+    test("a request of no session: the same, alone and in a batch", async () => {
+      const tag = crypto.randomUUID();
+      const send = (message: unknown, headers: Record<string, string>): Promise<Response> =>
+        post(`${server.url}/mcp`, message, headers);
+      const refused = await send(toolCall(tool, { tag }), READER);
+      expect(refused.headers.get("mcp-session-id")).toBeNull();
+      await expectChallenge(refused);
+      await expectChallenge(
+        await send([toolCall("guarded", { tag }), toolCall(tool, { tag })], {
+          ...READER,
+          "MCP-Protocol-Version": "2025-03-26",
+        }),
+      );
+      await expectChallenge(await send(toolCall(tool, { tag }), { ...READER, Accept: "application/json" }));
+      expect(ran(tag)).toBe(0);
+      expect(await answerOf(await send(toolCall(tool, { tag }), WRITER))).toMatchObject({
+        result: { content: [{ text: "done" }] },
+      });
+      expect(ran(tag)).toBe(1);
     });
 
     test("HTTP+SSE: the same, where the message is posted", async () => {
@@ -115,5 +136,29 @@ describe.each(hosts)("on $name", (host) => {
         expect.objectContaining({ type: "hook.error", hook: "scopeChallenge" }),
       ),
     );
+  });
+});
+
+describe.each(hosts)("sessions that are found by a key, on $name", (host) => {
+  const server = mortal(host, { TEST_AUTH: "on", TEST_SESSION_KEY: "principal" });
+
+  test.each(["guarded", "guarded_late"])("%s: asked of the first call as of any other", async (tool) => {
+    const as = { Authorization: `Bearer ${crypto.randomUUID()}:1` };
+    const tag = crypto.randomUUID();
+    const send = (scopes: string): Promise<Response> =>
+      post(`${server.url}/mcp`, toolCall(tool, { tag }), { ...as, "X-Scopes": scopes });
+    const ran = (): number => server.lines.filter((line) => line.includes(tag)).length;
+    for (const scopes of ["notes:read", "notes:write"]) {
+      const refused = await send(scopes);
+      expect([refused.status, refused.headers.get("www-authenticate")]).toEqual([
+        403,
+        expect.stringContaining('error="insufficient_scope"'),
+      ]);
+    }
+    expect(ran()).toBe(0);
+    expect(await answerOf(await send("notes:read notes:write"))).toMatchObject({
+      result: { content: [{ text: "done" }] },
+    });
+    expect(ran()).toBe(1);
   });
 });
