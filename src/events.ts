@@ -11,7 +11,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
  * Why a client's connection ended: the client left; the stream was complete; it reached its age; its
  * reader stalled or its keepalives failed; another connection took the stream over; the server asked
  * for it; more was sent than could be kept; the session was deleted; the session could not be reached
- * again; the process is shutting down.
+ * again; the process is shutting down; the token that opened it ran out.
  */
 export const DISCONNECT_REASONS = [
   "client",
@@ -24,6 +24,7 @@ export const DISCONNECT_REASONS = [
   "deleted",
   "lost",
   "shutdown",
+  "expired",
 ] as const;
 
 export type DisconnectReason = (typeof DISCONNECT_REASONS)[number];

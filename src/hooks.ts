@@ -16,6 +16,7 @@ export type HookName =
   | "onEvent"
   | "onerror"
   | "rerun"
+  | "scopeChallenge"
   | "sessionKey"
   | "testPage"
   | "topic";

@@ -146,6 +146,14 @@ export interface SessionHost<Env = unknown> {
   user(name: string, env: Env): UserChannel;
 }
 
+/** Ending sessions from the server's side. What is ended is gone as if its client had deleted it, for every client. */
+export interface Sessions {
+  /** Ends a session: its streams end, calls in flight get one error, its next request gets 404. True where there was one. */
+  end(id: string): Promise<boolean>;
+  /** Ends every session of a principal: log out everywhere. Returns how many there were. */
+  endAll(principal: string): Promise<number>;
+}
+
 /** A request that belongs to no session, past the router's guards. */
 export interface StatelessCall<Env = unknown> {
   readonly request: Request;

@@ -5,6 +5,7 @@
 import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
+import type { Sessions } from "../src/host.ts";
 import { resolveOptions } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../src/router.ts";
@@ -13,14 +14,15 @@ import { createUsers, type Users } from "../src/user/user.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
+import { workerSessions } from "./session-index.ts";
 import { sessionObject, type SessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
 export type { SessionObject } from "./session-object.ts";
 
-export interface McpWorkerOptions<Env extends object> extends Omit<
-  RouterOptions<{ Bindings: Env }>,
+export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
+  RouterOptions<{ Bindings: Env; Variables: Variables }>,
   "host" | "hub" | "requests"
 > {
   /** Builds the MCP server of one session. */
@@ -32,17 +34,24 @@ export interface McpWorkerOptions<Env extends object> extends Omit<
    * isolate reach every listener and every session that subscribed.
    */
   hub?: (env: Env) => DurableObjectNamespace;
+  /**
+   * Keeps note of whose each session is, so that `sessions.endAll` can end all of a principal's: one object request
+   * and one row more as a session opens, and as it ends. False by default.
+   */
+  sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
   jurisdiction?: DurableObjectJurisdiction;
 }
 
-export interface McpWorker<Env extends object> {
+export interface McpWorker<Env extends object, Variables extends object = object> {
   /** The Hono app: the Worker's default export, or part of one. */
-  router: Hono<{ Bindings: Env }>;
+  router: Hono<{ Bindings: Env; Variables: Variables }>;
   /** The Durable Object class: export it, and bind it with `new_sqlite_classes`. */
   McpSession: new (ctx: DurableObjectState, env: Env) => SessionObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
   McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+  /** Ends sessions, from anywhere in the Worker. `endAll` rejects without the option `sessions`. */
+  sessions: Sessions;
   /**
    * Tells clients of both eras that something changed, from anywhere in the Worker: a request, a queue,
    * a schedule. Its methods throw without the option `hub`.
@@ -59,14 +68,20 @@ const LINK_BEAT_MS = 15_000;
 
 /**
  * Makes the router and the Durable Object class behind it.
+ *
+ * `Variables` are what middleware in front of the router sets, so that `c.get("user")` has a type in `authorize`.
  * @throws {RangeError | TypeError} naming an option that is wrong
  * @example
  * const mcp = createMcpWorker<Env>({ createServer, namespace: (env) => env.MCP_SESSION });
  * export const McpSession = mcp.McpSession;
  * export default mcp.router;
  */
-export function createMcpWorker<Env extends object>(options: McpWorkerOptions<Env>): McpWorker<Env> {
-  const { createServer, namespace, jurisdiction } = options;
+export function createMcpWorker<Env extends object, Variables extends object = object>(
+  options: McpWorkerOptions<Env, Variables>,
+): McpWorker<Env, Variables> {
+  const { createServer, namespace, jurisdiction, sessions: indexed = false } = options;
+  const within = (env: Env): DurableObjectNamespace =>
+    jurisdiction === undefined ? namespace(env) : namespace(env).jurisdiction(jurisdiction);
   const settings = resolveOptions(options);
   const { emit, keepaliveIntervalMs } = settings;
   const host = durableHost<Env>({ namespace, jurisdiction }, emit);
@@ -78,14 +93,15 @@ export function createMcpWorker<Env extends object>(options: McpWorkerOptions<En
       hub.bus(topic).publish(change);
     });
   return {
-    router: createMcpRouter<{ Bindings: Env }>({
+    router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({
       ...options,
       host,
       hub,
       requests: requestHandler<Env>({ createServer }),
     }),
-    McpSession: sessionObject<Env>({ settings, createServer, namespace, host, hub }),
+    McpSession: sessionObject<Env>({ settings, createServer, namespace: within, host, hub, indexed }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
+    sessions: workerSessions<Env>(within, indexed),
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
     users: createUsers((name) => host.user(name, env as Env)),

@@ -9,7 +9,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { SessionHost } from "../src/host.ts";
 import { isKnown } from "../src/changes.ts";
 import type { Call, Refusal } from "../src/host.ts";
-import { otherVersion } from "../src/jsonrpc/failures.ts";
+import { otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
 import type { Unreadable } from "../src/jsonrpc/messages.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/delays.ts";
@@ -26,6 +26,8 @@ import { answerUserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
 import { decodeChanges } from "./hub-wire.ts";
 import { bodyOutlet, PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
+import { createSessionIndex, type SessionIndex, sessionIndexOf } from "./session-index.ts";
+import { createNotes, type Notes } from "./session-notes.ts";
 import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf, WIRE } from "./wire-version.ts";
 import {
   createPrepared,
@@ -33,6 +35,7 @@ import {
   decodeCall,
   decodeEnd,
   decodeMessage,
+  decodePrincipal,
   decodeSeed,
   decodeUserRequest,
   encodeAnswer,
@@ -47,6 +50,8 @@ export interface SessionObjectOptions<Env> {
   /** The host as edges have it. */
   readonly host: SessionHost<Env>;
   readonly hub: WorkerHub | undefined;
+  /** Whether the sessions of each principal are kept together, so that they can be ended together. */
+  readonly indexed: boolean;
 }
 
 /** The Durable Object of a session, as the edge calls it: see `wire.ts`. */
@@ -57,6 +62,9 @@ export interface SessionObject<Env> extends DurableObject<Env> {
 
 /** The one session of an object. */
 const KEY = 1;
+
+/** The reply where a session cannot be put among its principal's. */
+const UNNOTED: Refusal = { kind: "refused", failure: unreachable };
 
 /** The reply to what cannot be read: the client may come again, by when the versions may have met. */
 const COME_BACK: Refusal = { kind: "refused", failure: otherVersion };
@@ -69,13 +77,26 @@ export function sessionObject<Env>(
 
   return class McpSession extends DurableObject<Env> implements SessionObject<Env> {
     readonly #session: Session;
+    readonly #index: SessionIndex;
+    /** Undefined where no index is kept. */
+    readonly #notes: Notes | undefined;
     readonly #prepared = createPrepared();
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       const { hub } = options;
+      this.#index = createSessionIndex(ctx.storage);
+      const id = ctx.id.toString();
+      this.#notes = options.indexed
+        ? createNotes({
+            storage: ctx.storage,
+            session: () => this.#session,
+            indexOf: (principal) => sessionIndexOf(options.namespace(env), principal),
+            id,
+          })
+        : undefined;
       this.#session = createSession<Env>({
-        id: ctx.id.toString(),
+        id,
         store: createSessionStore(sqlStore(ctx.storage), KEY),
         settings: options.settings,
         createServer: options.createServer,
@@ -90,8 +111,10 @@ export function sessionObject<Env>(
         userChannel: (name) => options.host.user(name, env),
         quick: createDelay(options.settings.quickAnswerMs),
         erase: async () => {
+          const principal = this.#notes?.principal();
           await ctx.storage.deleteAlarm();
           await ctx.storage.deleteAll();
+          if (principal !== undefined) ctx.waitUntil(this.#notes?.ended(principal) ?? Promise.resolve());
         },
         now: Date.now,
       });
@@ -133,7 +156,11 @@ export function sessionObject<Env>(
         }
         case PATHS.adopt:
           await this.#session.adopt(await decodeSeed(request));
-          return new Response(null, { status: 204 });
+          return new Response(null, { status: (await this.#notes?.begun()) === false ? 503 : 204 });
+        case PATHS.terminate:
+          return this.#terminate(await decodePrincipal(request));
+        case PATHS.index:
+          return this.#index.answer(request);
         case PATHS.notify: {
           const changes = decodeChanges(await request.text());
           const unwanted = await this.#session.notify(changes.filter(isKnown));
@@ -171,6 +198,8 @@ export function sessionObject<Env>(
       const connectionId = call.connectionId();
       let body: ReadableStream | undefined;
       let at: string | undefined;
+      const opening = this.#notes?.opening(call);
+      if (opening !== undefined && !(await opening.before())) return encode(UNNOTED);
       const reply = await this.#session.post(call, (stream) => {
         const { readable, writable } = new IdentityTransformStream();
         body = readable;
@@ -182,6 +211,7 @@ export function sessionObject<Env>(
           () => this.#session.leave(stream, connectionId),
         );
       });
+      if (opening !== undefined && !(await opening.after())) return encode(UNNOTED);
       return encode(reply, body, at);
     }
 
@@ -190,6 +220,8 @@ export function sessionObject<Env>(
       if (attach === undefined) return new Response(null, { status: 503 });
       const { connectionId } = attach;
       let client: WebSocket | undefined;
+      const opening = this.#notes?.opening(attach);
+      if (opening !== undefined && !(await opening.before())) return encodeReply(UNNOTED);
       const reply = await this.#session.attach(attach, (stream) => {
         const pair = new WebSocketPair();
         client = pair[0];
@@ -198,8 +230,18 @@ export function sessionObject<Env>(
         pair[1].serializeAttachment(state);
         return this.#outlet(pair[1], state);
       });
+      if (opening !== undefined && !(await opening.after())) return encodeReply(UNNOTED);
       if (reply.kind === "refused" || client === undefined) return encodeReply(reply);
       return new Response(null, { status: 101, webSocket: client });
+    }
+
+    /** @param principal whose it must be, for the word to come from their index, which then hears of its end; for anybody's undefined */
+    async #terminate(principal: string | undefined): Promise<Response> {
+      const owner = principal === undefined ? undefined : this.#notes?.principal();
+      const isOthers = owner !== undefined && owner !== principal;
+      const wasThere = !isOthers && (await this.#session.terminate());
+      await this.#notes?.ended(principal);
+      return new Response(null, { status: wasThere ? 204 : 404 });
     }
 
     override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {

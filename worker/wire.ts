@@ -17,6 +17,8 @@
  * | `adopt`   | POST, the seed as JSON; from another session        | 204                                                |
  * | `live`    | GET; from another session                           | 204 can be used · 404 cannot                       |
  * | `notify`  | POST, changes as JSON; from the hub                 | 200 the names that the hub can forget · 404 gone   |
+ * | `terminate` | POST, the principal whose index the id is from, or nothing; from the server's side | 204 ended · 404 there was none (of version 0: not ended) |
+ * | `index` | to a principal's index: GET; PUT and DELETE, a session's id | 200 the ids as JSON · 204 |
  *
  * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with. Who cannot read a request
  * refuses it with a 503, untouched, in place of the version `any`: that reply reads the same in all of them; who does not know its path answers 501. Who cannot read a reply, or gets
@@ -50,6 +52,7 @@ import {
   versionOf,
   WIRE,
 } from "./wire-version.ts";
+import { callerFrom, type PlainCaller, plainCaller } from "./wire-caller.ts";
 
 /** Paths of the object; the host part of the URL means nothing. */
 export const PATHS = {
@@ -60,6 +63,10 @@ export const PATHS = {
   adopt: "https://session/adopt",
   live: "https://session/live",
   notify: "https://session/notify",
+  /** Ends the session on its server's word. */
+  terminate: "https://session/terminate",
+  /** The object is the index of a principal's sessions, and holds none. */
+  index: "https://session/index",
   /** The object is a user's, and holds no session. */
   user: "https://session/user",
 } as const;
@@ -81,7 +88,7 @@ export const MOST_RPC = 1_048_576;
 
 /** The caller crosses with its headers, without its request. */
 function pack<T extends { readonly caller: Caller }>({ caller, ...rest }: T): string {
-  return JSON.stringify({ ...rest, caller: { ...caller, headers: caller.headers() } });
+  return JSON.stringify({ ...rest, caller: plainCaller(caller) });
 }
 
 /** What an envelope holds is checked by whoever unpacks it; the caller is checked here. */
@@ -96,7 +103,7 @@ function unpack(json: string): JsonObject & { caller: Caller } {
   fits(typeof caller["url"] === "string", "the caller's URL");
   fits(isObject(headers), "the caller's headers");
   for (const name in headers) fits(typeof headers[name] === "string", "the caller's headers");
-  return Object.assign(envelope, { caller: { ...caller, headers: () => headers } as unknown as Caller });
+  return Object.assign(envelope, { caller: callerFrom(caller as unknown as PlainCaller) });
 }
 
 /** How a session that is found by its key begins. */
@@ -260,6 +267,35 @@ export async function decodeSeed(request: Request): Promise<Seed> {
   fits(typeof version === "string", "the seed's version");
   fits(initialize === null || typeof initialize === "string", "the seed's initialize");
   return { principal, version, initialize };
+}
+
+/** The principal whose index a session is in, for `terminate`; undefined where that is not known. */
+export async function decodePrincipal(request: Request): Promise<string | undefined> {
+  // No principal is empty.
+  return (await request.text()) || undefined;
+}
+
+const SESSION_ID = /^[0-9a-f]{64}$/;
+
+/**
+ * The id of a session, for its principal's index.
+ * @throws {Unreadable}
+ */
+export async function decodeId(request: Request): Promise<string> {
+  const id = await request.text();
+  fits(SESSION_ID.test(id), "the session's id");
+  return id;
+}
+
+/**
+ * What a principal's index holds.
+ * @throws {Unreadable}
+ */
+export async function decodeIds(response: Response): Promise<string[]> {
+  const ids = parseJson(await response.text());
+  fits(Array.isArray(ids), "the index");
+  for (const id of ids) fits(typeof id === "string" && SESSION_ID.test(id), "the index");
+  return ids;
 }
 
 /** @param at where the stream begins: all that the edge can go by, should the body break before its first byte */

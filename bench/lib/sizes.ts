@@ -8,7 +8,16 @@ import { WORKER, WORKER_WITH_NODE } from "./bundle.ts";
 const ROOT = new URL("../..", import.meta.url).pathname;
 
 /** The official SDK and Hono are the user's own, or shared with the rest of the app. */
-const PEERS = ["@modelcontextprotocol/*", "hono", "hono/*", "@hono/*", "bun", "cloudflare:*", "node:*"];
+const PEERS = [
+  "@modelcontextprotocol/*",
+  "hono",
+  "hono/*",
+  "@hono/*",
+  "jose",
+  "bun",
+  "cloudflare:*",
+  "node:*",
+];
 
 export interface Entry {
   readonly name: string;

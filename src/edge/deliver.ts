@@ -5,6 +5,7 @@
  * @module
  */
 import type { DisconnectReason } from "../events.ts";
+import { atExpiry } from "../expiry.ts";
 import type { Attached, Link } from "../host.ts";
 import type { Settings } from "../options.ts";
 import { type Control, parseControl } from "../sse/control.ts";
@@ -18,6 +19,8 @@ export interface Delivery {
   readonly settings: Settings;
   readonly signal: AbortSignal;
   readonly link: Link;
+  /** What its client has shown, where the connection is to end with it. */
+  readonly endsWith?: unknown;
   /** Written before anything else. */
   readonly prelude?: string;
   /** Dials the session again, after the event with this id. */
@@ -43,8 +46,10 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
     onAlive: () => link.beat(),
   });
   let isOver = false;
+  const forget = atExpiry(delivery.endsWith, () => connection.end("expired"));
   void connection.ended.then((reason) => {
     isOver = true;
+    forget();
     link.close(reason, seq);
   });
 

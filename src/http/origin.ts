@@ -15,6 +15,11 @@ const ALLOW_HEADERS = [
   "MCP-Protocol-Version",
   "Mcp-Method",
   "Mcp-Name",
+  // RFC 9449; W3C Trace Context and Baggage, which instrumented pages add on their own.
+  "DPoP",
+  "traceparent",
+  "tracestate",
+  "baggage",
 ];
 const EXPOSE_HEADERS = "Mcp-Session-Id, WWW-Authenticate, Retry-After";
 

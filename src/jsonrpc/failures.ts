@@ -112,6 +112,23 @@ export const unauthorized: Failure = refused(401, "Unauthorized", {
   "WWW-Authenticate": "Bearer",
 });
 
+/** @param challenge the value of `WWW-Authenticate` */
+export const invalidToken = (why: string, challenge: string): Failure =>
+  refused(401, `Unauthorized: ${why}`, { "WWW-Authenticate": challenge });
+
+/** Credentials presented in a way that no client may use (RFC 6750 section 3.1, `invalid_request`). */
+export const badCredentials = (why: string, challenge: string): Failure =>
+  refused(400, `Bad Request: ${why}`, { "WWW-Authenticate": challenge });
+
+export const insufficientScope = (challenge: string): Failure =>
+  refused(403, "Forbidden: the access token lacks a scope that this needs", {
+    "WWW-Authenticate": challenge,
+  });
+
+/** Neither yes nor no: a client that is told 401 would throw a good token away. */
+export const credentialsUnjudged = (): Failure =>
+  refused(503, "Service Unavailable: the credentials could not be checked; try again", RETRY_SOON);
+
 export const forbiddenOrigin: Failure = refused(
   403,
   "Forbidden: this Origin is not allowed; list it in allowedOrigins, or, where it is this server's own behind a proxy that ends TLS, set publicUrl",

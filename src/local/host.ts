@@ -3,7 +3,7 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
-import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
+import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { createLimitNotice } from "../limits.ts";
@@ -47,6 +47,7 @@ export interface LocalHost extends SessionHost {
   readonly inMemory: number;
   /** Carries changes to those who listen in this process, and to its sessions. */
   readonly hub: ChangeHub;
+  readonly sessions: Sessions;
   /**
    * Ends all streams, with the hint to come back, answers calls in flight, and closes the database.
    * Takes two seconds at most.
@@ -314,6 +315,29 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     end: (caller) => use(id, key, ({ session }) => session.end(caller)),
   });
 
+  const sessions: Sessions = {
+    async end(id) {
+      if (closing !== undefined) throw new Error("The host is closed");
+      const key = keyOf(id);
+      return key !== undefined && visit(id, key, ({ session }) => session.terminate());
+    },
+    async endAll(principal) {
+      const ids = sql.exec<{ id: string }>("SELECT id FROM session WHERE principal = ?", principal);
+      let count = 0;
+      const errors: unknown[] = [];
+      // One after the other: they may be many more than have room in memory.
+      for (const { id } of ids) {
+        try {
+          if (await sessions.end(id)) count += 1;
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      if (errors.length > 0) throw new AggregateError(errors, `${errors.length} sessions could not be ended`);
+      return count;
+    },
+  };
+
   const close = async (): Promise<void> => {
     residents.shutdown();
     await residents.settled(CLOSE_MS);
@@ -328,6 +352,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       return residents.size;
     },
     hub,
+    sessions,
     find(id) {
       // While the process ends nobody can say that a session is gone; its calls are turned away.
       const key = closing === undefined ? keyOf(id) : 0;

@@ -5,6 +5,7 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
+import type { Sessions } from "../host.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
 import { createUsers, type Users } from "../user/user.ts";
@@ -21,6 +22,7 @@ export interface LocalMcp<E extends Env = Env> {
   /** The Hono app: to be served, or mounted in another. */
   router: Hono<E>;
   host: LocalHost;
+  sessions: Sessions;
   /** Tells clients of both eras that something changed. */
   notify: Notifier;
   /** The same within one topic. */
@@ -59,6 +61,7 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
       }),
     }),
     host,
+    sessions: host.sessions,
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
     users: createUsers((name) => host.user(name, undefined)),

@@ -4,6 +4,7 @@
  * @module
  */
 import { createLiveStream } from "../edge/live.ts";
+import { atExpiry } from "../expiry.ts";
 import type { StatelessCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
@@ -14,7 +15,10 @@ import { within } from "../within.ts";
 import type { CallEnd } from "./call-end.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 
-type Carried = Pick<StatelessCall, "request" | "payload" | "settings">;
+export interface Carried extends Pick<StatelessCall, "request" | "payload" | "settings"> {
+  /** What the client has shown, where the stream is to end with it. A call in flight had it when it was made. */
+  readonly endsWith?: unknown;
+}
 type End = Pick<CallEnd, "instead" | "stop">;
 
 /**
@@ -47,11 +51,13 @@ export async function carry(call: Carried, answering: Promise<Response>, end: En
  * (C9: closing the stream is cancellation).
  */
 function stream(
-  { request, payload, settings }: Carried,
+  { request, payload, settings, endsWith }: Carried,
   answering: Response | Promise<Response>,
   end: End,
 ): ReadableStream<Uint8Array> {
   const live = createLiveStream(settings, request.signal);
+  const forget = atExpiry(endsWith, () => live.end("expired"));
+  void live.ended.then(forget);
   let isAnswered = false;
 
   const write = async (bytes: Uint8Array): Promise<void> => {

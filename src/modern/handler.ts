@@ -130,7 +130,9 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       const call = { ...given, bus };
       const end = callEnd(call);
       calls.set(call.request, { call, end });
-      return carry(call, answer(call, bus), end);
+      const { request, settings, payload, caller } = call;
+      const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
+      return carry({ request, payload, settings, endsWith }, answer(call, bus), end);
     },
 
     close: () => handler.close(),

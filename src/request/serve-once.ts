@@ -73,6 +73,11 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     emit("request.error", { method: "POST", message: String(error) });
     return failed(failures.notReady, {}, one.refusesAs);
   }
+  const lacking = await server.challenge(requests, caller.authInfo);
+  if (lacking !== undefined) {
+    close();
+    return failed(lacking, {}, one.refusesAs);
+  }
 
   exchange = createExchange({
     ids: requests.map(({ id }) => id),

@@ -15,6 +15,12 @@ export interface Answering<E extends Env> {
   /** See {@link namedOnDemand}. */
   readonly connectionId: () => string;
   readonly transport: TransportKind;
+  /**
+   * True for a stream that a GET opened: it ends with the token that was shown. A POST's lasts to its answer, which
+   * the token was good for as it was asked: SDK v1, told 401 as it resumes, comes back without its place, and would
+   * wait for the answer in vain.
+   */
+  readonly isStanding?: boolean;
   /** For a session that is found by its key. */
   readonly keyed?: Keyed;
   /** The id under which a refusal answers. */
@@ -74,6 +80,7 @@ function stream<E extends Env>(
     settings: site.settings,
     signal: request.signal,
     link,
+    endsWith: to.isStanding === true ? caller.authInfo : undefined,
     ...(prelude === undefined ? {} : { prelude }),
     redial: (lastEventId) =>
       ref.attach({

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Context, Env } from "hono";
+import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
 import { hookFailed } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
@@ -11,6 +12,7 @@ import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
 import { failed } from "../http/respond.ts";
+import { isExpired } from "../expiry.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { SESSION_VERSIONS } from "../jsonrpc/versions.ts";
 import type { Settings } from "../options.ts";
@@ -108,6 +110,7 @@ export async function admit<E extends Env>(
       hookFailed(settings.emit, "authorize", error);
       return failed(failures.internalError, headers);
     }
+    if (isExpired(authInfo)) return failed(expired(authInfo), headers);
   }
   let topic: string | undefined;
   try {
@@ -126,6 +129,15 @@ export async function admit<E extends Env>(
     original: request.method === "POST" ? () => request : undefined,
   };
   return { c, request, caller, headers };
+}
+
+function expired(authInfo: unknown): failures.Failure {
+  const description = "the token has expired";
+  const metadataUrl = metadataUrlOf(authInfo);
+  return failures.invalidToken(
+    description,
+    formatChallenge({ error: "invalid_token", description, metadataUrl }),
+  );
 }
 
 /** Longest name of a principal or of a topic: it is stored with each session. */

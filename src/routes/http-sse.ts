@@ -50,7 +50,15 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
       data: endpoint(site, c.req.path, ref.id),
       retry: site.settings.retryMs,
     });
-    return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", prelude });
+    return respond(answer, {
+      site,
+      admitted,
+      ref,
+      connectionId,
+      transport: "http+sse",
+      isStanding: true,
+      prelude,
+    });
   };
 
   const lastEventId = lastEventIdOf(request);

@@ -129,7 +129,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     lastEventId: lastEventIdOf(request),
     redial: false,
   });
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
 }
 
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {

@@ -27,6 +27,7 @@ import { createJournal } from "./journal.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { OpenOutlet, SessionOptions } from "./ports.ts";
 import { PART, type SessionRow } from "./schema.ts";
+import type { ScopeRefusal } from "./scopes.ts";
 import { createState } from "./state.ts";
 import { openingOf, type Streams } from "./streams.ts";
 import { createExtra } from "./extra.ts";
@@ -52,6 +53,8 @@ export interface Dispatch {
   settleInterrupted(): void;
   /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
   rerun(stream: number, caller: Caller): void;
+  /** What a caller's token lacks for those calls, who may wait for them no further; undefined where nothing waits. */
+  challengeRerun(stream: number, caller: Caller): ScopeRefusal;
   /** Answers those calls instead: the one who waits is connected already, and has shown no credentials since. */
   giveUp(stream: number): void;
   /** Ends the server; what is in flight is answered with an error. */
@@ -259,7 +262,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
   });
 
-  return {
+  const dispatch: Dispatch = {
     inFlight: () => waker.instance()?.size() ?? 0,
     due: () => waker.instance()?.due(),
     expire: () => waker.instance()?.expire(now()),
@@ -268,6 +271,16 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     settleInterrupted: interrupted.settle,
     rerun: interrupted.rerun,
     giveUp: interrupted.giveUp,
+    challengeRerun(stream, { authInfo }) {
+      const requests = interrupted.waiting(stream);
+      const row = lifecycle.live();
+      if (requests.length === 0 || row === undefined) return undefined;
+      // A server that does not start is met again, and told, where the calls are to run.
+      return waker.wake(row).then(
+        (server) => server.challenge(requests, authInfo),
+        () => undefined,
+      );
+    },
     close: abandon,
     suspend: () => close((exchange) => exchange.suspend()),
 
@@ -279,6 +292,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       try {
         const server = await waker.wake(undefined);
         const [request] = call.payload.messages as [JsonRpcRequest];
+        const lacking = await server.challenge([request], call.caller.authInfo);
+        if (lacking !== undefined) return { kind: "refused", failure: lacking };
         const exchange = createExchange({
           ids: [request.id],
           batch: false,
@@ -330,10 +345,17 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           return { kind: "refused", failure: failures.notReady };
         }
       }
-      const row = lifecycle.live();
-      if (row === undefined) return lifecycle.gone(call.caller.principal, true);
       const { messages, batch } = call.payload;
       const requests = messages.filter(isRequest);
+      let lacking = server.challenge(requests, call.caller.authInfo);
+      if (lacking instanceof Promise) {
+        lacking = await lacking;
+        // Another server may have taken its place meanwhile: that one is asked too.
+        if (waker.instance() !== server) return dispatch.run(call, open);
+      }
+      if (lacking !== undefined) return { kind: "refused", failure: lacking };
+      const row = lifecycle.live();
+      if (row === undefined) return lifecycle.gone(call.caller.principal, true);
       if (server.size() + requests.length > settings.maxInFlight) {
         return { kind: "refused", failure: failures.tooManyRequests(settings.maxInFlight) };
       }
@@ -367,4 +389,5 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       return exchange === undefined ? { kind: "accepted" } : exchange.reply;
     },
   };
+  return dispatch;
 }

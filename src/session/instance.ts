@@ -22,6 +22,7 @@ import { toWire } from "../jsonrpc/wire.ts";
 import { type CallsOptions, type ClientCall, createCalls } from "./calls.ts";
 import { createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
+import { challengeOf, type ScopeRefusal, type ScopeResolver } from "./scopes.ts";
 import type { ConnectableServer } from "./server.ts";
 import { isAnswerLost, withoutPayload } from "./reports.ts";
 import { createTransport, type MessageExtra } from "./transport.ts";
@@ -34,6 +35,8 @@ export interface Instance {
   size(): number;
   /** The client's requests in flight. */
   requests(): JsonRpcRequest[];
+  /** What the server asks of the caller's token for these requests. To be asked before any of them is handed on. */
+  challenge(requests: readonly JsonRpcRequest[], authInfo: unknown): ScopeRefusal;
   /** Hands a client's request to the server; its answer goes to `exchange`. `due` is when it will have run for too long. */
   request(request: JsonRpcRequest, exchange: Exchange, extra: MessageExtra, due: number): void;
   /** Hands on a notification. A cancellation releases the request that it names. */
@@ -193,7 +196,11 @@ export function startInstance(options: InstanceOptions): Instance {
     server?.close();
   };
 
+  /** Without one, as of SDK v1 and of servers of other makes, no request needs anything. */
+  let scopes: ScopeResolver | undefined;
+
   const transport = createTransport(options.sessionId, {
+    scopes: (resolver) => void (scopes = resolver),
     send,
     error: complain,
     close() {
@@ -271,6 +278,7 @@ export function startInstance(options: InstanceOptions): Instance {
     ready,
     size: calls.size,
     requests: calls.requests,
+    challenge: (requests, authInfo) => scopes && challengeOf(requests, authInfo, scopes, emit),
     request(request, exchange, extra, due) {
       const id = calls.begin(request, exchange, due);
       deliver({ ...request, id }, extra, id);

@@ -18,6 +18,8 @@ export interface Interrupted {
   none(): void;
   /** Once in an isolate: answers what cannot run again. */
   settle(): void;
+  /** The requests that would run again for who takes up the stream. */
+  waiting(stream: number): readonly JsonRpcRequest[];
   /** Runs those again whose answers the stream carries. */
   rerun(stream: number, caller: Caller): void;
   /** Answers them instead: somebody waits whose credentials are not at hand. */
@@ -70,7 +72,11 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
     if (kind === "call") stream.finish();
   };
 
+  const requestsOf = (call: Unfinished): JsonRpcRequest[] =>
+    (JSON.parse(call.request ?? "[]") as JsonRpcRequest[]).filter((request) => call.ids.includes(request.id));
+
   return {
+    waiting: (id) => (waiting.get(id) ?? []).filter((call) => !isOverdue(call)).flatMap(requestsOf),
     none: () => void (settled = true),
     settle() {
       if (settled || !options.isLive()) return;
@@ -102,12 +108,9 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
           continue;
         }
         held.retried(call.stream, call.attempts + 1);
-        const requests = (JSON.parse(call.request ?? "[]") as JsonRpcRequest[]).filter((request) =>
-          call.ids.includes(request.id),
-        );
         const stream = call.kind === "call" ? held.find(call.stream) : held.standalone;
         if (stream === undefined) continue;
-        options.run(requests, caller, call, stream).catch(() => {
+        options.run(requestsOf(call), caller, call, stream).catch(() => {
           // Where the session has ended or was let go of meanwhile, the call is no longer ours to answer.
           if (options.streams() === held) fail(held, call);
         });

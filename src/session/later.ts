@@ -28,6 +28,9 @@ export function createLaterSession(
     post: refuse,
     attach: refuse,
     end: refuse,
+    // Not done, and no word of it to be taken for done.
+    terminate: () =>
+      Promise.reject(new Error("the session was stored by a later version, which alone can end it")),
     // Wants what it wanted: the hub must not forget it.
     notify: async () => [],
     alarm: async () => alarm.set(now() + PUT_OFF_MS),

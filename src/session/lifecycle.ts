@@ -24,7 +24,9 @@ export interface Lifecycle {
   touch(): void;
   /** True where nothing is stored under this id: it was never opened, or has been forgotten. */
   isVacant(): boolean;
-  /** True for a tombstone that this caller's next request may wake (`recovery: "revive"`). */
+  /** True for a tombstone that its client's next request may wake (`recovery: "revive"`). */
+  isAsleep(): boolean;
+  /** True where this caller's next request is that one. */
   isRevivable(principal: string | undefined, transport: TransportKind): boolean;
   /** Whose it is, or was while its tombstone stands. */
   principal(): string | null;
@@ -88,8 +90,12 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     return created;
   };
 
+  const isAsleep = (): boolean =>
+    settings.recovery === "revive" && row?.status === "ended" && row.initialize !== null;
+
   return {
     live,
+    isAsleep,
     open(kind, fields, also) {
       const seen = (used.at = now());
       const opened: SessionRow = {
@@ -128,11 +134,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     },
     isVacant: () => row === undefined,
     isRevivable: (principal, transport) =>
-      settings.recovery === "revive" &&
-      row?.status === "ended" &&
-      row.kind === transport &&
-      row.principal === (principal ?? null) &&
-      row.initialize !== null,
+      isAsleep() && row?.kind === transport && row.principal === (principal ?? null),
     principal: () => row?.principal ?? null,
     revive() {
       const { ended } = row ?? {};

@@ -36,6 +36,8 @@ export interface Session {
   attach(request: Attach, open: OpenOutlet): Promise<{ kind: "streaming" } | Refusal>;
   /** Ends the session on its client's word. */
   end(caller: Caller): Promise<{ kind: "ended" } | Refusal>;
+  /** Ends the session on its server's word. True where there was one. */
+  terminate(): Promise<boolean>;
   /**
    * The hub tells of changes; what the client subscribed to goes out on the standalone stream, without
    * waking the server. Returns the names that the hub can forget, or undefined for a session that is gone.
@@ -279,6 +281,12 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const place = locate(request, row);
       if ("kind" in place) return place;
       const { stream, after } = place;
+      const lacking = dispatch.challengeRerun(stream.id, request.caller);
+      if (lacking !== undefined) {
+        const failure = await lacking;
+        if (failure !== undefined) return refused(failure);
+        if (!isLive()) return lifecycle.gone(request.caller.principal, true);
+      }
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
       stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
@@ -296,6 +304,18 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       settings.emit("session.terminated", { session: shortId(id) });
       await stop(true);
       return { kind: "ended" };
+    },
+
+    async terminate() {
+      // Only a 404 that names a successor needs to remember what it succeeds; nothing else may take it up again.
+      const forget = settings.recovery !== "rotate";
+      if (!isLive() && !lifecycle.isAsleep()) {
+        await lifecycle.end(forget);
+        return false;
+      }
+      settings.emit("session.terminated", { session: shortId(id) });
+      await stop(forget);
+      return true;
     },
 
     async notify(changes) {

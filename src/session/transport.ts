@@ -5,6 +5,7 @@
  * @module
  */
 import type { JsonRpcMessage, RequestId } from "../jsonrpc/messages.ts";
+import type { ScopeResolver } from "./scopes.ts";
 
 /** What comes with each inbound message, in the names of SDK v1 (`requestInfo`) and v2 (`request`). */
 export interface MessageExtra {
@@ -36,6 +37,8 @@ export interface SessionTransport {
   onmessage?(message: WireMessage, extra?: MessageExtra): void;
   onclose?(): void;
   onerror?(error: Error): void;
+  /** SDK v2's `McpServer.connect` looks for it: what single requests need of a token (see `scopes.ts`). */
+  setScopeChallengeResolver(resolver: ScopeResolver): void;
   start(): Promise<void>;
   /** Resolves once the message is on its way (or stored for later) and the reader's pace allows more. */
   send(message: WireMessage, options?: SendOptions): Promise<void>;
@@ -49,12 +52,15 @@ export interface TransportHooks {
   close(): void;
   /** Somebody tells the transport of an error. The SDKs put their own `onerror` in front of it. */
   error(error: unknown): void;
+  /** The server says what single requests need of a token. */
+  scopes(resolver: ScopeResolver): void;
 }
 
 export function createTransport(sessionId: string | undefined, hooks: TransportHooks): SessionTransport {
   return {
     sessionId,
     onerror: hooks.error,
+    setScopeChallengeResolver: hooks.scopes,
     start: () => Promise.resolve(),
     send: (message, options) => hooks.send(message as JsonRpcMessage, options?.relatedRequestId),
     async close() {

@@ -120,6 +120,10 @@ export function testOrigin(subject: Subject): void {
           "mcp-method",
           "mcp-name",
           "mcp-param-region",
+          "dpop",
+          "traceparent",
+          "tracestate",
+          "baggage",
         ]),
       );
       expect(new Set(allowed).size).toBe(allowed.length);

@@ -42,6 +42,7 @@ async function connect<Server extends ConnectableServer>(
     },
     close() {},
     error() {},
+    scopes() {},
   });
   await server.connect(transport);
   let count = 0;

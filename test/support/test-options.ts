@@ -16,6 +16,19 @@ export interface TestOptions extends HoldfastOptions {
   authorize?: (request: Request) => Authorization | undefined;
 }
 
+/** What a token is said to be good for, by header: `X-Scopes`, `X-Expires-At` (seconds), `X-Resource`, `X-Padding` (characters). */
+function authInfoIn(headers: Headers): Record<string, unknown> {
+  const expiresAt = headers.get("x-expires-at");
+  const resource = headers.get("x-resource");
+  const padding = headers.get("x-padding");
+  return {
+    scopes: headers.get("x-scopes")?.split(" ") ?? [],
+    ...(expiresAt !== null && { expiresAt: Number(expiresAt) }),
+    ...(resource !== null && { resource: new URL(resource) }),
+    ...(padding !== null && { extra: { padding: "é".repeat(Number(padding)) } }),
+  };
+}
+
 /**
  * - `TEST_AUTH=on`: `Authorization: Bearer <subject>:<anything>` is asked for; the subject is the principal, but
  *   for `broken`, over which the hook throws.
@@ -30,7 +43,7 @@ export function testOptions(variables: Readonly<Record<string, unknown>>): TestO
     if (token === undefined) return undefined;
     const [principal = ""] = token.split(":");
     if (principal === "broken") throw new Error("the user table is away");
-    return { principal, authInfo: { token, clientId: principal, scopes: [] } };
+    return { principal, authInfo: { token, clientId: principal, ...authInfoIn(request.headers) } };
   };
   const onEvent = (event: HoldfastEvent): void => console.log(JSON.stringify(event));
   return {

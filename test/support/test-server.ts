@@ -5,7 +5,7 @@
  * connection; the method `test/throw` throws.
  * @module
  */
-import type { McpServer } from "@modelcontextprotocol/server";
+import { type McpServer, requireScopes } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { userState } from "../../src/index.ts";
 import type { CreateServer, ServerContext } from "../../src/session/server.ts";
@@ -100,7 +100,11 @@ export function createTestServer(context: ServerContext): McpServer {
       };
       const sending = send().finally(() => running.delete(sending));
       running.add(sending);
-      if (on === "standalone") return text("sending");
+      if (on === "standalone") {
+        // Its session may end meanwhile.
+        sending.catch(() => {});
+        return text("sending");
+      }
       await sending;
       return text(`sent ${sizes.length}`);
     },
@@ -177,6 +181,18 @@ export function createTestServer(context: ServerContext): McpServer {
     text(String(context.session?.state.get("built"))),
   );
 
+  registerGuarded(server);
+
+  server.registerTool(
+    "auth_info",
+    { description: "The caller's authInfo, and what kind of thing its resource is" },
+    (ctx) => {
+      const { resource, extra, scopes } = ctx.http?.authInfo ?? {};
+      const padding = String(extra?.["padding"] ?? "").length;
+      return text(JSON.stringify({ isUrl: resource instanceof URL, href: resource?.href, padding, scopes }));
+    },
+  );
+
   server.registerTool(
     "tally",
     {
@@ -202,4 +218,28 @@ export function createTestServer(context: ServerContext): McpServer {
     return text("settled");
   });
   return server;
+}
+
+/** Tools that need scopes, decided at once, later, and not at all. */
+function registerGuarded(server: McpServer): void {
+  const needs = requireScopes("notes:read", "notes:write");
+  const inputSchema = z.object({ tag: z.string().default(""), ms: z.int().default(0) });
+  const challenges = {
+    guarded: needs,
+    guarded_late: async (context: Parameters<typeof needs>[0]) => {
+      await pause(20);
+      return needs(context);
+    },
+    guarded_badly: () => {
+      throw new Error("the policy is away");
+    },
+    guarded_oddly: () => ({ scopes: ["a b"] as [string] }),
+  };
+  for (const [name, scopeChallenge] of Object.entries(challenges)) {
+    server.registerTool(name, { description: name, inputSchema, scopeChallenge }, async ({ tag, ms }) => {
+      console.log(JSON.stringify({ type: "test.guarded", tag }));
+      await pause(ms);
+      return text("done");
+    });
+  }
 }

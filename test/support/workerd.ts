@@ -30,6 +30,8 @@ export interface TestServer {
 export interface WorkerdOptions {
   /** Settings and other variables of the Worker. */
   readonly vars?: Readonly<Record<string, string>>;
+  /** The port of the first service: for a Worker that must know its own URL. A free one by default. */
+  readonly port?: number;
   /** Entry of the Worker; the test Worker by default. */
   readonly entry?: string;
   /** Number of services, each an isolate of its own, on the same Durable Objects. One by default. */
@@ -93,12 +95,14 @@ export async function freePort(): Promise<number> {
 
 export async function startWorkerd({
   vars = {},
+  port: wanted,
   entry = new URL("../worker/index.ts", import.meta.url).pathname,
   services = 1,
   flags = ["enable_request_signal"],
 }: WorkerdOptions = {}): Promise<Workerd> {
   const code = await bundleWorker(entry);
-  const ports = await freePorts(services);
+  const ports = wanted === undefined ? [] : [wanted];
+  ports.push(...(await freePorts(services - ports.length)));
   const names = ports.map((_, index) => (index === 0 ? "main" : `main${index + 1}`));
   const text = (value: string): string => JSON.stringify(value);
   const bindings = Object.entries(vars).map(
@@ -122,6 +126,7 @@ const config :Workerd.Config = (
   services = [
     ${names.map((name) => `(name = "${name}", worker = .${name}),`).join(" ")}
     (name = "storage", disk = (path = ${text(storage)}, writable = true)),
+    (name = "internet", network = (allow = ["public", "private"])),
   ],
   sockets = [${ports
     .map((at, n) => `(name = "http${n}", address = "127.0.0.1:${at}", http = (), service = "${names[n]}")`)

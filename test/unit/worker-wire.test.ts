@@ -124,6 +124,8 @@ describe("a call", () => {
     ["caller.url", undefined],
     ["caller.headers", "accept: all"],
     ["caller.headers.accept", 7],
+    ["caller.isResourceUrl", true],
+    ["caller.isResourceUrl", null],
   ])("is not read with %s %j", (path, value) => {
     expect(() => decodeCall(`${altered(envelope, path, value)}\n${text}`)).toThrow(Unreadable);
   });
@@ -143,6 +145,14 @@ describe("a call", () => {
     ["that is no message", '{"jsonrpc":"1.0"}'],
   ])("with a text %s is refused as at the edge, whose door may be of another version", (_, text) => {
     expect(wire.decodeCall(`${envelope}\n${text}`, LIMIT)).toHaveProperty("failure.status", 400);
+  });
+
+  it("of a token for a resource has it as a URL where it was one, and as a string where that", () => {
+    const resource = new URL("https://mcp.example.com/mcp");
+    for (const given of [resource, resource.href]) {
+      const encoded = wire.encodeCall({ ...call, caller: { ...caller, authInfo: { resource: given } } });
+      expect(decodeCall(encoded).caller.authInfo).toEqual({ resource: given });
+    }
   });
 
   it("that begins a session by its key says so", () => {
@@ -286,6 +296,29 @@ describe("the end of a session", () => {
     const from = await wire.decodeEnd(asPost(wire.encodeEnd(caller)));
     expect({ ...from, headers: from.headers() }).toEqual({ ...caller, headers: caller.headers() });
     await expect(wire.decodeEnd(asPost("{}"))).rejects.toThrow(Unreadable);
+  });
+});
+
+describe("what is said of a principal's sessions", () => {
+  const id = "0a".repeat(32);
+  const put = (body: string): Request => new Request("https://session/index", { method: "PUT", body });
+
+  it("is read: an id, ids, a principal or none", async () => {
+    expect(await wire.decodeId(put(id))).toBe(id);
+    expect(await wire.decodeIds(Response.json([id]))).toEqual([id]);
+    expect(await wire.decodePrincipal(put("ann é 😀"))).toBe("ann é 😀");
+    expect(await wire.decodePrincipal(put(""))).toBeUndefined();
+  });
+
+  it.each(["", "x", `${id}0`, id.toUpperCase(), JSON.stringify(id)])(
+    "is not read: the id %j",
+    async (text) => {
+      await expect(wire.decodeId(put(text))).rejects.toThrow(Unreadable);
+    },
+  );
+
+  it.each(["", "{}", "null", "[7]", '["x"]'])("is not read: the ids %s", async (text) => {
+    await expect(wire.decodeIds(new Response(text))).rejects.toThrow(Unreadable);
   });
 });
 

@@ -1,11 +1,13 @@
 /**
  * The example Worker with a back door for tests: `/__test/<action>?session=<id>` or `?hub=<topic>`
  * reaches into the object (abort it, read its storage, count what woke it), and `/__test/notify?uri=`
- * publishes from outside of any tool. Never deployed.
+ * publishes from outside of any tool; `/__test/end?session=`, `/__test/end-all?principal=` and
+ * `/__test/index?principal=` are the sessions from the server's side. Never deployed.
  * @module
  */
 import { type DurableObject, env } from "cloudflare:workers";
 import { createMcpWorker, optionsFromEnv } from "../../worker/cloudflare.ts";
+import { indexName } from "../../worker/session-index.ts";
 import { testModern } from "../support/test-modern.ts";
 import { testOptions } from "../support/test-options.ts";
 import { testServers } from "../support/test-server.ts";
@@ -24,6 +26,7 @@ const mcp = createMcpWorker<Env>({
   namespace: (bindings) => bindings.MCP_SESSION,
   hub: (bindings) => bindings.MCP_HUB,
   ...testModern<Env>(settings),
+  sessions: settings["TEST_SESSIONS"] === "on",
   ...optionsFromEnv(settings),
 });
 
@@ -170,6 +173,18 @@ export default {
     if (!request.url.includes("/__test/")) return mcp.router.fetch(request, bindings, context);
     const { pathname, searchParams } = new URL(request.url);
     const action = pathname.split("/")[2] ?? "";
+    if (action === "end") return Response.json(await mcp.sessions.end(searchParams.get("session") ?? ""));
+    if (action === "end-all") {
+      try {
+        return Response.json(await mcp.sessions.endAll(searchParams.get("principal") ?? ""));
+      } catch (error) {
+        return new Response(String(error), { status: 500 });
+      }
+    }
+    if (action === "index") {
+      const name = await indexName(searchParams.get("principal") ?? "");
+      return bindings.MCP_SESSION.get(bindings.MCP_SESSION.idFromName(name)).fetch("https://session/index");
+    }
     if (action === "notify") {
       mcp.notify.resourceUpdated(searchParams.get("uri") ?? "");
       return new Response(null, { status: 204 });

@@ -1,6 +1,7 @@
 /** A server as its author writes it, with the package from its tarball; runs on Node, Deno and Bun. */
 import { McpServer } from "@modelcontextprotocol/server";
 import { type CreateServer, createMcpRouter, SESSION_VERSIONS } from "holdfast";
+import { oauthResource } from "holdfast/auth";
 import { recoveringFetch } from "holdfast/client";
 import { createLocalMcp, DatabaseError, localHost } from "holdfast/local";
 
@@ -43,5 +44,6 @@ try {
   if (!(error instanceof DatabaseError) || error.problem !== "locked") throw error;
 }
 await mcp.close();
-createMcpRouter({ host: mcp.host });
+const { authorize } = oauthResource({ resource: "https://a.example/mcp", issuer: "https://b.example" });
+createMcpRouter({ host: mcp.host, authorize });
 console.log(`${result.serverInfo.name}: ok`);

@@ -1,0 +1,28 @@
+/**
+ * A token's end. What `authorize` says of it (`authInfo.expiresAt`, seconds since 1970) holds for all that the token
+ * opened: a request that comes with an expired one is refused, and a stream ends with the token that opened it.
+ * @module
+ */
+import { isObject } from "./jsonrpc/messages.ts";
+
+/** Longest delay that timers take. No stream lives as long (`maxStreamMs`). */
+const MOST_DELAY_MS = 2_147_483_647;
+
+/** When what the caller has shown runs out, in ms since 1970; undefined where nothing is said of that. NaN never holds. */
+export function expiryOf(authInfo: unknown): number | undefined {
+  const seconds = isObject(authInfo) ? authInfo["expiresAt"] : undefined;
+  return typeof seconds === "number" ? seconds * 1000 : undefined;
+}
+
+export function isExpired(authInfo: unknown): boolean {
+  const at = expiryOf(authInfo);
+  return at !== undefined && !(at > Date.now());
+}
+
+/** Calls `end` as the token runs out. Returns what calls that off. */
+export function atExpiry(authInfo: unknown, end: () => void): () => void {
+  const at = expiryOf(authInfo);
+  if (at === undefined) return () => {};
+  const timer = setTimeout(end, Math.min(MOST_DELAY_MS, Math.max(0, at - Date.now())));
+  return () => clearTimeout(timer);
+}
