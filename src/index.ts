@@ -15,7 +15,6 @@ export {
   type KeepaliveMode,
   optionsFromEnv,
 } from "./options.ts";
-export { requestHandler, type RequestOptions } from "./request/handler.ts";
 export { createMcpRouter, type RouterOptions } from "./router.ts";
 export { type KeyedRequest, openaiConversation, perPrincipal, type SessionKey } from "./routes/keyed.ts";
 export type { Authorization, Authorize, Topic } from "./routes/context.ts";

@@ -39,7 +39,7 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** Serves 2026-07-28 on the same URL: `modernHandler` of `holdfast/modern`. */
   modern?: ModernHandler<E["Bindings"]>;
   /**
-   * Serves requests that name no session: `requestHandler`. Without it, and with `sessionless: "refuse"`, they
+   * Serves requests that name no session: `requestHandler` of `holdfast/sessionless`. Without it, and with `sessionless: "refuse"`, they
    * are answered 400.
    */
   requests?: RequestHandler<E["Bindings"]>;
