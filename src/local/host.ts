@@ -192,6 +192,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         erase(id, key);
       },
       onTombstone: census.leave,
+      onRevive: census.enter,
       now,
     });
   };

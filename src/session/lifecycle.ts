@@ -28,6 +28,8 @@ export interface Lifecycle {
   isAsleep(): boolean;
   /** True where this caller's next request is that one. */
   isRevivable(principal: string | undefined, transport: TransportKind): boolean;
+  /** Whose it is, or was while its tombstone stands. */
+  principal(): string | null;
   /** Makes a live session of the tombstone; the returned function takes that back. */
   revive(): () => void;
   /** Any of its fields that changes says that the session is in use. */
@@ -133,6 +135,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     isVacant: () => row === undefined,
     isRevivable: (principal, transport) =>
       isAsleep() && row?.kind === transport && row.principal === (principal ?? null),
+    principal: () => row?.principal ?? null,
     revive() {
       const { ended } = row ?? {};
       update({ status: "active", ended: null, seen: (used.at = now()) });

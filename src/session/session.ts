@@ -57,6 +57,9 @@ export interface Session {
   shutdown(): void;
 }
 
+/** A row's `kind` is the session's transport. */
+const isRefusal = (found: SessionRow | Refusal): found is Refusal => found.kind === "refused";
+
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
 
 /** True for the message that ends the handshake of a session that nobody has used yet. */
@@ -165,18 +168,24 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return row;
   };
 
-  let reviving: Promise<boolean> | undefined;
+  let reviving: Promise<Refusal | undefined> | undefined;
 
-  /** Takes up a session again whose time was up. False where its server refuses: then it stays as it was. */
-  const revive = async (): Promise<boolean> => {
+  /**
+   * Takes up a session again whose time was up. Where its server refuses, it stays as it was, and is answered as one
+   * that is gone; where there is no place for it, that is the answer.
+   */
+  const revive = async (): Promise<Refusal | undefined> => {
+    const principal = lifecycle.principal();
+    const failure = options.onRevive?.(principal);
+    if (failure !== undefined) return refused(failure);
     const undo = lifecycle.revive();
     const row = lifecycle.live();
-    if (row === undefined) return false;
     try {
-      await dispatch.revive(row);
+      if (row !== undefined) await dispatch.revive(row);
     } catch {
       undo();
-      return false;
+      options.onTombstone?.(principal);
+      return undefined;
     }
     await upkeep.begun();
     // Its hubs have forgotten it.
@@ -184,17 +193,22 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       await Promise.all(subscribedUris(store).map((uri) => interest.subscribing(uri)));
     }
     settings.emit("session.revived", { session: shortId(id) });
-    return true;
+    return undefined;
   };
 
-  /** As {@link admit}, once a session that sleeps under its tombstone has been woken. */
-  const admitOrRevive = async (request: Call | Attach): Promise<SessionRow | undefined> => {
-    if (lifecycle.isRevivable(request.caller.principal, request.transport)) {
-      ofTopic(request.caller);
+  /** The session's row for a request, once one that sleeps under its tombstone has been woken; or why there is none. */
+  const admitOrRevive = async (
+    request: Call | Attach,
+    offersSuccessor: boolean,
+  ): Promise<SessionRow | Refusal> => {
+    const { caller, transport } = request;
+    if (lifecycle.isRevivable(caller.principal, transport)) {
+      ofTopic(caller);
       reviving ??= revive().finally(() => (reviving = undefined));
-      await reviving;
+      const refusal = await reviving;
+      if (refusal !== undefined) return refusal;
     }
-    return admit(request);
+    return admit(request) ?? lifecycle.gone(caller.principal, offersSuccessor);
   };
 
   /** Which stream an attach is for, and from where. */
@@ -240,11 +254,12 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
         }
         return reply;
       }
+      const isFresh = initialize && call.keyed === undefined;
       const row =
         admit(call) ??
         (await beginKeyed(call)) ??
-        (initialize && call.keyed === undefined ? undefined : await admitOrRevive(call));
-      if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
+        (isFresh ? await lifecycle.gone(caller.principal, false) : await admitOrRevive(call, true));
+      if (isRefusal(row)) return row;
       // To a session that is found by its key the client may introduce itself anew: its server hears of it.
       if (initialize && call.keyed === undefined) {
         // A successor that nobody has used may be initialised once more.
@@ -260,8 +275,8 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
         lifecycle.open("http+sse", { principal: request.caller.principal ?? null });
         settings.emit("session.created", { session: shortId(id), kind: "http+sse" });
       }
-      const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request));
-      if (row === undefined) return lifecycle.gone(request.caller.principal, true);
+      const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request, true));
+      if (isRefusal(row)) return row;
       dispatch.settleInterrupted();
       const place = locate(request, row);
       if ("kind" in place) return place;

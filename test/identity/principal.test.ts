@@ -115,6 +115,8 @@ describe.each(hosts)("on $name", (host) => {
     const connect = async (more: Record<string, string>): Promise<[string, EventStream]> => {
       const headers = { Accept: "text/event-stream", ...more };
       const stream = readEvents(await fetch(`${server.url}/sse`, { headers }));
+      // The hint is a line of the event, and heard before its end.
+      await stream.next();
       const first = await stream.next();
       if (first?.type !== "event") throw new Error("no endpoint");
       return [first.data, stream];

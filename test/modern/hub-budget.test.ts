@@ -83,7 +83,7 @@ test("a long address is kept by its hash, and heard of all the same", async () =
   const session = await openSession(server.url);
   const uri = `test://long/${"x".repeat(4000)}`;
   const stream = await session.get();
-  expect(await session.request(subscribe(uri))).toHaveProperty("result");
+  expect(await session.request(subscribe(uri, "long"))).toHaveProperty("result");
   const keys = (await keysOf(session)).map(String);
   expect(keys.filter((key) => key.startsWith("sha256:"))).toHaveLength(1);
   expect(Math.max(...keys.map((key) => key.length))).toBeLessThan(200);
