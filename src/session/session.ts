@@ -183,6 +183,8 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     try {
       if (row !== undefined) await dispatch.revive(row);
     } catch {
+      // One that was ended meanwhile has given its place back by that.
+      if (lifecycle.live() === undefined) return undefined;
       undo();
       options.onTombstone?.(principal);
       return undefined;

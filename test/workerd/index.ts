@@ -35,7 +35,13 @@ const VARIANTS = {
   /** Edges that have been silent for two seconds are given up, within another. */
   watched: { keepaliveIntervalMs: 200, keepaliveMaxFailures: 10, superviseIntervalMs: 1000 },
   /** Large texts pass. */
-  roomy: { keepaliveIntervalMs: 0, maxBodyBytes: 67_108_864, maxEventBytes: 67_108_864, quickAnswerMs: 1000 },
+  roomy: {
+    keepaliveIntervalMs: 0,
+    maxBodyBytes: 67_108_864,
+    maxBodyBytesInFlight: 134_217_728,
+    maxEventBytes: 67_108_864,
+    quickAnswerMs: 1000,
+  },
   /** Edges show that they are alive all the time, and nothing looks. */
   pinging: { keepaliveIntervalMs: 20 },
 } as const satisfies Record<string, HoldfastOptions>;
