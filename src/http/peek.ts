@@ -21,7 +21,10 @@ export async function peekId(request: Request): Promise<RequestId | null> {
     return null;
   } finally {
     clearTimeout(timer);
-    // Not by `cancel`, which on some runtimes closes the connection under the answer.
-    reader.releaseLock();
+    // Not by `cancel`, which on some runtimes closes the connection under the answer. workerd lets no lock go
+    // that a read still waits with: the request's end does.
+    try {
+      reader.releaseLock();
+    } catch {}
   }
 }
