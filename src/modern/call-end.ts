@@ -44,9 +44,12 @@ export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "
     if (isOver || !isRequest(message)) return;
     stop();
     callFailed(emit, undefined, message, reason, why);
-    bring(JSON.stringify(answer(message.id)));
-    // Closing is cancellation here.
-    hooks?.close().catch(() => {});
+    // A turn later: what the server said just before is on its way through the SDK's stream, and comes first.
+    setTimeout(() => {
+      bring(JSON.stringify(answer(message.id)));
+      // Closing is cancellation here.
+      hooks?.close().catch(() => {});
+    }, 0);
   };
 
   // A stream of changes is no call: it lasts as long as its client listens.

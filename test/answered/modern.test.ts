@@ -112,7 +112,7 @@ describe.each(hosts)("on $name", (host) => {
     const server = serve(host, {
       TEST_SDK: "wayward 2",
       TEST_EVENTS: "on",
-      HOLDFAST_MAX_CALL_MS: "300",
+      HOLDFAST_MAX_CALL_MS: "100",
     });
 
     test("the answer is plain JSON", async () => {

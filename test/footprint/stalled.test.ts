@@ -21,7 +21,7 @@ describe("a reader that stalls", () => {
   let server: Workerd;
   beforeAll(async () => {
     server = await startWorkerd({
-      vars: { HOLDFAST_SEND_TIMEOUT_MS: "300", HOLDFAST_MAX_STORED_BYTES: String(HELD) },
+      vars: { HOLDFAST_SEND_TIMEOUT_MS: "1000", HOLDFAST_MAX_STORED_BYTES: String(HELD) },
     });
   });
   afterAll(() => server.close());
