@@ -140,7 +140,7 @@ describe("alarms", () => {
 });
 
 describe("sessions of a host", () => {
-  const SETTINGS = { sessionTtlMs: HOUR, tombstoneTtlMs: DAY };
+  const SETTINGS = { sessionTtlMs: HOUR, tombstoneTtlMs: DAY, recovery: "rotate" } as const;
 
   function host(database: string, more: Partial<LocalMcpOptions> = {}): LocalMcp & { types: string[] } {
     const types: string[] = [];
