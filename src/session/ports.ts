@@ -5,6 +5,7 @@
  */
 import type { Change } from "../changes.ts";
 import type { DisconnectReason } from "../events.ts";
+import type { Failure } from "../jsonrpc/failures.ts";
 import type { Settings } from "../options.ts";
 import type { UserChannel } from "../user/state.ts";
 import type { Delay } from "./delays.ts";
@@ -30,6 +31,8 @@ export interface SessionOptions<Env> {
   readonly erase: () => Promise<void>;
   /** The session has ended, and its tombstone is stored. */
   readonly onTombstone?: ((principal: string | null) => void) | undefined;
+  /** A tombstone is about to be a session again: takes a place for it, or says what to answer where there is none. */
+  readonly onRevive?: ((principal: string | null) => Failure | undefined) | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }

@@ -11,9 +11,9 @@ import type { Change } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isInitialize, unknownClient } from "../jsonrpc/messages.ts";
+import { isInitialize, isResponse, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
-import { parseEventId } from "../sse/event-id.ts";
+import { parseEventId, randomStreamId } from "../sse/event-id.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
@@ -68,6 +68,12 @@ function completesOpening(request: Call | Attach, row: SessionRow): boolean {
 }
 
 const INITIALIZED = "notifications/initialized";
+
+/** True for what answers a session's question: it belongs to what is there, and begins nothing. */
+function isAnswer(request: Call | Attach): boolean {
+  const [first] = "payload" in request ? request.payload.messages : [];
+  return first !== undefined && isResponse(first);
+}
 
 export function createSession<Env>(options: SessionOptions<Env>): Session {
   try {
@@ -149,32 +155,50 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
   };
 
   /** A session that is found by its key begins with whatever comes first; what its client can do is not known yet. */
-  const beginKeyed = async ({ keyed, caller }: Call | Attach): Promise<SessionRow | undefined> => {
-    if (keyed === undefined || !lifecycle.isVacant()) return undefined;
+  const beginKeyed = async (request: Call | Attach): Promise<SessionRow | Refusal | undefined> => {
+    const { keyed, caller } = request;
+    if (keyed === undefined || isAnswer(request)) return undefined;
+    const isSpent = lifecycle.isSpent(caller.principal);
+    if (!isSpent && !lifecycle.isVacant()) return undefined;
     ofTopic(caller);
-    const row = lifecycle.open("streamable", {
-      principal: caller.principal ?? null,
+    const fields = {
       version: keyed.version,
       initialize: JSON.stringify(unknownClient(keyed.version)),
       initialized: 1,
-    });
+    };
+    let row: SessionRow | undefined;
+    if (isSpent) {
+      // No successor can be named to a client that keeps no id.
+      const undo = lifecycle.revive({
+        ...fields,
+        standalone: randomStreamId(),
+        created: now(),
+        successor: null,
+      });
+      if (typeof undo !== "function") return refused(undo);
+      row = lifecycle.live();
+    } else row = lifecycle.open("streamable", { ...fields, principal: caller.principal ?? null });
     settings.emit("session.created", { session: shortId(id), kind: "streamable" });
     await upkeep.begun();
     return row;
   };
 
-  let reviving: Promise<boolean> | undefined;
+  let reviving: Promise<failures.Failure | undefined> | undefined;
 
-  /** Takes up a session again whose time was up. False where its server refuses: then it stays as it was. */
-  const revive = async (): Promise<boolean> => {
+  /**
+   * Takes up a session again whose time was up. Where its server refuses it stays as it was; where there is no place
+   * for it too, and that is returned.
+   */
+  const revive = async (): Promise<failures.Failure | undefined> => {
     const undo = lifecycle.revive();
+    if (typeof undo !== "function") return undo;
     const row = lifecycle.live();
-    if (row === undefined) return false;
+    if (row === undefined) return undefined;
     try {
       await dispatch.revive(row);
     } catch {
       undo();
-      return false;
+      return undefined;
     }
     await upkeep.begun();
     // Its hubs have forgotten it.
@@ -182,15 +206,16 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       await Promise.all(subscribedUris(store).map((uri) => interest.subscribing(uri)));
     }
     settings.emit("session.revived", { session: shortId(id) });
-    return true;
+    return undefined;
   };
 
   /** As {@link admit}, once a session that sleeps under its tombstone has been woken. */
-  const admitOrRevive = async (request: Call | Attach): Promise<SessionRow | undefined> => {
+  const admitOrRevive = async (request: Call | Attach): Promise<SessionRow | Refusal | undefined> => {
     if (lifecycle.isRevivable(request.caller.principal, request.transport)) {
       ofTopic(request.caller);
       reviving ??= revive().finally(() => (reviving = undefined));
-      await reviving;
+      const failure = await reviving;
+      if (failure !== undefined) return refused(failure);
     }
     return admit(request);
   };
@@ -243,6 +268,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
         (await beginKeyed(call)) ??
         (initialize && call.keyed === undefined ? undefined : await admitOrRevive(call));
       if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
+      if (row.kind === "refused") return row;
       // To a session that is found by its key the client may introduce itself anew: its server hears of it.
       if (initialize && call.keyed === undefined) {
         // A successor that nobody has used may be initialised once more.
@@ -260,6 +286,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       }
       const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request));
       if (row === undefined) return lifecycle.gone(request.caller.principal, true);
+      if (row.kind === "refused") return row;
       dispatch.settleInterrupted();
       const place = locate(request, row);
       if ("kind" in place) return place;
