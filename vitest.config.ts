@@ -21,7 +21,7 @@ export default defineConfig({
           name: "node",
           provide: { seed },
           include: ["test/**/*.test.ts"],
-          exclude: ["test/workerd/**"],
+          exclude: ["test/workerd/**", "test/interop/.cache/**"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -104,6 +104,8 @@ interface EventFields {
     reason: "unserialisable" | "timeout" | "not-taken";
     message: string;
   };
+  /** A server took an earlier one's place that says something else of itself: a deploy, of which the client is told. */
+  "session.server_changed": { session: string };
   /** A session whose time was up was taken up again under its own id. */
   "session.revived": { session: string };
   "session.rotated": { session: string; successor: string };

@@ -85,6 +85,8 @@ const NUMBERS = {
   quickAnswerMs: [100, 0, 1000],
   /** How long a call may run, restarts included; then it is cancelled and answered with an error. 0 waits for ever. */
   maxCallMs: [86_400_000, 0, 31_536_000_000],
+  /** Silence of a call that asked for progress, after which the transport reports some. 0 reports none. */
+  progressHeartbeatMs: [25_000, 0, 86_400_000],
   /** How long the user's server may take to be built and connected, and to answer `initialize`. */
   initializeTimeoutMs: [10_000, 10, 600_000],
   /** How long the end of a connection may take, hooks included. */

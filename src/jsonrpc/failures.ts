@@ -15,6 +15,9 @@ export interface Failure {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
+/** The code with which a server says that it has no such method. */
+export const METHOD_NOT_FOUND = -32601;
+
 const CODE = {
   parseError: -32700,
   invalidRequest: -32600,

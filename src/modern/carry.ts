@@ -7,12 +7,14 @@ import { createLiveStream } from "../edge/live.ts";
 import type { StatelessCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
+import { isRequest } from "../jsonrpc/messages.ts";
 import { wellFormed } from "../jsonrpc/wire.ts";
 import { frame } from "../sse/frames.ts";
 import { within } from "../within.ts";
 import type { CallEnd } from "./call-end.ts";
+import { createHeartbeats } from "./heartbeats.ts";
 
-type Carried = Pick<StatelessCall, "request" | "settings">;
+type Carried = Pick<StatelessCall, "request" | "payload" | "settings">;
 type End = Pick<CallEnd, "instead" | "stop">;
 
 /**
@@ -45,7 +47,7 @@ export async function carry(call: Carried, answering: Promise<Response>, end: En
  * (C9: closing the stream is cancellation).
  */
 function stream(
-  { request, settings }: Carried,
+  { request, payload, settings }: Carried,
   answering: Response | Promise<Response>,
   end: End,
 ): ReadableStream<Uint8Array> {
@@ -58,6 +60,13 @@ function stream(
   const writeMessage = (data: string): Promise<void> =>
     write(encoder.encode(frame({ event: "message", data })));
 
+  const call = payload.messages.find(isRequest);
+  const heartbeats = createHeartbeats(
+    call?.method === "subscriptions/listen" ? undefined : call,
+    settings.progressHeartbeatMs,
+    (json) => void writeMessage(json).catch(() => {}),
+  );
+
   const run = async (): Promise<void> => {
     const answer = await answering;
     if (!isStream(answer)) await writeMessage(wellFormed(await answer.text()));
@@ -67,12 +76,15 @@ function stream(
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        write(value).catch(() => {});
+        write(heartbeats.pass(value)).catch(() => {});
       }
     }
     await live.finish();
   };
-  void live.ended.then(end.stop);
+  void live.ended.then(() => {
+    end.stop();
+    heartbeats.stop();
+  });
   // The last word, whatever the server still says: its own end of the stream is being closed.
   void end.instead.then((data) => {
     writeMessage(data).catch(() => {});

@@ -52,6 +52,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     emit,
     create: one.create,
     maxEventBytes: settings.maxEventBytes,
+    progressHeartbeatMs: settings.progressHeartbeatMs,
     // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs
     // refuse by themselves to ask it anything.
     replay: { initialize: unknownClient(one.version), initialized: true, sticky: [] },
@@ -92,12 +93,14 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     resumes: false,
     // A client that reads JSON alone hears nothing but the answer.
     sendStandalone: () => Promise.resolve(),
+    asideStandalone() {},
     openStream() {
       const opened = (live = createLiveStream(settings, signal));
       void opened.ended.then(over);
       return {
         id: 0,
         emit: (message) => opened.write(encoder.encode(messageFrame(message))),
+        aside: (message) => void opened.write(encoder.encode(messageFrame(message))).catch(() => {}),
         end: (reason) => opened.end(reason),
         finish: () => void opened.finish().catch(() => {}),
       };

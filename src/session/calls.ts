@@ -16,6 +16,8 @@ import type { Confirm } from "./confirm.ts";
 import { createInbound, type Inbound } from "./correlation.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import type { Exchange } from "./exchange.ts";
+import { heartbeatMessage } from "./heartbeat.ts";
+import { createPulses, type Pulse } from "./pulses.ts";
 import { callFailed, withoutPayload } from "./reports.ts";
 
 /** A client's request. */
@@ -24,6 +26,8 @@ export interface ClientCall {
   readonly request: JsonRpcRequest;
   /** When it has run for too long; Infinity for never. */
   due: number;
+  /** Where it asked for progress. */
+  readonly pulse: Pulse | undefined;
   /** Whether its answer could not be stored: an error in its place is tried until it can. */
   lost: boolean;
 }
@@ -48,8 +52,10 @@ export interface Calls {
   replay(replayed: (response: JsonRpcResponse) => void): number;
   /** The request that the server knows under `id`; undefined once it is over. */
   find(id: RequestId): Entry | undefined;
-  /** True where a request in flight has this progress token. */
-  hasToken(token: unknown): boolean;
+  /** The request in flight that has this progress token. */
+  ofToken(token: unknown): ClientCall | undefined;
+  /** Notes progress that the tool reports on a request; returns the params as they may go out. */
+  progressed(call: ClientCall, params: JsonObject): JsonObject;
   /** An id under which the server is told something whose answer nobody waits for. */
   fresh(): number;
   /**
@@ -76,10 +82,15 @@ export interface CallsOptions {
   readonly sessionId: string | undefined;
   readonly emit: EventSink;
   readonly maxEventBytes: number;
+  readonly progressHeartbeatMs: number;
   /** Makes one unit of what an answer that is stored writes. */
   readonly transaction: <T>(body: () => T) => T;
   /** Asked about each answer first; where it takes time, the answer waits. */
   readonly confirm?: Confirm | undefined;
+  /** What to answer in the server's place; undefined where its own answer stands. */
+  readonly instead?:
+    | ((request: JsonRpcRequest, response: JsonRpcResponse) => JsonRpcResponse | undefined)
+    | undefined;
   /** A request was answered, before the answer goes out. */
   readonly onAnswered: (request: JsonRpcRequest, response: JsonRpcResponse) => void;
 }
@@ -149,28 +160,39 @@ export function createCalls(options: CallsOptions): Calls {
 
   const exchanges = (): Set<Exchange> => new Set(clientCalls().map(({ entry }) => entry.exchange));
 
+  const pulses = createPulses(options.progressHeartbeatMs, () =>
+    clientCalls().flatMap(({ entry: { pulse, exchange } }) =>
+      pulse === undefined
+        ? []
+        : [{ pulse, beat: (params) => exchange.aside(toWire(heartbeatMessage(params))) }],
+    ),
+  );
+
   return {
     size: inbound.size,
     requests: () => clientCalls().map(({ entry }) => entry.request),
     exchanges,
-    begin: (request, exchange, due) => inbound.add(request.id, { exchange, request, due, lost: false }),
+    begin: (request, exchange, due) =>
+      inbound.add(request.id, { exchange, request, due, pulse: pulses.of(request), lost: false }),
     replay: (replayed) => inbound.add("replay", { replayed }),
     find: inbound.get,
-    hasToken: (token) =>
-      clientCalls().some(({ entry: { request } }) => {
+    ofToken: (token) =>
+      clientCalls().find(({ entry: { request } }) => {
         const meta = request.params?.["_meta"];
         return isObject(meta) && meta["progressToken"] === token;
-      }),
+      })?.entry,
+    progressed: ({ pulse }, params) => (pulse === undefined ? params : pulses.reported(pulse, params)),
     fresh() {
       const id = inbound.add("told", { replayed() {} });
       inbound.take(id);
       return id;
     },
-    async answer(response, undo) {
-      const call = inbound.get(response.id);
+    async answer(given, undo) {
+      const call = inbound.get(given.id);
       // Cancelled, or a second answer: nobody waits.
       if (call === undefined) return;
       if (call.exchange !== undefined) {
+        const response = options.instead?.(call.request, given) ?? given;
         const confirming = options.confirm?.(call.request, response);
         if (confirming === undefined) return settle(response.id, call, response);
         const confirmed = await confirming;
@@ -178,8 +200,8 @@ export function createCalls(options: CallsOptions): Calls {
         // Whoever cancelled it meanwhile, or ended the server, has settled it.
         return inbound.get(response.id) === call ? settle(response.id, call, confirmed.response) : undefined;
       }
-      inbound.take(response.id);
-      call.replayed(response);
+      inbound.take(given.id);
+      call.replayed(given);
     },
     refuse(id, why) {
       const call = inbound.get(id);
@@ -222,6 +244,7 @@ export function createCalls(options: CallsOptions): Calls {
     end(settleExchange) {
       const open = exchanges();
       inbound.clear();
+      pulses.stop();
       // One whose answers cannot be stored must not keep the others from theirs.
       for (const exchange of open) attempt(() => settleExchange(exchange));
     },

@@ -21,6 +21,7 @@ import { createExchange, type Exchange, type Reply } from "./exchange.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
 import { inTime } from "./in-time.ts";
 import { type Instance, startInstance } from "./instance.ts";
+import { listsChanged, markOf, promisesSubscriptions, subscribedInstead } from "./greeting.ts";
 import { createInterrupted } from "./interrupted.ts";
 import { createJournal } from "./journal.ts";
 import type { Lifecycle } from "./lifecycle.ts";
@@ -85,6 +86,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   let opened = false;
   /** Whether a server has run for this session in this isolate. */
   let served = false;
+  /** Whether the server promises to keep subscriptions. */
+  let keepsSubscriptions = false;
   /** What the server sends meanwhile, before there is a stream to hold it. */
   let early: string[] = [];
 
@@ -110,7 +113,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       version: String(response.result?.["protocolVersion"]),
       initialize: JSON.stringify(request.params ?? {}),
       initialized: 0,
+      greeting: markOf(response.result ?? {}),
     };
+    keepsSubscriptions = promisesSubscriptions(response.result ?? {});
     if (fields.initialize.length > PART)
       throw new RangeError("The initialize request is too large to be kept");
     if (lifecycle.live() === undefined) {
@@ -123,6 +128,19 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     }
     // Not before it is stored: no client gets the id of a session that does not exist.
     opened = true;
+  };
+
+  /** A deploy may have changed the server under the session: its client is told once, and lists anew. */
+  const onRehydrated = (result: JsonObject): void => {
+    keepsSubscriptions = promisesSubscriptions(result);
+    const row = lifecycle.live();
+    const greeting = markOf(result);
+    if (row === undefined || row.greeting === greeting) return;
+    lifecycle.update({ greeting });
+    // Of a session whose server has said nothing yet there is nothing to compare with.
+    if (row.greeting === null || row.initialized === 0) return;
+    settings.emit("session.server_changed", { session: shortId(id) });
+    for (const changed of listsChanged(result)) void sendStandalone(toWire(changed));
   };
 
   /** A session can be there before any server: one of HTTP+SSE begins with its stream. */
@@ -158,6 +176,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       emit: settings.emit,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
+      progressHeartbeatMs: settings.progressHeartbeatMs,
       replay: {
         initialize: row?.initialize ? (JSON.parse(row.initialize) as JsonObject) : undefined,
         initialized: row?.initialized === 1,
@@ -167,6 +186,12 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       hasListener: () => streams()?.standalone.outlet() !== undefined,
       transaction: (body) => store.transaction(body),
       confirm: options.confirm,
+      // Without a hub nothing would ever be heard of them.
+      instead: (request, response) =>
+        keepsSubscriptions && options.confirm !== undefined
+          ? subscribedInstead(request, response)
+          : undefined,
+      onRehydrated,
       onAnswered,
       onClosed,
     });
@@ -200,6 +225,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     streamsOf: options.streams,
     streams,
     sendStandalone,
+    asideStandalone: (json) => streams()?.standalone.aside(json),
   });
 
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
@@ -261,6 +287,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           rerun: true,
           resumes: false,
           sendStandalone,
+          asideStandalone: () => {},
           onLasting: () => {},
           openStream: () => {
             throw new Error("initialize is answered as JSON");

@@ -14,7 +14,7 @@ import type { Delay } from "./delays.ts";
 import type { Stream } from "./stream.ts";
 
 /** The stream that a POST's answers take. */
-export type AnswerStream = Pick<Stream, "id" | "emit" | "end" | "finish">;
+export type AnswerStream = Pick<Stream, "id" | "emit" | "aside" | "end" | "finish">;
 
 /** How an exchange answers its POST. */
 export type Reply = { readonly kind: "accepted" } | JsonAnswer | { readonly kind: "streaming" };
@@ -30,6 +30,8 @@ export interface Exchange {
   answer(id: RequestId, json: string): Promise<void>;
   /** Another message that belongs to one of its requests. */
   send(json: string): Promise<void>;
+  /** A message that is for whoever listens now, and kept nowhere. */
+  aside(json: string): void;
   /** The client cancelled one of its requests: no answer will come (cancellation, "SHOULD NOT respond"). */
   cancel(id: RequestId): void;
   /** Ends the stream's connection; the client polls for the rest. */
@@ -59,6 +61,8 @@ export interface ExchangeOptions {
   readonly stream?: AnswerStream | undefined;
   /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
   readonly sendStandalone: (json: string, answers: string | null) => Promise<void>;
+  /** Says something aside on the standalone stream: see `Stream.aside`. */
+  readonly asideStandalone: (json: string) => void;
   /** It was not answered at once: from now on somebody must see to it that it ends. */
   readonly onLasting: () => void;
   /** Mode `call`: opens the stream, with this POST's connection attached. */
@@ -139,6 +143,10 @@ export function createExchange(options: ExchangeOptions): Exchange {
     send(json) {
       if (mode === "call") outlive();
       return stream === undefined ? sendStandalone(json, null) : stream.emit(json, null);
+    },
+    aside(json) {
+      if (mode !== "call") options.asideStandalone(json);
+      else stream?.aside(json);
     },
     cancel: (id) => reduce(id, true),
     close() {

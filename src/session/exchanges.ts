@@ -6,7 +6,7 @@ import { createExchange, type Exchange, type ExchangeOptions } from "./exchange.
 import type { SessionRow } from "./schema.ts";
 import { openingOf, type Streams } from "./streams.ts";
 
-export interface ExchangesOptions extends Pick<ExchangeOptions, "sendStandalone"> {
+export interface ExchangesOptions extends Pick<ExchangeOptions, "sendStandalone" | "asideStandalone"> {
   readonly settings: Settings;
   readonly quick: Delay;
   readonly now: () => number;
@@ -35,7 +35,7 @@ export function callLimit({ maxCallMs, initializeTimeoutMs }: Settings, { method
 export function createExchanges(
   options: ExchangesOptions,
 ): (row: SessionRow, requests: readonly JsonRpcRequest[], kind: ExchangeKind) => Exchange {
-  const { settings, quick, now, by, streamsOf, streams, sendStandalone } = options;
+  const { settings, quick, now, by, streamsOf, streams, sendStandalone, asideStandalone } = options;
   return (row, requests, kind) => {
     const ids = requests.map((request) => request.id);
     const rerun = requests.every(settings.rerun);
@@ -48,6 +48,7 @@ export function createExchanges(
       rerun,
       resumes: openingOf(row) === "prime",
       sendStandalone,
+      asideStandalone,
       onLasting() {
         const limit = Math.min(...requests.map((request) => callLimit(settings, request)));
         if (limit < Infinity) by(now() + limit);

@@ -19,7 +19,7 @@ import {
   type RequestId,
 } from "../jsonrpc/messages.ts";
 import { toWire } from "../jsonrpc/wire.ts";
-import { type CallsOptions, createCalls } from "./calls.ts";
+import { type CallsOptions, type ClientCall, createCalls } from "./calls.ts";
 import { createOutbound } from "./correlation.ts";
 import type { Exchange } from "./exchange.ts";
 import type { ConnectableServer } from "./server.ts";
@@ -63,11 +63,18 @@ export interface InstanceOptions extends CallsOptions {
   readonly sendUnrelated: (json: string) => Promise<void>;
   /** True while a client listens on the standalone stream. */
   readonly hasListener: () => boolean;
+  /**
+   * The server is where the last one stood: its answer to the stored `initialize`. Not told for a session that
+   * is being opened.
+   */
+  readonly onRehydrated?: ((result: JsonObject) => void) | undefined;
   /** There is nobody who could answer: what the server asks of the client is refused at once. */
   readonly refuseRequests?: boolean;
   /** The server has ended by itself, or could not be kept; its calls are answered. */
   readonly onClosed: () => void;
 }
+
+const PROGRESS = "notifications/progress";
 
 /** Builds, connects and rehydrates. */
 export function startInstance(options: InstanceOptions): Instance {
@@ -144,7 +151,7 @@ export function startInstance(options: InstanceOptions): Instance {
       if (isRequest(message)) return ask(message, onlyExchange());
       if (replaying) return;
       if (isStale(message)) throw new Error("Progress was reported on a call that is over");
-      return pass(outgoing, undefined);
+      return pass(progressed(outgoing, undefined), undefined);
     }
     const call = calls.find(related);
     if (call === undefined) {
@@ -157,15 +164,24 @@ export function startInstance(options: InstanceOptions): Instance {
       return ask(message, call.exchange);
     }
     // What a replayed request says on its way, it has said before.
-    if (call.exchange !== undefined) return pass(outgoing, call.exchange);
+    if (call.exchange !== undefined) return pass(progressed(outgoing, call), call.exchange);
+  };
+
+  /** Progress, above what heartbeats have said; any other message as it is. */
+  const progressed = (message: JsonRpcMessage, call: ClientCall | undefined): JsonRpcMessage => {
+    if (!isNotification(message) || message.method !== PROGRESS || message.params === undefined)
+      return message;
+    const on = call ?? calls.ofToken(message.params["progressToken"]);
+    const params = on && calls.progressed(on, message.params);
+    return params === undefined || params === message.params ? message : { ...message, params };
   };
 
   /** Progress must be on a request in flight (progress, "Progress Flow"), or on a task, which outlives its request. */
   const isStale = (message: JsonRpcMessage): boolean => {
-    if (!isNotification(message) || message.method !== "notifications/progress") return false;
+    if (!isNotification(message) || message.method !== PROGRESS) return false;
     const meta = message.params?.["_meta"];
     if (isObject(meta) && "io.modelcontextprotocol/related-task" in meta) return false;
-    return !calls.hasToken(message.params?.["progressToken"]);
+    return calls.ofToken(message.params?.["progressToken"]) === undefined;
   };
 
   /** Each exchange is settled, and the server told that it is over. */
@@ -221,6 +237,7 @@ export function startInstance(options: InstanceOptions): Instance {
     });
 
   const start = async (): Promise<void> => {
+    let greeting: JsonObject | undefined;
     const created = await options.create();
     server = userServer(created, transport, emit, complain);
     await server.connect();
@@ -231,12 +248,14 @@ export function startInstance(options: InstanceOptions): Instance {
     }
     const { initialize, initialized, sticky } = options.replay;
     if (initialize !== undefined) {
-      const { error } = await replayRequest("initialize", initialize);
+      const { error, result } = await replayRequest("initialize", initialize);
       if (error !== undefined) throw new Error(`the server refused the stored initialize: ${error.message}`);
+      greeting = result ?? {};
       if (initialized) deliver({ jsonrpc: "2.0", method: "notifications/initialized" }, undefined);
       for (const { method, params } of sticky) await replayRequest(method, params);
     }
     replaying = false;
+    if (greeting !== undefined) options.onRehydrated?.(greeting);
   };
 
   let giveUp: (error: Error) => void = () => {};
@@ -262,8 +281,7 @@ export function startInstance(options: InstanceOptions): Instance {
       if (method === "notifications/cancelled") {
         return calls.cancel(params?.["requestId"] as RequestId, (id) => withdraw(id, params ?? {}, extra));
       }
-      const token =
-        method === "notifications/progress" ? outbound.restoreToken(params?.["progressToken"]) : undefined;
+      const token = method === PROGRESS ? outbound.restoreToken(params?.["progressToken"]) : undefined;
       deliver(
         token === undefined ? message : { ...message, params: { ...params, progressToken: token } },
         extra,

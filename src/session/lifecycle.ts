@@ -108,6 +108,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
         seen,
         ended: null,
         successor: null,
+        greeting: null,
         ...fields,
       };
       store.transaction(() => {

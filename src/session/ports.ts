@@ -31,7 +31,7 @@ export interface SessionOptions<Env> {
   readonly erase: () => Promise<void>;
   /** The session has ended, and its tombstone is stored. */
   readonly onTombstone?: ((principal: string | null) => void) | undefined;
-  /** A tombstone is about to be a session again: takes a place for it, or says what to answer where there is none. */
+  /** A tombstone is to become a session again; returns what to answer where there is no place for it. */
   readonly onRevive?: ((principal: string | null) => Failure | undefined) | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;

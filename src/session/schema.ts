@@ -39,7 +39,10 @@ export const SCHEMA_VERSION = 2;
 /** Statements that bring what version n left to version n + 1, under n. Migration goes forward only. */
 export const MIGRATIONS: Readonly<Record<number, readonly string[]>> = {
   // Last in the table of an older version, where reading it passes over the data: such rows are gone after `messageTtlMs`.
-  1: ["ALTER TABLE event ADD COLUMN handed INTEGER NOT NULL DEFAULT 0"],
+  1: [
+    "ALTER TABLE event ADD COLUMN handed INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE session ADD COLUMN greeting TEXT",
+  ],
 };
 
 /** Characters of a text that one row holds: at most 3 bytes each, safely under the 2 MB of a Durable Object's row. */
@@ -49,7 +52,7 @@ const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS session (key INTEGER PRIMARY KEY, schema INTEGER NOT NULL, id TEXT NOT NULL,
     kind TEXT NOT NULL, status TEXT NOT NULL, principal TEXT, version TEXT NOT NULL, initialize TEXT,
     initialized INTEGER NOT NULL, standalone INTEGER NOT NULL, created INTEGER NOT NULL, seen INTEGER NOT NULL,
-    ended INTEGER, successor TEXT)`,
+    ended INTEGER, successor TEXT, greeting TEXT)`,
   `CREATE TABLE IF NOT EXISTS stream (key INTEGER NOT NULL, stream INTEGER NOT NULL, kind TEXT NOT NULL,
     pending TEXT NOT NULL, request TEXT, attempts INTEGER NOT NULL, trimmed INTEGER NOT NULL,
     delivered INTEGER NOT NULL, created INTEGER NOT NULL, PRIMARY KEY (key, stream)) WITHOUT ROWID`,
@@ -80,6 +83,8 @@ export interface SessionRow {
   seen: number;
   ended: number | null;
   successor: string | null;
+  /** Mark of what the server last said of itself (`greeting.ts`); null until it has. */
+  greeting: string | null;
 }
 
 export interface StreamRow {

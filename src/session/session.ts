@@ -55,6 +55,9 @@ export interface Session {
   shutdown(): void;
 }
 
+/** A row's `kind` is the session's transport. */
+const isRefusal = (found: SessionRow | Refusal): found is Refusal => found.kind === "refused";
+
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
 
 /** True for the message that ends the handshake of a session that nobody has used yet. */
@@ -183,15 +186,15 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return row;
   };
 
-  let reviving: Promise<failures.Failure | undefined> | undefined;
+  let reviving: Promise<Refusal | undefined> | undefined;
 
   /**
-   * Takes up a session again whose time was up. Where its server refuses it stays as it was; where there is no place
-   * for it too, and that is returned.
+   * Takes up a session again whose time was up. Where its server refuses, it stays as it was, and is answered as one
+   * that is gone; where there is no place for it, that is the answer.
    */
-  const revive = async (): Promise<failures.Failure | undefined> => {
+  const revive = async (): Promise<Refusal | undefined> => {
     const undo = lifecycle.revive();
-    if (typeof undo !== "function") return undo;
+    if (typeof undo !== "function") return refused(undo);
     const row = lifecycle.live();
     if (row === undefined) return undefined;
     try {
@@ -209,15 +212,19 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return undefined;
   };
 
-  /** As {@link admit}, once a session that sleeps under its tombstone has been woken. */
-  const admitOrRevive = async (request: Call | Attach): Promise<SessionRow | Refusal | undefined> => {
-    if (lifecycle.isRevivable(request.caller.principal, request.transport)) {
-      ofTopic(request.caller);
+  /** The session's row for a request, once one that sleeps under its tombstone has been woken; or why there is none. */
+  const admitOrRevive = async (
+    request: Call | Attach,
+    offersSuccessor: boolean,
+  ): Promise<SessionRow | Refusal> => {
+    const { caller, transport } = request;
+    if (lifecycle.isRevivable(caller.principal, transport)) {
+      ofTopic(caller);
       reviving ??= revive().finally(() => (reviving = undefined));
-      const failure = await reviving;
-      if (failure !== undefined) return refused(failure);
+      const refusal = await reviving;
+      if (refusal !== undefined) return refusal;
     }
-    return admit(request);
+    return admit(request) ?? lifecycle.gone(caller.principal, offersSuccessor);
   };
 
   /** Which stream an attach is for, and from where. */
@@ -263,12 +270,12 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
         }
         return reply;
       }
+      const isFresh = initialize && call.keyed === undefined;
       const row =
         admit(call) ??
         (await beginKeyed(call)) ??
-        (initialize && call.keyed === undefined ? undefined : await admitOrRevive(call));
-      if (row === undefined) return lifecycle.gone(caller.principal, !initialize);
-      if (row.kind === "refused") return row;
+        (isFresh ? await lifecycle.gone(caller.principal, false) : await admitOrRevive(call, true));
+      if (isRefusal(row)) return row;
       // To a session that is found by its key the client may introduce itself anew: its server hears of it.
       if (initialize && call.keyed === undefined) {
         // A successor that nobody has used may be initialised once more.
@@ -284,9 +291,8 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
         lifecycle.open("http+sse", { principal: request.caller.principal ?? null });
         settings.emit("session.created", { session: shortId(id), kind: "http+sse" });
       }
-      const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request));
-      if (row === undefined) return lifecycle.gone(request.caller.principal, true);
-      if (row.kind === "refused") return row;
+      const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request, true));
+      if (isRefusal(row)) return row;
       dispatch.settleInterrupted();
       const place = locate(request, row);
       if ("kind" in place) return place;

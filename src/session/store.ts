@@ -89,6 +89,7 @@ const SESSION_COLUMNS = [
   "seen",
   "ended",
   "successor",
+  "greeting",
 ] as const satisfies (keyof SessionRow)[];
 const STREAM_COLUMNS = [
   "stream",

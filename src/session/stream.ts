@@ -9,7 +9,7 @@
 import type { DisconnectReason } from "../events.ts";
 import { controlFrame } from "../sse/control.ts";
 import { formatEventId } from "../sse/event-id.ts";
-import { commentFrame, commentLine, messageFrame, primingFrame } from "../sse/frames.ts";
+import { asideFrame, commentFrame, commentLine, messageFrame, primingFrame } from "../sse/frames.ts";
 import type { EventLog } from "./log.ts";
 import { createPatience } from "./patience.ts";
 import type { Outlet } from "./ports.ts";
@@ -73,6 +73,8 @@ export interface Stream {
   end(reason: DisconnectReason): void;
   /** A frame for the edge alone, if a connection is there. */
   tell(frame: string): void;
+  /** A message for the client that is kept nowhere: it is sent where a connection is there and has all before it. */
+  aside(json: string): void;
   /** Has the edge at the other end written to, so that one which is gone is noticed. It is told its place once more. */
   probe(): void;
   /** Lets events up to `seq` go for what the session has no room for; a connection that needed one of them ends. */
@@ -308,6 +310,9 @@ export function createStream(
     },
     neededAfter: () => attachment?.acked,
     tell: (frame) => attachment?.outlet.send(frame, attachment.sent),
+    aside(json) {
+      if (attachment?.sent === log.last()) attachment.outlet.send(asideFrame(json), attachment.sent);
+    },
     probe() {
       if (attachment === undefined) return;
       const { outlet, sent } = attachment;

@@ -41,6 +41,11 @@ export function messageFrame(id: string, json: string): string {
   return `id: ${id}\nevent: message\ndata: ${json}\n\n`;
 }
 
+/** A JSON-RPC message without an id: a client that resumes does so from the event before it. */
+export function asideFrame(json: string): string {
+  return `event: message\ndata: ${json}\n\n`;
+}
+
 /** The event that gives a client an id to resume from before anything was said (2025-11-25). */
 export function primingFrame(id: string, retry: number): string {
   return `id: ${id}\nretry: ${retry}\ndata: \n\n`;

@@ -13,6 +13,7 @@ import { testBounds } from "./bounds.ts";
 import { testResume } from "./resume.ts";
 import { testDisconnects } from "./disconnects.ts";
 import { testEvents } from "./events.ts";
+import { testHeartbeats } from "./heartbeats.ts";
 import { testHttpSse } from "./http-sse.ts";
 import { testOptions } from "./options.ts";
 import { testSdkClients } from "./sdk-clients.ts";
@@ -33,6 +34,7 @@ export function testBehaviour(subject: Subject): void {
     testBodies(subject);
     testCalls(subject);
     testKeepalive(subject);
+    testHeartbeats(subject);
     testDisconnects(subject);
     testEvents(subject);
     testHttpSse(subject);

@@ -101,6 +101,32 @@ describe("a stream", () => {
     );
   });
 
+  test.each([9, 2.5e15, Number.NaN, Infinity])(
+    "believes no word of more than was sent: %d",
+    async (beyond) => {
+      const delivered: number[] = [];
+      const held = createStream(1, memoryLog(), "", 0, false, {
+        ...hooks,
+        onDelivered: (seq) => void delivered.push(seq),
+      });
+      const reader = outlet("a");
+      held.attach(reader, { ...opened, after: 0 });
+      for (let n = 0; n < 4; n++) void held.emit("x".repeat(100_000), null);
+      expect(reader.sent).toEqual([1, 2, 3]);
+      held.ack("a", beyond);
+      expect(reader.sent).toEqual([1, 2, 3]);
+      held.leave("a", beyond);
+      held.leave("b", beyond);
+      expect(delivered).toEqual([]);
+      expect(held.resumePoint()).toBe(0);
+      // What was sent can be meant.
+      const again = outlet("c");
+      held.attach(again, { ...opened, after: 0 });
+      held.leave("c", 2);
+      expect(held.resumePoint()).toBe(2);
+    },
+  );
+
   test("goes on when the edge acknowledges a part of what went out at once", () => {
     const held = stream();
     for (const size of [100_000, 100_000, 50_000, 50_000]) void held.emit("😀".repeat(size), null);

@@ -53,6 +53,7 @@ const row = {
   seen: 1,
   ended: null,
   successor: null,
+  greeting: null,
 } as const;
 
 describe("a file of our own", () => {

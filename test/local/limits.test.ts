@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createLocalMcp, type LocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
 import { answerOf, openSession, post } from "../support/mcp.ts";
-import { initialize, notification, request, upTo } from "../support/messages.ts";
+import { initialize, type Message, notification, request, upTo } from "../support/messages.ts";
 import { run } from "../support/process.ts";
 import { readEvents } from "../support/sse.ts";
 import { createTestServer } from "../support/test-server.ts";
@@ -105,6 +105,7 @@ describe("sessions", () => {
     const options: Partial<LocalMcpOptions> = {
       database,
       maxSessions: 2,
+      recovery: "rotate",
       createServer(context) {
         if (refuses) throw new Error("not today");
         return createTestServer(context);
@@ -147,7 +148,7 @@ describe("sessions", () => {
   });
 
   test("have no successor where there is no place for one", async () => {
-    const mcp = host({ maxSessions: 1 });
+    const mcp = host({ maxSessions: 1, recovery: "rotate" });
     const id = idOf(await start(mcp, "a"));
     const ping = (): Promise<Response> =>
       Promise.resolve(
@@ -165,6 +166,29 @@ describe("sessions", () => {
     expect(idOf(gone)).toBe("");
     await vi.advanceTimersByTimeAsync(301_000);
     expect(idOf(await ping())).not.toBe("");
+  });
+
+  test("are taken up again only where there is a place for them", async () => {
+    const mcp = host({ maxSessions: 1 });
+    const id = idOf(await start(mcp, "a"));
+    const ping = (): Promise<Response> =>
+      Promise.resolve(
+        mcp.router.request("/mcp", {
+          method: "POST",
+          headers: { ...HEADERS, "Mcp-Session-Id": id, "x-user": "a" },
+          body: JSON.stringify(request("ping")),
+        }),
+      );
+    expect((await ping()).status).toBe(200);
+    await vi.advanceTimersByTimeAsync(1.2 * HOUR);
+    // Another's, which nobody uses.
+    expect((await start(mcp, "b")).status).toBe(200);
+    const refused = await ping();
+    expect(refused.status === 503 || ((await refused.json()) as Message).error !== undefined).toBe(true);
+    await vi.advanceTimersByTimeAsync(301_000);
+    expect(((await (await ping()).json()) as Message).result).toEqual({});
+    // It counts again.
+    await expectRefused(await start(mcp, "c"), 503, 1);
   });
 
   test("that nobody uses after initialize leave no row, however many an hour", async () => {

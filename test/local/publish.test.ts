@@ -25,6 +25,7 @@ function stored(count: number): SqlStore {
       seen: 1,
       ended: null,
       successor: null,
+      greeting: null,
     });
     store.putEntry("state", "default", "{}");
     store.putEntry("state", subscriptionName("test://1"), "{}");

@@ -87,7 +87,7 @@ describe("a Worker without `enable_request_signal`, whose code is often not told
     for (let n = 0; n < 4; n++) gone.push(await listen(silent.url, { resourceSubscriptions: [uri] }));
     const over = modernRequest("subscriptions/listen", { notifications: { toolsListChanged: true } });
     const refused = await answerOf(await postModern(silent.url, over), over.id);
-    expect(refused.error).toMatchObject({ code: -32603 });
+    expect(refused.error).toMatchObject({ code: -32000 });
     for (const stream of gone) stream.leave();
     // All their places are free again, and none of them can hand on the link to the hub.
     const streams: Listening[] = [];

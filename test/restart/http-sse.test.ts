@@ -62,6 +62,8 @@ async function connect(url: string, lastEventId?: string): Promise<Connection> {
     ...(lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId }),
   };
   const stream = readEvents(await fetch(`${url}/sse`, { headers }));
+  const hint = await stream.next();
+  if (hint?.type !== "retry") throw new Error("no hint");
   const first = await stream.next();
   if (first?.type !== "event" || first.event !== "endpoint") throw new Error("no endpoint");
   const endpoint = first.data;

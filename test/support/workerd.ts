@@ -70,6 +70,9 @@ export function bundleWorker(entry: string): Promise<string> {
   return bundled;
 }
 
+/** Ports that this process has given out: the server of one may be down just now, and come back. */
+const given = new Set<number>();
+
 /**
  * A port that is free now, below the range from which the system takes ports for outgoing connections:
  * none of those can take it before the server does, or while the server is being started again.
@@ -77,6 +80,8 @@ export function bundleWorker(entry: string): Promise<string> {
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
+    if (given.has(port)) continue;
+    given.add(port);
     const isFree = await new Promise<boolean>((resolve) => {
       const server = createServer();
       server.once("error", () => resolve(false));

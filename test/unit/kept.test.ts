@@ -21,6 +21,7 @@ const row: SessionRow = {
   seen: 1,
   ended: null,
   successor: null,
+  greeting: null,
 };
 const generous = { maxEvents: 1000, maxStoredBytes: 1e6, maxSessionEvents: 1e6, maxSessionBytes: 1e9 };
 
