@@ -115,6 +115,7 @@ describe.each(hosts)("on $name", (host) => {
     const connect = async (more: Record<string, string>): Promise<[string, EventStream]> => {
       const headers = { Accept: "text/event-stream", ...more };
       const stream = readEvents(await fetch(`${server.url}/sse`, { headers }));
+      expect(await stream.next()).toMatchObject({ type: "retry" });
       const first = await stream.next();
       if (first?.type !== "event") throw new Error("no endpoint");
       return [first.data, stream];
