@@ -10,3 +10,13 @@ export async function nameOfParts(...parts: readonly string[]): Promise<string> 
   const digest = await crypto.subtle.digest("SHA-256", encoder.encode(JSON.stringify(parts)));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
+
+/**
+ * The name of a value in somebody's state.
+ * @throws {TypeError} for what storage would not give back as it came: half a surrogate becomes U+FFFD, so that two
+ * names would be one
+ */
+export function stateName(name: unknown): string {
+  if (typeof name === "string" && name.isWellFormed()) return name;
+  throw new TypeError("the name of a state's value must be a string without half surrogates");
+}

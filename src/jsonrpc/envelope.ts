@@ -22,9 +22,12 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Integers that JSON gives back as they came; an SDK refuses the rest, and a client would not know its own id. */
+/**
+ * Integers that JSON gives back as they came, and text that does: half a surrogate pair leaves as U+FFFD. An SDK
+ * refuses some of the rest, and a client would not know its own id.
+ */
 function isRequestId(value: unknown): value is RequestId {
-  return typeof value === "string" || Number.isSafeInteger(value);
+  return typeof value === "string" ? value.isWellFormed() : Number.isSafeInteger(value);
 }
 
 function isGiven(value: unknown): boolean {
@@ -82,7 +85,9 @@ function responseFault(value: JsonObject): failures.Failure | undefined {
 
 function idFault(id: unknown): failures.Failure | undefined {
   if (!isRequestId(id)) {
-    return failures.invalidRequest("id must be a string, or an integer of at most 2^53 - 1");
+    return failures.invalidRequest(
+      "id must be a string without half surrogates, or an integer of at most 2^53 - 1",
+    );
   }
   if (typeof id === "string" && isLonger(id, MAX_ID_BYTES)) {
     return failures.invalidRequest(`id must have at most ${MAX_ID_BYTES} bytes`);
@@ -100,7 +105,8 @@ function metaFault(
   const { progressToken: token, [RELATED_TASK]: task } = meta;
   if (token !== undefined) {
     const at = `${path}._meta.progressToken`;
-    if (!isRequestId(token)) return refuse(`${at} must be a string, or an integer of at most 2^53 - 1`);
+    if (!isRequestId(token))
+      return refuse(`${at} must be a string without half surrogates, or an integer of at most 2^53 - 1`);
     if (typeof token === "string" && isLonger(token, MAX_ID_BYTES)) {
       return refuse(`${at} must have at most ${MAX_ID_BYTES} bytes`);
     }

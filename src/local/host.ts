@@ -119,7 +119,11 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         key,
       );
     });
-    for (const { principal, status } of gone) if (status !== "ended") census.leave(principal);
+    for (const { principal, status } of gone) {
+      if (status !== "ended") census.leave(principal);
+      const place = places.get(id);
+      if (place !== undefined) place.isGivenBack = true;
+    }
     residents.forget(id);
   };
 
@@ -128,25 +132,31 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     async (request) =>
       answerUserRequest(sql, name, request, settings.maxUserStateBytes);
 
-  /** Gives a place back that no session has come to stand in. */
-  const vacate = (id: string, principal: string | null): void => {
-    if (isClosed || storedKeyOf(id) === undefined) census.leave(principal);
-  };
+  /** Places of sessions that are being opened. By a key several requests may open one at once, in one place. */
+  const places = new Map<string, Place>();
 
-  /** Opens a session where there is a place for it. */
+  /** Opens a session where there is a place for it. One that no session has come to stand in is given back. */
   const opening = async <T>(
     id: string,
-    asked: Call | Attach,
+    principal: string | null,
     body: () => Promise<T>,
   ): Promise<T | Refusal> => {
-    lookForFile();
-    const principal = asked.caller.principal ?? null;
-    const failure = census.enter(principal);
-    if (failure !== undefined) return { kind: "refused", failure };
+    let place = places.get(id);
+    if (place === undefined || place.isGivenBack) {
+      const failure = census.enter(principal);
+      if (failure !== undefined) return { kind: "refused", failure };
+      places.set(id, (place = { requests: 0, isGivenBack: false }));
+    }
+    place.requests += 1;
     try {
       return await body();
     } finally {
-      vacate(id, principal);
+      place.requests -= 1;
+      if (place.requests === 0) {
+        if (places.get(id) === place) places.delete(id);
+        const isFree = !place.isGivenBack && (isClosed || storedKeyOf(id) === undefined);
+        if (isFree) census.leave(principal);
+      }
     }
   };
 
@@ -154,14 +164,11 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     async create(seed) {
       const id = randomId();
       const key = ++lastKey;
-      const failure = census.enter(seed.principal);
-      if (failure !== undefined) throw new Error(failure.error.message);
-      try {
-        await visit(id, key, ({ session }) => session.adopt(seed));
-        return id;
-      } finally {
-        vacate(id, seed.principal);
-      }
+      const adopted = await opening(id, seed.principal, () =>
+        visit(id, key, ({ session }) => session.adopt(seed)),
+      );
+      if (adopted !== undefined) throw new Error(adopted.failure.error.message);
+      return id;
     },
     async isLive(id) {
       const key = keyOf(id);
@@ -271,7 +278,9 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
         onLeave,
         async (open) => {
           const reply = await session.post(call, open);
-          if ((call.opens || call.keyed !== undefined) && storedKeyOf(id) === undefined) {
+          // Others may be opening it by the same key, and have yet to store it.
+          const isLast = (places.get(id)?.requests ?? 1) === 1;
+          if ((call.opens || call.keyed !== undefined) && isLast && storedKeyOf(id) === undefined) {
             // A server that refused to be initialised leaves no session, nor what its factory may have stored.
             erase(id, key);
             if (session.isLive()) throw new Error("the session could not be stored");
@@ -295,17 +304,13 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       );
     });
 
-  /** Sessions that their first request, by their key, is opening: those that come at once need no place of their own. */
-  const beginning = new Set<string>();
-  const opensByKey = (id: string, { keyed }: Call | Attach): boolean =>
-    keyed !== undefined && !beginning.has(id) && storedKeyOf(id) === undefined;
-
-  /** Does what is asked, in a place for the session where it is the one that opens it. */
+  /** Does what is asked, in a place for the session where it may come to be by it. */
   const placed = <T>(id: string, asked: Call | Attach, body: () => Promise<T>): Promise<T | Refusal> => {
-    if (asked.opens) return opening(id, asked, body);
-    if (!opensByKey(id, asked)) return body();
-    beginning.add(id);
-    return opening(id, asked, body).finally(() => beginning.delete(id));
+    const { opens, keyed, caller } = asked;
+    const mayOpen = opens || (keyed !== undefined && (places.has(id) || storedKeyOf(id) === undefined));
+    if (!mayOpen) return body();
+    lookForFile();
+    return opening(id, caller.principal ?? null, body);
   };
 
   const refTo = (id: string, key: number): SessionRef => ({
@@ -363,6 +368,14 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };
+}
+
+/** A place among the sessions there may be, taken for one that is being opened. */
+interface Place {
+  /** Those that are opening it. */
+  requests: number;
+  /** A session has come to stand in it, and has left it again. */
+  isGivenBack: boolean;
 }
 
 /** 32 random bytes: nobody guesses one. */

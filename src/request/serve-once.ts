@@ -42,6 +42,7 @@ const messageFrame = (message: string): string => frame({ event: "message", data
 export async function serveOnce(one: OneRequest): Promise<Response> {
   const { request, requests, batch, caller, settings } = one;
   const { emit, initializeTimeoutMs, maxCallMs } = settings;
+  const { signal } = request;
   const accepted = acceptedAnswers(request.headers.get("accept"));
   let live: LiveStream | undefined;
   let exchange: Exchange | undefined;
@@ -63,14 +64,22 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     onAnswered() {},
     onClosed() {},
   });
+  let expiry: ReturnType<typeof setTimeout> | undefined;
   /** Nobody waits any more: what still runs is aborted. */
-  const close = (): void => server.close((left) => left.fail(failures.interrupted));
+  const over = (): void => {
+    if (expiry !== undefined) clearTimeout(expiry);
+    signal.removeEventListener("abort", over);
+    server.close((left) => left.fail(failures.interrupted));
+  };
+  // From here on: a client may leave while its server is still being built.
+  signal.addEventListener("abort", over);
   try {
     const late = (): Error => new Error(`the server was not ready within ${initializeTimeoutMs} ms`);
     await inTime(server.ready, initializeTimeoutMs, late);
+    signal.throwIfAborted();
   } catch (error) {
-    close();
-    emit("request.error", { method: "POST", message: String(error) });
+    over();
+    if (!signal.aborted) emit("request.error", { method: "POST", message: String(error) });
     return failed(failures.notReady, {}, one.refusesAs);
   }
   const lacking = await server.challenge(requests, caller.authInfo);
@@ -91,7 +100,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     sendStandalone: () => Promise.resolve(),
     asideStandalone() {},
     openStream() {
-      const opened = (live = createLiveStream(settings, request.signal));
+      const opened = (live = createLiveStream(settings, signal));
       void opened.ended.then(over);
       return {
         id: 0,
@@ -105,16 +114,9 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     owe() {},
     onSettled() {},
   });
-  const expiry =
-    maxCallMs > 0
-      ? setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS))
-      : undefined;
-  const over = (): void => {
-    if (expiry !== undefined) clearTimeout(expiry);
-    request.signal.removeEventListener("abort", over);
-    close();
-  };
-  request.signal.addEventListener("abort", over);
+  if (maxCallMs > 0) {
+    expiry = setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS));
+  }
   const extra = createExtra(caller);
   for (const each of requests) server.request(each, exchange, extra, Infinity);
 

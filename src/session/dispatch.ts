@@ -262,6 +262,17 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
   });
 
+  const opensNoMore = (): void => {
+    opening = undefined;
+    const kept = early;
+    // What was built for a client that was turned away goes with it.
+    if (!opened || lifecycle.live() === undefined) abandon();
+    else {
+      interrupted.none();
+      for (const json of kept.splice(0)) void sendStandalone(json);
+    }
+  };
+
   const dispatch: Dispatch = {
     inFlight: () => waker.instance()?.size() ?? 0,
     due: () => waker.instance()?.due(),
@@ -322,14 +333,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       } catch {
         return { kind: "refused", failure: failures.notReady };
       } finally {
-        opening = undefined;
-        const kept = early;
-        // What was built for a client that was turned away goes with it.
-        if (!opened || lifecycle.live() === undefined) abandon();
-        else {
-          interrupted.none();
-          for (const json of kept.splice(0)) void sendStandalone(json);
-        }
+        // By a key another may have come meanwhile, which has ended this one: all that is here is the other's.
+        if (opening === call) opensNoMore();
       }
     },
 

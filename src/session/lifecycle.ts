@@ -7,7 +7,7 @@
  */
 import { shortId } from "../events.ts";
 import type { Refusal, TransportKind } from "../host.ts";
-import { sessionNotFound } from "../jsonrpc/failures.ts";
+import { type Failure, sessionNotFound } from "../jsonrpc/failures.ts";
 import { randomStreamId } from "../sse/event-id.ts";
 import type { SessionOptions } from "./ports.ts";
 import type { SessionRow } from "./schema.ts";
@@ -28,10 +28,13 @@ export interface Lifecycle {
   isAsleep(): boolean;
   /** True where this caller's next request is that one. */
   isRevivable(principal: string | undefined, transport: TransportKind): boolean;
-  /** Whose it is, or was while its tombstone stands. */
-  principal(): string | null;
-  /** Makes a live session of the tombstone; the returned function takes that back. */
-  revive(): () => void;
+  /** True for a tombstone of this caller's that nothing wakes: under its key the client begins anew. */
+  isSpent(principal: string | undefined): boolean;
+  /**
+   * Makes a live session of the tombstone, with these fields changed; the returned function takes that back. Where
+   * there is no place for one more session, that is returned instead, and nothing has changed.
+   */
+  revive(fields?: Partial<SessionRow>): (() => void) | Failure;
   /** Any of its fields that changes says that the session is in use. */
   update(fields: Partial<SessionRow>): void;
   /** When the session, or its tombstone, is due to end; `inUse` while a stream is open. */
@@ -46,7 +49,7 @@ export interface Lifecycle {
 
 export type LifecycleOptions = Pick<
   SessionOptions<unknown>,
-  "id" | "store" | "settings" | "now" | "successors" | "erase" | "onTombstone"
+  "id" | "store" | "settings" | "now" | "successors" | "erase" | "onTombstone" | "onRevive"
 >;
 
 /** True for a successor that nobody has used: what a client has opened itself, it has yet to complete. */
@@ -135,11 +138,27 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     isVacant: () => row === undefined,
     isRevivable: (principal, transport) =>
       isAsleep() && row?.kind === transport && row.principal === (principal ?? null),
-    principal: () => row?.principal ?? null,
-    revive() {
-      const { ended } = row ?? {};
-      update({ status: "active", ended: null, seen: (used.at = now()) });
-      return () => update({ status: "ended", ended: ended ?? now() });
+    isSpent: (principal) =>
+      settings.recovery !== "revive" &&
+      row?.status === "ended" &&
+      row.kind === "streamable" &&
+      row.principal === (principal ?? null),
+    revive(fields) {
+      const { ended, principal } = row as SessionRow;
+      const failure = options.onRevive?.(principal);
+      if (failure !== undefined) return failure;
+      try {
+        update({ ...fields, status: "active", ended: null, seen: (used.at = now()) });
+      } catch (error) {
+        options.onTombstone?.(principal);
+        throw error;
+      }
+      return () => {
+        // Deleted meanwhile, it has given its place back already.
+        if (live() === undefined) return;
+        update({ status: "ended", ended: ended ?? now() });
+        options.onTombstone?.(principal);
+      };
     },
     update,
     deadline(inUse) {

@@ -11,9 +11,9 @@ import type { Change } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isInitialize, unknownClient } from "../jsonrpc/messages.ts";
+import { isInitialize, isResponse, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
-import { parseEventId } from "../sse/event-id.ts";
+import { parseEventId, randomStreamId } from "../sse/event-id.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
@@ -73,6 +73,12 @@ function completesOpening(request: Call | Attach, row: SessionRow): boolean {
 }
 
 const INITIALIZED = "notifications/initialized";
+
+/** True for what answers a session's question: it belongs to what is there, and begins nothing. */
+function isAnswer(request: Call | Attach): boolean {
+  const [first] = "payload" in request ? request.payload.messages : [];
+  return first !== undefined && isResponse(first);
+}
 
 export function createSession<Env>(options: SessionOptions<Env>): Session {
   try {
@@ -154,15 +160,29 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
   };
 
   /** A session that is found by its key begins with whatever comes first; what its client can do is not known yet. */
-  const beginKeyed = async ({ keyed, caller }: Call | Attach): Promise<SessionRow | undefined> => {
-    if (keyed === undefined || !lifecycle.isVacant()) return undefined;
+  const beginKeyed = async (request: Call | Attach): Promise<SessionRow | Refusal | undefined> => {
+    const { keyed, caller } = request;
+    if (keyed === undefined || isAnswer(request)) return undefined;
+    const isSpent = lifecycle.isSpent(caller.principal);
+    if (!isSpent && !lifecycle.isVacant()) return undefined;
     ofTopic(caller);
-    const row = lifecycle.open("streamable", {
-      principal: caller.principal ?? null,
+    const fields = {
       version: keyed.version,
       initialize: JSON.stringify(unknownClient(keyed.version)),
       initialized: 1,
-    });
+    };
+    let row: SessionRow | undefined;
+    if (isSpent) {
+      // No successor can be named to a client that keeps no id.
+      const undo = lifecycle.revive({
+        ...fields,
+        standalone: randomStreamId(),
+        created: now(),
+        successor: null,
+      });
+      if (typeof undo !== "function") return refused(undo);
+      row = lifecycle.live();
+    } else row = lifecycle.open("streamable", { ...fields, principal: caller.principal ?? null });
     settings.emit("session.created", { session: shortId(id), kind: "streamable" });
     await upkeep.begun();
     return row;
@@ -175,18 +195,16 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
    * that is gone; where there is no place for it, that is the answer.
    */
   const revive = async (): Promise<Refusal | undefined> => {
-    const principal = lifecycle.principal();
-    const failure = options.onRevive?.(principal);
-    if (failure !== undefined) return refused(failure);
     const undo = lifecycle.revive();
+    if (typeof undo !== "function") return refused(undo);
     const row = lifecycle.live();
+    if (row === undefined) return undefined;
     try {
-      if (row !== undefined) await dispatch.revive(row);
+      await dispatch.revive(row);
     } catch {
       // One that was ended meanwhile has given its place back by that.
       if (lifecycle.live() === undefined) return undefined;
       undo();
-      options.onTombstone?.(principal);
       return undefined;
     }
     await upkeep.begun();

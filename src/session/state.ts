@@ -1,4 +1,5 @@
 /** The user's own state of a session: small, synchronous, in the session's store. @module */
+import { stateName } from "../names.ts";
 import type { SessionState } from "./server.ts";
 import { entryBytes, MOST_ENTRY_BYTES } from "./entries.ts";
 import type { SessionStore } from "./store.ts";
@@ -36,10 +37,12 @@ export function createState(store: SessionStore, maxBytes: number, isOpening: ()
 
   return {
     get<T>(name: string): T | undefined {
+      stateName(name);
       const json = isOpening() ? early.get(name) : store.entry("state", name);
       return json === undefined ? undefined : (JSON.parse(json) as T);
     },
     set(name, value) {
+      stateName(name);
       const json: string | undefined = JSON.stringify(value);
       if (json === undefined) throw new TypeError(`state ${name}: the value cannot be written as JSON`);
       const size = entryBytes(name, json);
@@ -56,6 +59,7 @@ export function createState(store: SessionStore, maxBytes: number, isOpening: ()
       stored = next;
     },
     delete(name) {
+      stateName(name);
       if (isOpening()) return early.delete(name);
       const next = total() - sizeOf(name);
       const isThere = store.deleteEntry("state", name);

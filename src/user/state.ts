@@ -2,6 +2,8 @@
  * A user's own state: what a tool keeps for its principal in every era, whatever session, or none, its calls come in.
  * @module
  */
+import { stateName } from "../names.ts";
+import { entryBytes, MOST_ENTRY_BYTES } from "../session/entries.ts";
 import type { UserReply, UserRequest, Versioned } from "./store.ts";
 
 /** The user that a server is built for: the subject that `authorize` returned. */
@@ -21,7 +23,7 @@ export interface UserState<Shape extends object = Record<string, unknown>> {
   /**
    * Stores a value under `name`, whatever is there.
    * @throws {TypeError} where it cannot be written as JSON
-   * @throws {RangeError} where the user's state would exceed `maxUserStateBytes`
+   * @throws {RangeError} where the user's state would exceed `maxUserStateBytes`, or one value what a row holds
    */
   set<Name extends keyof Shape & string>(name: Name, value: Shape[Name]): Promise<void>;
   /**
@@ -67,6 +69,12 @@ export function createUserState(ask: UserChannel, maxBytes: number): UserState {
   const put = async (name: string, value: unknown, ifVersion?: number): Promise<Versioned | undefined> => {
     const json: string | undefined = JSON.stringify(value);
     if (json === undefined) throw new TypeError(`user state ${name}: the value cannot be written as JSON`);
+    const size = entryBytes(name, json);
+    if (size > MOST_ENTRY_BYTES) {
+      throw new RangeError(
+        `user state ${name}: ${size} bytes exceed what one value may have (${MOST_ENTRY_BYTES}, its name included)`,
+      );
+    }
     const reply = await ask({ op: "put", name, value: json, ifVersion });
     if (reply.kind === "lost") return note(name, reply.found);
     if (reply.kind === "stored") {
@@ -78,11 +86,12 @@ export function createUserState(ask: UserChannel, maxBytes: number): UserState {
   };
 
   return {
-    get: async (name) => valueOf(await read(name)),
+    get: async (name) => valueOf(await read(stateName(name))),
     async set(name, value) {
-      await put(name, value);
+      await put(stateName(name), value);
     },
     async update(name, change) {
+      stateName(name);
       let at = seen.get(name) ?? (await read(name));
       for (;;) {
         const value = change(valueOf(at));
@@ -92,7 +101,7 @@ export function createUserState(ask: UserChannel, maxBytes: number): UserState {
       }
     },
     async delete(name) {
-      seen.delete(name);
+      seen.delete(stateName(name));
       const reply = await ask({ op: "delete", name });
       return reply.kind === "done" && reply.changed;
     },

@@ -302,7 +302,11 @@ describe.each(hosts)("on $name", (host) => {
       stream.leave();
       await expired(session.id);
       await eventually(() => expect(told(server, "test.aborted", session.id)).toHaveLength(1));
-      expect((await session.post(request("ping"))).status).toBe(404);
+      // It is taken up again, without the call.
+      expect((await session.post(request("ping"))).status).toBe(200);
+      expect(server.events()).toContainEqual(
+        expect.objectContaining({ type: "session.revived", session: session.id.slice(0, 8) }),
+      );
     });
 
     test("over HTTP+SSE, does not either", async () => {

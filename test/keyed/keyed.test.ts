@@ -1,9 +1,11 @@
 /** Sessions that are found by a key, for clients that keep no session id. */
 import { describe, expect, test } from "vitest";
 import { hosts, mortal } from "../support/hosts.ts";
-import { answerOf, post } from "../support/mcp.ts";
+import { answerOf, openSession, post } from "../support/mcp.ts";
 import { initialize, type Message, notification, request, textOf, toolCall } from "../support/messages.ts";
+import { SHORT_LIVED } from "../support/gone.ts";
 import { readEvents } from "../support/sse.ts";
+import { eventually } from "../support/wait.ts";
 
 /** A client that keeps no session id. */
 function clientOf(url: () => string, headers: Record<string, string>) {
@@ -79,6 +81,50 @@ describe.each(hosts)("on $name, by conversation", (host) => {
     expect((await ann.send(answer)).status).toBe(202);
     const [result] = await stream.rest();
     expect(textOf(result as Message)).toBe('{"action":"accept","answer":"yes"}');
+  });
+});
+
+describe.each(hosts)("on $name, an answer", (host) => {
+  const server = mortal(host, { TEST_AUTH: "on", TEST_SESSION_KEY: "conversation" });
+
+  test("to the question of a session that is gone begins none in its place", async () => {
+    const headers = { Authorization: "Bearer ann:1" };
+    const gone = await openSession(server.url, { headers });
+    expect((await gone.fetch("DELETE")).status).toBe(204);
+    const before = server.events().filter(({ type }) => type === "session.created").length;
+    const answered = await clientOf(() => server.url, headers).send({
+      jsonrpc: "2.0",
+      id: `${gone.id}~1`,
+      result: {},
+    });
+    expect([202, 404]).toContain(answered.status);
+    expect((await gone.post(request("ping"))).status).toBe(404);
+    expect(server.events().filter(({ type }) => type === "session.created")).toHaveLength(before);
+  });
+});
+
+describe.each(hosts)("on $name, whose time is up, with rotate", (host) => {
+  const server = mortal(host, {
+    ...SHORT_LIVED,
+    TEST_AUTH: "on",
+    TEST_SESSION_KEY: "conversation",
+    HOLDFAST_RECOVERY: "rotate",
+  });
+  const ann = clientOf(() => server.url, { Authorization: "Bearer ann:1" });
+  const ended = (): number => server.events().filter(({ type }) => type === "session.expired").length;
+
+  test("a conversation begins anew under its key: no successor can be named to a client without an id", async () => {
+    expect(textOf(await ann.call("counter", { by: 3 }, "called"))).toBe("3");
+    expect(textOf(await ann.call("counter", { by: 3 }, "introduced"))).toBe("3");
+    await eventually(() => expect(ended()).toBe(2));
+    expect(textOf(await ann.call("counter", { by: 1 }, "called"))).toBe("1");
+    const { params } = initialize();
+    const opened = await ann.send(
+      request("initialize", { ...params, _meta: { "openai/session": "introduced" } }),
+    );
+    expect(opened.status).toBe(200);
+    expect((await answerOf(opened)).result).toHaveProperty("serverInfo");
+    expect(textOf(await ann.call("counter", { by: 1 }, "introduced"))).toBe("1");
   });
 });
 

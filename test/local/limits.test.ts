@@ -147,6 +147,57 @@ describe("sessions", () => {
     await expectRefused(await start(second, "a"), 503, 1);
   });
 
+  const asked = (
+    { router }: LocalMcp,
+    message: unknown,
+    more: Record<string, string>,
+    method = "POST",
+  ): Promise<Response> =>
+    Promise.resolve(
+      router.request("/mcp", {
+        method,
+        headers: { ...HEADERS, "x-user": "a", ...more },
+        ...(method === "POST" && { body: JSON.stringify(message) }),
+      }),
+    );
+
+  test("that several requests open at once by one key take one place, whoever of them is turned away", async () => {
+    let built = 0;
+    const mcp = host({
+      maxSessions: 1,
+      // The first is never done: the second takes its turn.
+      createServer: (context) => ((built += 1) === 1 ? new Promise(() => {}) : createTestServer(context)),
+      sessionKey: ({ request: { headers } }) => headers.get("x-key") ?? undefined,
+    });
+    const both = await Promise.all([1, 2].map((id) => asked(mcp, { ...initialize(), id }, { "x-key": "k" })));
+    expect(both.map(({ status }) => status).toSorted()).toEqual([200, 503]);
+    await expectRefused(await start(mcp, "b", 3), 503, 3);
+  });
+
+  test("that are deleted while they are taken up again give their place back once", async () => {
+    let building: Promise<void> | undefined;
+    const mcp = host({
+      maxSessions: 2,
+      async createServer(context) {
+        await building;
+        return createTestServer(context);
+      },
+    });
+    const id = { "Mcp-Session-Id": idOf(await start(mcp, "a")) };
+    expect((await asked(mcp, notification("notifications/initialized"), id)).status).toBe(202);
+    await vi.advanceTimersByTimeAsync(1.2 * HOUR);
+    expect((await start(mcp, "b")).status).toBe(200);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    building = promise;
+    const revived = asked(mcp, request("ping"), id);
+    await vi.advanceTimersByTimeAsync(10);
+    expect((await asked(mcp, undefined, id, "DELETE")).status).toBe(204);
+    resolve();
+    expect((await revived).status).toBe(404);
+    expect((await start(mcp, "c")).status).toBe(200);
+    await expectRefused(await start(mcp, "d", 4), 503, 4);
+  });
+
   test("have no successor where there is no place for one", async () => {
     const mcp = host({ maxSessions: 1, recovery: "rotate" });
     const id = idOf(await start(mcp, "a"));

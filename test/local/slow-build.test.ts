@@ -1,6 +1,7 @@
 /** A session whose server takes its time to be built: one is built, for all who wait. */
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { describe, expect, test } from "vitest";
-import { answerOf, type McpSession, openSession } from "../support/mcp.ts";
+import { ACCEPT_BOTH, answerOf, type McpSession, openSession } from "../support/mcp.ts";
 import { request, toolCall } from "../support/messages.ts";
 import { readEvents } from "../support/sse.ts";
 import { createTestServer } from "../support/test-server.ts";
@@ -96,4 +97,44 @@ describe("a server that takes its time to be built", () => {
     release();
     expect((await waiting).status).toBe(404);
   });
+
+  // One that reads JSON alone is waited for by nothing but the call itself.
+  test.each(["application/json", ACCEPT_BOTH])(
+    "for a request without a session, whose client leaves meanwhile (%s), is ended, and called no more",
+    async (accept) => {
+      const { promise: released, resolve: release } = Promise.withResolvers<void>();
+      let closed = 0;
+      let called = 0;
+      let isBuilding = false;
+      const server = await served({
+        async createServer() {
+          isBuilding = true;
+          await released;
+          const built = new McpServer({ name: "slow", version: "1" });
+          Object.assign(built.server, { onclose: () => (closed += 1) });
+          built.registerTool("never", {}, () => {
+            called += 1;
+            return new Promise(() => {});
+          });
+          return built;
+        },
+      });
+      const leave = new AbortController();
+      const posted = fetch(`${server.url}/mcp`, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: accept },
+        body: JSON.stringify(toolCall("never")),
+        signal: leave.signal,
+      });
+      await eventually(() => expect(isBuilding).toBe(true));
+      leave.abort();
+      await expect(posted).rejects.toThrow();
+      // The server hears of it in a turn of its own.
+      expect((await fetch(`${server.url}/health`)).status).toBe(200);
+      release();
+      await eventually(() => expect(closed).toBe(1));
+      expect(called).toBe(0);
+      expect(server.events.map(({ type }) => type)).not.toContain("request.error");
+    },
+  );
 });

@@ -161,6 +161,16 @@ describe("session.state", () => {
     expect(state.keys()).toEqual(["another", "large"]);
   });
 
+  test("refuses a name that storage would not give back as it came", () => {
+    const state = stateOf(countedStore());
+    for (const name of ["a\ud800", 5, undefined] as string[]) {
+      expect(() => state.set(name, 1)).toThrow(/without half surrogates/);
+      expect(() => state.get(name)).toThrow(TypeError);
+      expect(() => state.delete(name)).toThrow(TypeError);
+    }
+    expect(state.keys()).toEqual([]);
+  });
+
   test("reads no value to count, and asks for the whole once", () => {
     const counted = countedStore();
     const state = stateOf(counted);

@@ -96,6 +96,7 @@ describe("the door", () => {
     [{ params: { _meta: { progressToken: 1.5 } } }, -32602, "params._meta.progressToken must"],
     [{ params: { _meta: { progressToken: 2 ** 53 } } }, -32602, "params._meta.progressToken must"],
     [{ params: { _meta: { progressToken: "x".repeat(1025) } } }, -32602, "1024 bytes"],
+    [{ params: { _meta: { progressToken: "x\udc00" } } }, -32602, "without half surrogates"],
     [{ params: { _meta: { "io.modelcontextprotocol/related-task": {} } } }, -32602, "related-task"],
     [{ jsonrpc: "1.0" }, -32600, "jsonrpc must"],
     [{ method: 17 }, -32600, "method must"],
@@ -132,6 +133,8 @@ describe("the door", () => {
     [{ id: null, method: "ping" }, "id must"],
     [{ id: 2 ** 53, method: "ping" }, "id must"],
     [{ id: true, method: "ping" }, "id must"],
+    // It would be answered as U+FFFD, which is nobody's.
+    [{ id: "\ud800", method: "ping" }, "without half surrogates"],
     [{ id: "x".repeat(1025), method: "ping" }, "id must have at most 1024 bytes"],
     [{ id: "é".repeat(513), method: "ping" }, "id must have at most 1024 bytes"],
     // The id of an answer is the server's: under it the client would take the refusal for an answer of its own.

@@ -1,6 +1,8 @@
 /** What a tool keeps for its user, in every era and over restarts. */
 import { describe, expect, test } from "vitest";
 import { createLocalMcp, userState } from "../../src/local/node.ts";
+import { MOST_ENTRY_BYTES } from "../../src/session/entries.ts";
+import { createUserState } from "../../src/user/state.ts";
 import { freshFile } from "../local/served.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { answerOf, openSession, post } from "../support/mcp.ts";
@@ -142,4 +144,24 @@ test("a user who is erased leaves no row, and another stays", async () => {
   expect(await ask("bob", "n")).toBe(1);
   expect(await ask("ann", "count")).toBe(1);
   await mcp.close();
+});
+
+describe("what storage cannot keep is refused with a sentence that says so", () => {
+  /** A user's state in front of a store that takes anything. */
+  const state = createUserState(() => Promise.resolve({ kind: "stored", version: 1 }), 67_108_864);
+
+  test("a value that no row of a Durable Object holds, whatever the bound", async () => {
+    const most = MOST_ENTRY_BYTES - "big".length - '""'.length;
+    await state.set("big", "x".repeat(most));
+    await expect(state.set("big", "x".repeat(most + 1))).rejects.toThrow(/1900000, its name included/);
+    await expect(state.set("big", "é".repeat(most / 2 + 1))).rejects.toThrow(RangeError);
+  });
+
+  test.each(["a\ud800", 5, undefined] as string[])("the name %j", async (name) => {
+    const said = /a string without half surrogates/;
+    await expect(state.get(name)).rejects.toThrow(said);
+    await expect(state.set(name, 1)).rejects.toThrow(said);
+    await expect(state.update(name, () => 1)).rejects.toThrow(said);
+    await expect(state.delete(name)).rejects.toThrow(said);
+  });
 });
