@@ -58,6 +58,9 @@ export interface SessionObject<Env> extends DurableObject<Env> {
 /** The one session of an object. */
 const KEY = 1;
 
+/** Edges see their sockets break, and dial at once; this is many times that. */
+const REDIAL_MS = 1000;
+
 /** The reply to what cannot be read: the client may come again, by when the versions may have met. */
 const COME_BACK: Refusal = { kind: "refused", failure: otherVersion };
 
@@ -88,6 +91,7 @@ export function sessionObject<Env>(
         successors: successorsIn(options.namespace(env)),
         interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
         userChannel: (name) => options.host.user(name, env),
+        redialMs: REDIAL_MS,
         quick: createDelay(options.settings.quickAnswerMs),
         erase: async () => {
           await ctx.storage.deleteAlarm();
