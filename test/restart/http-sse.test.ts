@@ -1,4 +1,5 @@
 /** R-11, A10: HTTP+SSE (2024-11-05) when the process is killed, or the object alone. */
+import { Client as V2Client, SSEClientTransport as V2Transport } from "@modelcontextprotocol/client";
 import { Client as V1Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport as V1Transport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { Client as OldClient } from "sdk-1.20/client/index.js";
@@ -19,7 +20,7 @@ import {
 import { post } from "../support/mcp.ts";
 import { loggingFetch, type Sent } from "../support/sdk-clients.ts";
 import { type EventStream, readEvents } from "../support/sse.ts";
-import { eventually } from "../support/wait.ts";
+import { eventually, within } from "../support/wait.ts";
 
 const info = { name: "legacy", version: "0" };
 
@@ -43,6 +44,14 @@ const clients = [
     async connect(url: URL, fetch: ReturnType<typeof loggingFetch>): Promise<SseClient> {
       const client = new V1Client(info);
       await client.connect(new V1Transport(url, { fetch }));
+      return client;
+    },
+  },
+  {
+    name: "2.4.0",
+    async connect(url: URL, fetch: ReturnType<typeof loggingFetch>): Promise<SseClient> {
+      const client = new V2Client(info);
+      await client.connect(new V2Transport(url, { fetch }));
       return client;
     },
   },
@@ -70,7 +79,8 @@ async function connect(url: string, lastEventId?: string): Promise<Connection> {
     endpoint,
     session: new URLSearchParams(endpoint.split("?")[1]).get("sessionId") ?? "",
     async post(message) {
-      expect((await post(url + endpoint, message)).status).toBe(202);
+      // As a page does: its EventSource comes back.
+      expect((await post(url + endpoint, message, { Origin: url })).status).toBe(202);
     },
   };
 }
@@ -82,6 +92,15 @@ async function open(url: string): Promise<Connection> {
   await connection.stream.message();
   await connection.post(notification("notifications/initialized"));
   return connection;
+}
+
+/** A fetch of which the first stream is opened, and no other before its client gives up. */
+function slowToReturn(): ReturnType<typeof loggingFetch> {
+  let streams = 0;
+  return (input, init) => {
+    const isStream = (init?.method ?? "GET") === "GET";
+    return isStream && streams++ > 0 ? new Promise(() => {}) : fetch(input, init);
+  };
 }
 
 const whoami = async ({ stream, post }: Connection): Promise<Record<string, unknown>> => {
@@ -113,6 +132,19 @@ describe.each(hosts)("on $name", (host) => {
     expect(sent.map(({ message, status }) => [message?.method, status])).toEqual([["tools/call", 202]]);
     await client.close();
   });
+
+  test.each(clients)(
+    "client $name: a call before it has come back fails, and hangs for nothing",
+    async (sdk) => {
+      const client = await sdk.connect(new URL(`${server.url}/sse`), slowToReturn());
+      await client.callTool({ name: "counter" });
+      await server.kill();
+      await server.restart();
+      const call = client.callTool({ name: "echo", arguments: { text: "into the void" } });
+      await expect(within(call, "the refusal")).rejects.toThrow(/404|Session not found/);
+      await client.close();
+    },
+  );
 
   test("an EventSource comes back to its session, and gets what was sent meanwhile, once", async () => {
     const before = await open(server.url);
@@ -254,6 +286,18 @@ describe("where the object alone dies", () => {
     await connection.post({ jsonrpc: "2.0", id: second.id ?? 0, result: { action: "decline" } });
     expect(textOf(await stream.message())).toBe('{"action":"decline","answer":null}');
     expect((await answer).status).toBe(202);
+    stream.leave();
+  });
+
+  test("a client that never comes back posts before the edge has dialled again: it is answered", async () => {
+    const { stream, session, endpoint } = await open(server.url);
+    for (const id of upTo(5)) {
+      const aborted = abortObject(server.url, session);
+      const call = toolCall("echo", { text: `${id}` }, { id });
+      await aborted;
+      expect((await post(server.url + endpoint, call)).status).toBe(202);
+      expect(textOf(await stream.message((message) => message.id === id))).toBe(`${id}`);
+    }
     stream.leave();
   });
 
