@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createLocalMcp, type LocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
-import { answerOf, openSession, post } from "../support/mcp.ts";
+import { openSession, post } from "../support/mcp.ts";
 import { initialize, notification, request, upTo } from "../support/messages.ts";
 import { expectNotNow, notNow } from "../support/not-now.ts";
 import { run } from "../support/process.ts";
@@ -260,12 +260,7 @@ describe("memory", () => {
     // Those that are in memory are served.
     expect(await a.tool("echo", { text: "here" })).toBe("here");
     legacy.leave();
-    const answer = await eventually(async () => {
-      const pong = await b.post(request("ping"));
-      expect(pong.status).toBe(200);
-      return answerOf(pong);
-    });
-    expect(answer).toHaveProperty("result");
+    await eventually(async () => expect(await b.request(request("ping"))).toHaveProperty("result"));
     stream.leave();
     expect(server.events.filter(({ type }) => type === "limit.reached")).toHaveLength(1);
   });

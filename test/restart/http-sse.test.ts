@@ -71,7 +71,9 @@ async function connect(url: string, lastEventId?: string): Promise<Connection> {
     ...(lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId }),
   };
   const stream = readEvents(await fetch(`${url}/sse`, { headers }));
-  const first = await stream.next();
+  // The hint is a line of the event, and heard before its end.
+  let first = await stream.next();
+  if (first?.type === "retry") first = await stream.next();
   if (first?.type !== "event" || first.event !== "endpoint") throw new Error("no endpoint");
   const endpoint = first.data;
   return {

@@ -24,10 +24,9 @@ export async function openSse(
   const sent = new Headers({ Accept: "text/event-stream", ...headers });
   if (lastEventId !== undefined) sent.set("Last-Event-ID", lastEventId);
   const stream = readEvents(await fetch(`${url}/sse`, { headers: sent }));
-  // The hint is a line of the event, and heard before its end.
-  const hint = await stream.next();
-  if (hint?.type !== "retry") throw new Error(`no hint: ${stream.text}`);
-  const first = await stream.next();
+  // The hint is a line of the event, and heard before its end; an earlier version says it after.
+  let first = await stream.next();
+  if (first?.type === "retry") first = await stream.next();
   if (first?.type !== "event" || first.event !== "endpoint") throw new Error(`no endpoint: ${stream.text}`);
   const target = new URL(first.data, `${url}/sse`);
   const session: SseSession = {
