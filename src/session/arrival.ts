@@ -1,20 +1,27 @@
 /**
- * Whether anybody takes what a session of HTTP+SSE answers: its clients POST on when their stream is gone. In an isolate that
- * has just started, the edge that holds the stream may not have dialled again yet, and is given a moment.
+ * Whether anybody takes what a session of HTTP+SSE answers: its clients POST on when their stream is gone. An edge that
+ * holds the stream may not have dialled again yet, where the isolate has just started or the link has just broken, and is
+ * given a moment.
  * @module
  */
 
 export interface Arrival {
+  /** A link has broken: its edge is expected to dial again. */
+  broke(): void;
   /** A stream has a connection. */
   arrived(): void;
-  /** Resolves once one has, or none will come: at once, but in the first moments of an isolate. */
+  /** Resolves once one has, or none is expected any more: mostly at once. */
   awaited(): Promise<void>;
 }
 
-/** @param until when an edge that held a stream of the last isolate has dialled again, by the same clock as `now` */
-export function createArrival(until: number, now: () => number): Arrival {
+/** @param redialMs how long edges take to dial again */
+export function createArrival(redialMs: number, now: () => number): Arrival {
+  let until = now() + redialMs;
   let waiting: (() => void)[] = [];
   return {
+    broke() {
+      until = now() + redialMs;
+    },
     arrived() {
       const resumed = waiting;
       waiting = [];

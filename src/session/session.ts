@@ -196,7 +196,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return admit(request);
   };
 
-  const arrival = createArrival(now() + options.redialMs, now);
+  const arrival = createArrival(options.redialMs, now);
 
   /** False where a request of HTTP+SSE would be answered on a stream that is gone. */
   const isHeard = async ({ needsStream, payload }: Call, row: SessionRow): Promise<boolean> => {
@@ -323,6 +323,8 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const row = lifecycle.live();
       if (row === undefined) return;
       streamsOf(row).peek(stream)?.leave(connectionId, seq);
+      // An edge whose client is gone says how far that came.
+      if (seq === undefined) arrival.broke();
       lifecycle.touch();
       void upkeep.disconnected();
     },
