@@ -111,8 +111,18 @@ const isTransport = (value: unknown): value is TransportKind =>
 /** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
 export function encodeCall(call: Call): string {
   const { opens, keyed, transport, caller, accept, noRetry, needsStream, connectionId, text } = call;
-  const quirks = { noRetry: noRetry || undefined, needsStream: needsStream || undefined };
-  return `${pack({ opens, keyed, transport, caller, accept, ...quirks, connectionId: connectionId() })}\n${text}`;
+  const envelope = {
+    opens,
+    keyed,
+    transport,
+    caller,
+    accept,
+    // Of most clients nothing is said.
+    noRetry: noRetry || undefined,
+    needsStream: needsStream || undefined,
+    connectionId: connectionId(),
+  };
+  return `${pack(envelope)}\n${text}`;
 }
 
 /** What is said of clients for whom something is done, or left out: an edge of an earlier version says nothing. */

@@ -3,6 +3,7 @@ import type { Env } from "hono";
 import { deliver } from "../edge/deliver.ts";
 import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
+import { QUIRKS } from "../http/quirks.ts";
 import { answered, empty, failed, turnedAway } from "../http/respond.ts";
 import { type Payload, refusalId } from "../jsonrpc/messages.ts";
 import type { Admitted, Site } from "./context.ts";
@@ -18,9 +19,6 @@ export interface Answering<E extends Env> {
   readonly keyed?: Keyed;
   /** What was POSTed: a refusal answers it. */
   readonly payload?: Payload;
-  /** See {@link Delivery}. */
-  readonly breaks?: boolean;
-  readonly renews?: boolean;
   /** Written before the stream's first frame. */
   readonly prelude?: string;
 }
@@ -68,9 +66,10 @@ function stream<E extends Env>(
   link: Extract<Attached, { kind: "stream" }>["link"],
   to: Answering<E>,
 ): ReadableStream<Uint8Array> {
-  const { site, admitted, ref, transport, keyed, prelude, breaks, renews } = to;
+  const { site, admitted, ref, transport, keyed, prelude } = to;
   const { caller, request } = admitted;
   const connectionId = to.connectionId();
+  const isCall = request.method === "POST";
   let dials = 0;
   return deliver({
     connectionId,
@@ -79,8 +78,9 @@ function stream<E extends Env>(
     signal: request.signal,
     link,
     ...(prelude === undefined ? {} : { prelude }),
-    breaks,
-    renews,
+    // Over HTTP+SSE an EventSource comes back from either end, and for the rest the stream is the session.
+    breaks: !isCall && transport === "streamable" && QUIRKS.breaks.matches(request.headers),
+    renews: isCall && QUIRKS.wholeCalls.matches(request.headers),
     redial: (lastEventId) =>
       ref.attach({
         opens: false,

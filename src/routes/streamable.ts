@@ -74,7 +74,6 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     noRetry: QUIRKS.noRetry.matches(request.headers),
     connectionId,
   };
-  const renews = QUIRKS.wholeCalls.matches(request.headers);
 
   if (!isInitialize(payload)) {
     const unsupported = unsupportedVersion(site, request);
@@ -87,7 +86,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     const answer = await postOnce(ref, { ...call, keyed }, site.settings);
     return respond(
       answer,
-      { site, admitted, ref, connectionId, transport: "streamable", payload, keyed, renews },
+      { site, admitted, ref, connectionId, transport: "streamable", payload, keyed },
       only,
     );
   }
@@ -103,7 +102,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const answer = await postOnce(named, call, site.settings);
   return respond(
     answer,
-    { site, admitted, ref: named, connectionId, transport: "streamable", payload, renews },
+    { site, admitted, ref: named, connectionId, transport: "streamable", payload },
     only,
   );
 }
@@ -134,8 +133,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     redial: false,
     noRetry: QUIRKS.noRetry.matches(request.headers),
   });
-  const breaks = QUIRKS.breaks.matches(request.headers);
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", breaks });
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
 }
 
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
