@@ -50,6 +50,10 @@ export interface Call {
   readonly payload: Payload;
   /** What the client reads: JSON or an event stream as suits the answer, or JSON alone. */
   readonly accept: "any" | "json";
+  /** The client fails on `retry:`: its stream is to have none. */
+  readonly noRetry?: boolean | undefined;
+  /** HTTP+SSE: without a stream that takes the answers, requests are refused. */
+  readonly needsStream?: boolean | undefined;
   /** The name of the client's connection: the same each time. */
   readonly connectionId: () => string;
 }
@@ -95,6 +99,8 @@ export interface Attach {
   readonly lastEventId: string | undefined;
   /** True when an edge dials again under a connection that its client still holds: no priming. */
   readonly redial: boolean;
+  /** As in {@link Call}. */
+  readonly noRetry?: boolean | undefined;
 }
 
 export type Attached = { readonly kind: "stream"; readonly link: Link } | Refusal;

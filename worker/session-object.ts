@@ -66,6 +66,9 @@ const KEY = 1;
 /** The reply where a session cannot be put among its principal's. */
 const UNNOTED: Refusal = { kind: "refused", failure: unreachable };
 
+/** Edges see their sockets break, and dial at once; this is many times that. */
+const REDIAL_MS = 1000;
+
 /** The reply to what cannot be read: the client may come again, by when the versions may have met. */
 const COME_BACK: Refusal = { kind: "refused", failure: otherVersion };
 
@@ -109,6 +112,7 @@ export function sessionObject<Env>(
         successors: successorsIn(options.namespace(env)),
         interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
         userChannel: (name) => options.host.user(name, env),
+        redialMs: REDIAL_MS,
         quick: createDelay(options.settings.quickAnswerMs),
         erase: async () => {
           const principal = this.#notes?.principal();

@@ -116,8 +116,27 @@ const isTransport = (value: unknown): value is TransportKind =>
   value === "streamable" || value === "http+sse";
 
 /** Envelope, line break, the client's text: it is parsed once on each side and never copied into JSON. */
-export function encodeCall({ opens, keyed, transport, caller, accept, connectionId, text }: Call): string {
-  return `${pack({ opens, keyed, transport, caller, accept, connectionId: connectionId() })}\n${text}`;
+export function encodeCall(call: Call): string {
+  const { opens, keyed, transport, caller, accept, noRetry, needsStream, connectionId, text } = call;
+  const envelope = {
+    opens,
+    keyed,
+    transport,
+    caller,
+    accept,
+    // Of most clients nothing is said.
+    noRetry: noRetry || undefined,
+    needsStream: needsStream || undefined,
+    connectionId: connectionId(),
+  };
+  return `${pack(envelope)}\n${text}`;
+}
+
+/** What is said of clients for whom something is done, or left out: an edge of an earlier version says nothing. */
+function quirksIn({ noRetry, needsStream }: JsonObject): Pick<Call, "noRetry" | "needsStream"> {
+  fits(noRetry === undefined || typeof noRetry === "boolean", "noRetry");
+  fits(needsStream === undefined || typeof needsStream === "boolean", "needsStream");
+  return { noRetry, needsStream };
 }
 
 /**
@@ -131,6 +150,7 @@ export function decodeCall(body: string, maxInitializeBytes: number): Call | Ref
   const envelope = unpack(body.slice(0, split));
   const { opens, transport, caller, accept, connectionId } = envelope;
   const keyed = keyedIn(envelope);
+  const { noRetry, needsStream } = quirksIn(envelope);
   fits(typeof opens === "boolean" && isTransport(transport), "the call");
   fits(accept === "any" || accept === "json", "what the client accepts");
   fits(typeof connectionId === "string", "the connection");
@@ -138,7 +158,18 @@ export function decodeCall(body: string, maxInitializeBytes: number): Call | Ref
   const parsed = parsePayload(text, maxInitializeBytes);
   if ("failure" in parsed) return parsed;
   const { payload } = parsed;
-  return { opens, keyed, transport, caller, accept, connectionId: () => connectionId, text, payload };
+  return {
+    opens,
+    keyed,
+    transport,
+    caller,
+    accept,
+    noRetry,
+    needsStream,
+    connectionId: () => connectionId,
+    text,
+    payload,
+  };
 }
 
 /** A call as it crosses by RPC. */
@@ -217,6 +248,7 @@ export function decodeAttach({ headers }: Request, prepared: Prepared): Attach |
   const envelope = unpack(json);
   const { opens, transport, connectionId, lastEventId, redial } = envelope;
   keyedIn(envelope);
+  quirksIn(envelope);
   fits(typeof opens === "boolean" && isTransport(transport) && typeof redial === "boolean", "the attach");
   fits(typeof connectionId === "string", "the connection");
   fits(lastEventId === undefined || typeof lastEventId === "string", "the last event's id");
@@ -379,7 +411,8 @@ function refusalFrom(value: unknown): Refusal {
   const { failure, successor } = value;
   fits(successor === undefined || typeof successor === "string", "the successor");
   fits(isObject(failure) && isObject(failure["error"]), "the failure");
-  const { status, error, headers } = failure;
+  const { status, error, headers, retryAfterMs } = failure;
+  fits(retryAfterMs === undefined || typeof retryAfterMs === "number", "when the failure is over");
   // What a Response takes for a status; anything else would throw where it is made.
   fits(Number.isInteger(status) && Number(status) >= 200 && Number(status) <= 599, "the failure's status");
   fits(headers === undefined || isObject(headers), "the failure's headers");

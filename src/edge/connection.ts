@@ -25,7 +25,10 @@ export interface Connection {
   write(frames: Uint8Array, count?: number): Promise<void>;
   /** The client answered a keepalive `ping`. */
   pong(id: string): void;
-  /** Ends the connection. In the middle of a frame, and for `failures`, it is cut; else it ends after what was written. */
+  /**
+   * Ends the connection. In the middle of a frame, for `failures`, and where `breaks` says so, it is cut; else it ends
+   * after what was written.
+   */
   end(reason: DisconnectReason): void;
 }
 
@@ -35,9 +38,16 @@ export interface ConnectionOptions {
   readonly settings: Settings;
   /** Aborts when the runtime sees the client leave. */
   readonly signal: AbortSignal;
+  /** Where its client is to come back, it is cut: that client does not come back from an end in order. */
+  readonly breaks?: boolean | undefined;
   /** A write went through: proof of life for the session, given once in a keepalive interval. */
   readonly onAlive: () => void;
 }
+
+/** Ends after which the client is to come back. Not after `replaced`: it has, by another connection. */
+const COMES_BACK: readonly DisconnectReason[] = ["timeout", "shutdown", "overflow", "closed", "lost"];
+
+const TAKES_NOTHING = "its client takes nothing";
 
 /** Bytes that are written at once. */
 export const SLICE = 65_536;
@@ -82,7 +92,9 @@ export function createConnection(options: ConnectionOptions): Connection {
     if (timer !== undefined) clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
     if (reason === "client") void sink.close();
-    else if (reason === "failures" || unwritten > 0) sink.abort();
+    else if (reason === "failures" || unwritten > 0) sink.abort(TAKES_NOTHING);
+    else if (options.breaks && COMES_BACK.includes(reason))
+      sink.abort(`its client is to come back (${reason})`);
     else closeSink(sink, settings.sendTimeoutMs);
     const durationMs = Math.round(now() - openedAt);
     emit("connection.closed", { connectionId: id, reason, durationMs, framesSent });
@@ -204,7 +216,7 @@ export function createConnection(options: ConnectionOptions): Connection {
 function closeSink(sink: Sink, timeoutMs: number): void {
   const closed = sink.close();
   if (timeoutMs === 0) return;
-  const timer = setTimeout(() => sink.abort(), timeoutMs);
+  const timer = setTimeout(() => sink.abort(TAKES_NOTHING), timeoutMs);
   void closed.then(() => clearTimeout(timer));
 }
 

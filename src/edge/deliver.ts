@@ -23,6 +23,10 @@ export interface Delivery {
   readonly endsWith?: unknown;
   /** Written before anything else. */
   readonly prelude?: string;
+  /** The client comes back to a stream that broke, and not to one that ended in order. */
+  readonly breaks?: boolean | undefined;
+  /** The client cannot come back: a link that ends for its age is dialled anew, and the client keeps its connection. */
+  readonly renews?: boolean | undefined;
   /** Dials the session again, after the event with this id. */
   readonly redial: (lastEventId: string | undefined) => Promise<Attached>;
 }
@@ -43,6 +47,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
     sessionId: delivery.sessionId,
     settings: delivery.settings,
     signal: delivery.signal,
+    breaks: delivery.breaks,
     onAlive: () => link.beat(),
   });
   let isOver = false;
@@ -58,7 +63,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
     seq = parseEventId(id)?.seq ?? seq;
   };
 
-  /** Passes the link on until it ends; undefined where it broke. */
+  /** Passes the link on until it ends; undefined where another is to follow. */
   const feed = async (from: Link): Promise<DisconnectReason | undefined> => {
     const deframer = createDeframer();
     for (;;) {
@@ -70,7 +75,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
       for (const part of partsOf(run)) {
         if ("control" in part) {
           const { type, value } = part.control;
-          if (type === "end") return value;
+          if (type === "end") return value === "timeout" && delivery.renews ? undefined : value;
           if (type === "at") note(value);
           else connection.pong(value);
           continue;

@@ -12,8 +12,8 @@ export interface Sink {
   write(bytes: Uint8Array): Promise<void>;
   /** Ends the body after what was written. Resolves once the reader has taken the end, or cannot any more. */
   close(): Promise<void>;
-  /** Breaks the body off, whatever the reader has not taken: the server cuts the client's connection. */
-  abort(): void;
+  /** Breaks the body off, whatever the reader has not taken: the server cuts the client's connection, and may say why. */
+  abort(why: string): void;
 }
 
 interface NativeTransform {
@@ -40,7 +40,7 @@ function nativeSink({ readable, writable }: NativeTransform, onCancel: () => voi
     readable,
     write: (bytes) => writer.write(bytes),
     close: () => writer.close().catch(() => {}),
-    abort: () => void writer.abort(brokenOff()).catch(() => {}),
+    abort: (why) => void writer.abort(brokenOff(why)).catch(() => {}),
   };
 }
 
@@ -106,17 +106,17 @@ function scriptSink(onCancel: () => void): Sink {
         onClosed = resolve;
         closeIfDrained();
       }),
-    abort() {
+    abort(why) {
       if (isOver) return;
       fail();
-      controller?.error(brokenOff());
+      controller?.error(brokenOff(why));
     },
   };
 }
 
 /** Without a stack: servers print the error that a body ends with, and there is nothing to be found in ours. */
-function brokenOff(): Error {
-  const error = new Error("The connection was cut: its client takes nothing");
+function brokenOff(why: string): Error {
+  const error = new Error(`The connection was cut: ${why}`);
   error.stack = "";
   return error;
 }

@@ -1,7 +1,8 @@
 /** Responses of the transport that are not streams. @module */
 import { errorBody, type Failure } from "../jsonrpc/failures.ts";
-import type { RequestId } from "../jsonrpc/messages.ts";
-import { JSON_TYPE } from "./headers.ts";
+import { isInitialize, isRequest, type Payload, refusalId, type RequestId } from "../jsonrpc/messages.ts";
+import { frame } from "../sse/frames.ts";
+import { JSON_TYPE, SSE_HEADERS } from "./headers.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -16,6 +17,52 @@ export function json(body: string, headers: Headers = {}, status: number = 200):
 export function failed(failure: Failure, headers: Headers = {}, id: RequestId | null = null): Response {
   if (failure.status === 204) return empty(204, headers);
   return json(errorBody(failure.error, id), { ...headers, ...failure.headers }, failure.status);
+}
+
+/**
+ * A JSON-RPC answer that is there as a whole.
+ * @param only `sse` for a client that reads nothing but event streams
+ */
+export function answered(body: string, headers: Headers, only: "sse" | undefined): Response {
+  if (only === undefined) return json(body, headers);
+  return new Response(frame({ event: "message", data: body }), { headers: { ...headers, ...SSE_HEADERS } });
+}
+
+/**
+ * The answer to a POST of the session eras that was turned away as a whole, in the one place that decides what
+ * becomes of it. Requests that only came at the wrong moment are each answered, with HTTP 200: Python's SDK 1.x
+ * ends itself on any error status but 404 (python-sdk PR 2047), Go's before 1.8 on some, and the specification asks for
+ * one only where a notification or a response is not accepted (2025-11-25, "Sending Messages to the Server").
+ * For those alone, and for `initialize`, whose client has nothing to lose yet, the status says it, with `Retry-After`.
+ * @param only as for {@link answered}
+ */
+export function turnedAway(failure: Failure, payload: Payload, headers: Headers, only?: "sse"): Response {
+  const ids = isInitialize(payload) ? [] : payload.messages.filter(isRequest).map(({ id }) => id);
+  if (ids.length === 0) return failed(failure, headers, refusalId(payload));
+  return notNow(failure, ids, payload.batch, headers, only);
+}
+
+/** As {@link turnedAway}, for a body of which no more than the id of its one request is known, if that. */
+export function turnedAwayUnread(
+  failure: Failure,
+  id: RequestId | null,
+  headers: Headers,
+  only?: "sse",
+): Response {
+  return id === null ? failed(failure, headers) : notNow(failure, [id], false, headers, only);
+}
+
+function notNow(
+  failure: Failure,
+  ids: readonly RequestId[],
+  batch: boolean,
+  headers: Headers,
+  only: "sse" | undefined,
+): Response {
+  const { error, retryAfterMs } = failure;
+  if (retryAfterMs === undefined) return failed(failure, headers, batch ? null : ids[0]);
+  const errors = ids.map((id) => errorBody({ ...error, data: { retryAfterMs } }, id));
+  return answered(batch ? `[${errors.join()}]` : errors.join(), headers, only);
 }
 
 /** An answer without a body. */

@@ -13,6 +13,11 @@ export interface Failure {
   readonly error: JsonRpcErrorObject;
   /** Further response headers, such as `Allow` or `Retry-After`. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Set where nothing is wrong with the message but the moment: milliseconds after which the same one may be taken.
+   * A request hears of it as its answer, without an HTTP error, which some clients do not survive (`turnedAway`).
+   */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The code with which a server says that it has no such method. */
@@ -30,9 +35,9 @@ const CODE = {
   unsupportedProtocolVersion: -32022,
 } as const;
 
-const RETRY_SOON = { "Retry-After": "1" };
+const RETRY_SOON = 1000;
 /** Sessions end by the minute at best, not by the second. */
-const RETRY_LATER = { "Retry-After": "60" };
+const RETRY_LATER = 60_000;
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -44,6 +49,12 @@ function failure(status: number, code: number, message: string, headers?: Header
 
 const refused = (status: number, message: string, headers?: Headers): Failure =>
   failure(status, CODE.refused, message, headers);
+
+/** For want of room, of time, or of a server: the message may come again. */
+const notNow = (status: 429 | 503, message: string, retryAfterMs: number): Failure => ({
+  ...refused(status, message, { "Retry-After": String(retryAfterMs / 1000) }),
+  retryAfterMs,
+});
 
 export const parseError: Failure = failure(400, CODE.parseError, "Parse error: the body is not JSON");
 
@@ -127,7 +138,7 @@ export const insufficientScope = (challenge: string): Failure =>
 
 /** Neither yes nor no: a client that is told 401 would throw a good token away. */
 export const credentialsUnjudged = (): Failure =>
-  refused(503, "Service Unavailable: the credentials could not be checked; try again", RETRY_SOON);
+  notNow(503, "Service Unavailable: the credentials could not be checked; try again", RETRY_SOON);
 
 export const forbiddenOrigin: Failure = refused(
   403,
@@ -176,20 +187,20 @@ export const unsupportedEncoding: Failure = refused(
 );
 
 export const tooManyRequests = (limit: number): Failure =>
-  refused(429, `Too Many Requests: ${limit} requests are already in flight in this session`, RETRY_SOON);
+  notNow(429, `Too Many Requests: ${limit} requests are already in flight in this session`, RETRY_SOON);
 
 /** The principal's own doing. */
 export const tooManySessions = (limit: number): Failure =>
-  refused(
+  notNow(
     429,
     `Too Many Requests: ${limit} sessions are open already under these credentials; end one (DELETE), or try again later`,
     RETRY_LATER,
   );
 
 export const noPlace = (limit: number): Failure =>
-  refused(503, `Service Unavailable: ${limit} sessions are open already; try again later`, RETRY_LATER);
+  notNow(503, `Service Unavailable: ${limit} sessions are open already; try again later`, RETRY_LATER);
 
-export const noMemory: Failure = refused(
+export const noMemory: Failure = notNow(
   503,
   "Service Unavailable: too many sessions are in use at the same time; try again",
   RETRY_SOON,
@@ -197,9 +208,9 @@ export const noMemory: Failure = refused(
 
 /** `subscriptions/listen`: the principal's own doing. */
 export const tooManyListeners = (limit: number): Failure =>
-  refused(429, `Too Many Requests: ${limit} listeners are open already under these credentials`, RETRY_SOON);
+  notNow(429, `Too Many Requests: ${limit} listeners are open already under these credentials`, RETRY_SOON);
 
-export const noListenerMore: Failure = refused(
+export const noListenerMore: Failure = notNow(
   503,
   "Service Unavailable: too many listeners are open at the same time; try again",
   RETRY_SOON,
@@ -217,32 +228,32 @@ export const listensToTooMuch = (limit: number): Failure =>
 
 export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
 
-export const notReady: Failure = refused(
+export const notReady: Failure = notNow(
   503,
   "Service Unavailable: the session's server did not start; try again",
   RETRY_SOON,
 );
 
-export const storedByLater: Failure = refused(
+export const storedByLater: Failure = notNow(
   503,
   "Service Unavailable: the session was stored by a later version of the server; try again",
   RETRY_SOON,
 );
 
-export const tooManyBodies: Failure = refused(
+export const tooManyBodies: Failure = notNow(
   503,
   "Service Unavailable: the bodies of other requests take all the room there is; try again",
   RETRY_SOON,
 );
 
-export const unreachable: Failure = refused(
+export const unreachable: Failure = notNow(
   503,
   "Service Unavailable: the session could not be reached; try again",
   RETRY_SOON,
 );
 
 /** While two versions of the server are deployed side by side, and are too far apart to read each other. */
-export const otherVersion: Failure = refused(
+export const otherVersion: Failure = notNow(
   503,
   "Service Unavailable: a deploy is under way, and the session runs another version; try again",
   RETRY_SOON,

@@ -28,3 +28,11 @@ export function hasBatches(version: string): boolean {
 export function hasPriming(version: string): boolean {
   return version >= "2025-11-25";
 }
+
+/**
+ * True where clients come back to a stream that ended before all was said, as servers may end one since 2025-11-25
+ * (SEP-1699). Before, an end in order was the end.
+ */
+export function comesBack(version: string): boolean {
+  return version >= "2025-11-25";
+}

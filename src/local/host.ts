@@ -193,6 +193,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       successors,
       interest: (session) => createInterest(hub.changes, session),
       userChannel,
+      redialMs: 0,
       quick,
       async erase() {
         own.end();

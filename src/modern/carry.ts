@@ -7,6 +7,7 @@ import { createLiveStream } from "../edge/live.ts";
 import { atExpiry } from "../expiry.ts";
 import type { StatelessCall } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
+import { BEGINS_AFTER_MS } from "../http/quirks.ts";
 import { json } from "../http/respond.ts";
 import { isRequest } from "../jsonrpc/messages.ts";
 import { wellFormed } from "../jsonrpc/wire.ts";
@@ -20,13 +21,6 @@ export interface Carried extends Pick<StatelessCall, "request" | "payload" | "se
   readonly endsWith?: unknown;
 }
 type End = Pick<CallEnd, "instead" | "stop">;
-
-/**
- * How long a call may be silent before its stream begins. Clients take a connection that breaks before the
- * head of its answer for the end of the server (openai-agents, Python: python-sdk#3560, #915), and proxies
- * hold a call by its first bytes.
- */
-const BEGINS_AFTER_MS = 300;
 
 const encoder = new TextEncoder();
 

@@ -10,7 +10,7 @@ import type { RequestHandler, StatelessCall } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isRequest, type JsonRpcMessage, refusalId } from "../jsonrpc/messages.ts";
+import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
 import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import type { CreateServer, RequestContext } from "../session/server.ts";
 import { userOfCall } from "../user/user.ts";
@@ -34,8 +34,7 @@ export function requestHandler<Env = unknown>({ createServer }: RequestOptions<E
       return serveOnce({
         request,
         requests,
-        refusesAs: refusalId(payload),
-        batch: payload.batch,
+        payload,
         caller: call.caller,
         version,
         settings,

@@ -7,9 +7,9 @@ import { createLiveStream, type LiveStream } from "../edge/live.ts";
 import type { Caller } from "../host.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { acceptedAnswers } from "../http/negotiate.ts";
-import { empty, failed, json } from "../http/respond.ts";
+import { answered, empty, turnedAway } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { type JsonRpcRequest, type RequestId, unknownClient } from "../jsonrpc/messages.ts";
+import { type JsonRpcRequest, type Payload, unknownClient } from "../jsonrpc/messages.ts";
 import type { Settings } from "../options.ts";
 import { createDelay } from "../session/delays.ts";
 import { createExchange, type Exchange } from "../session/exchange.ts";
@@ -23,9 +23,8 @@ export interface OneRequest {
   readonly request: Request;
   /** The POST's requests, at least one. */
   readonly requests: readonly JsonRpcRequest[];
-  /** The id under which a refusal of the whole POST answers. */
-  readonly refusesAs: RequestId | null;
-  readonly batch: boolean;
+  /** All that was POSTed. */
+  readonly payload: Payload;
   readonly caller: Caller;
   /** The protocol revision that it speaks. */
   readonly version: string;
@@ -40,10 +39,11 @@ const encoder = new TextEncoder();
 const messageFrame = (message: string): string => frame({ event: "message", data: message });
 
 export async function serveOnce(one: OneRequest): Promise<Response> {
-  const { request, requests, batch, caller, settings } = one;
+  const { request, requests, payload, caller, settings } = one;
   const { emit, initializeTimeoutMs, maxCallMs } = settings;
   const { signal } = request;
   const accepted = acceptedAnswers(request.headers.get("accept"));
+  const only = accepted === "sse" ? "sse" : undefined;
   let live: LiveStream | undefined;
   let exchange: Exchange | undefined;
 
@@ -80,17 +80,17 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   } catch (error) {
     over();
     if (!signal.aborted) emit("request.error", { method: "POST", message: String(error) });
-    return failed(failures.notReady, {}, one.refusesAs);
+    return turnedAway(failures.notReady, payload, {}, only);
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {
-    close();
-    return failed(lacking, {}, one.refusesAs);
+    over();
+    return turnedAway(lacking, payload, {}, only);
   }
 
   exchange = createExchange({
     ids: requests.map(({ id }) => id),
-    batch,
+    batch: payload.batch,
     mode: accepted === "json" ? "json" : "call",
     // Its own: on Workers a timer belongs to the request that set it.
     quick: createDelay(settings.quickAnswerMs),
@@ -126,6 +126,5 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   }
   over();
   if (reply.kind !== "json") return empty(202);
-  if (accepted !== "sse") return json(reply.body);
-  return new Response(messageFrame(reply.body), { headers: SSE_HEADERS });
+  return answered(reply.body, {}, only);
 }

@@ -3,9 +3,9 @@ import type { Env } from "hono";
 import { deliver } from "../edge/deliver.ts";
 import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
-import { empty, failed, json } from "../http/respond.ts";
-import type { RequestId } from "../jsonrpc/messages.ts";
-import { frame } from "../sse/frames.ts";
+import { QUIRKS } from "../http/quirks.ts";
+import { answered, empty, failed, turnedAway } from "../http/respond.ts";
+import { type Payload, refusalId } from "../jsonrpc/messages.ts";
 import type { Admitted, Site } from "./context.ts";
 
 export interface Answering<E extends Env> {
@@ -23,8 +23,8 @@ export interface Answering<E extends Env> {
   readonly isStanding?: boolean;
   /** For a session that is found by its key. */
   readonly keyed?: Keyed;
-  /** The id under which a refusal answers. */
-  readonly id?: RequestId | null;
+  /** What was POSTed: a refusal answers it. */
+  readonly payload?: Payload;
   /** Written before the stream's first frame. */
   readonly prelude?: string;
 }
@@ -42,28 +42,30 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
     case "accepted":
       return empty(202, headers);
     case "refused":
-      return refuse(answer, headers, to.id);
+      return refuse(answer, to, only);
     case "json": {
       // A session that is found by its key is named to nobody: its client would keep no id.
       const withId =
         answer.opened && to.keyed === undefined ? { ...headers, [SESSION_ID]: to.ref.id } : headers;
-      if (only === undefined) return json(answer.body, withId);
-      return new Response(frame({ event: "message", data: answer.body }), {
-        headers: { ...withId, ...SSE_HEADERS },
-      });
+      return answered(answer.body, withId, only);
     }
     case "stream":
       return new Response(stream(answer.link, to), { headers: { ...headers, ...SSE_HEADERS } });
   }
 }
 
-export function refuse(
-  refusal: Refusal,
-  headers: Readonly<Record<string, string>>,
-  id: RequestId | null = null,
+/** The answer to what a session turned away; `payload` is what was POSTed. */
+export function refuse<E extends Env>(
+  { failure, successor }: Refusal,
+  { admitted, transport, payload }: Pick<Answering<E>, "admitted" | "transport" | "payload">,
+  only?: "sse",
 ): Response {
-  const { failure, successor } = refusal;
-  return failed(failure, successor === undefined ? headers : { ...headers, [SESSION_ID]: successor }, id);
+  const headers =
+    successor === undefined ? admitted.headers : { ...admitted.headers, [SESSION_ID]: successor };
+  if (payload === undefined) return failed(failure, headers);
+  // In HTTP+SSE a POST's answer is its status: the errors would have to come on the stream.
+  if (transport === "http+sse") return failed(failure, headers, refusalId(payload));
+  return turnedAway(failure, payload, headers, only);
 }
 
 function stream<E extends Env>(
@@ -73,6 +75,7 @@ function stream<E extends Env>(
   const { site, admitted, ref, transport, keyed, prelude } = to;
   const { caller, request } = admitted;
   const connectionId = to.connectionId();
+  const isCall = request.method === "POST";
   let dials = 0;
   return deliver({
     connectionId,
@@ -82,6 +85,9 @@ function stream<E extends Env>(
     link,
     endsWith: to.isStanding === true ? caller.authInfo : undefined,
     ...(prelude === undefined ? {} : { prelude }),
+    // Over HTTP+SSE an EventSource comes back from either end, and for the rest the stream is the session.
+    breaks: !isCall && transport === "streamable" && QUIRKS.breaks.matches(request.headers),
+    renews: isCall && QUIRKS.wholeCalls.matches(request.headers),
     redial: (lastEventId) =>
       ref.attach({
         opens: false,

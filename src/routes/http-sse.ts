@@ -7,6 +7,7 @@ import type { Env } from "hono";
 import type { SessionRef } from "../host.ts";
 import { SSE_TYPE } from "../http/headers.ts";
 import { acceptsByName } from "../http/negotiate.ts";
+import { QUIRKS } from "../http/quirks.ts";
 import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { refusalId } from "../jsonrpc/messages.ts";
@@ -30,6 +31,7 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
   if (!acceptsByName(request.headers.get("accept"), SSE_TYPE)) {
     return failed(failures.notAcceptable(SSE_TYPE), headers);
   }
+  const noRetry = QUIRKS.noRetry.matches(request.headers);
   const attachTo = async (
     ref: SessionRef,
     opens: boolean,
@@ -43,12 +45,13 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
       connectionId: connectionId(),
       lastEventId,
       redial: false,
+      noRetry,
     });
     // The hint is EventSource's. Alone in a frame, go-sdk takes it for an empty message.
     const prelude = frame({
       event: "endpoint",
       data: endpoint(site, c.req.path, ref.id),
-      retry: site.settings.retryMs,
+      ...(noRetry ? {} : { retry: site.settings.retryMs }),
     });
     return respond(answer, {
       site,
@@ -88,12 +91,21 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
   const connectionId = namedOnDemand();
   const answer = await postOnce(
     ref,
-    { opens: false, transport: "http+sse", caller, accept: "any", connectionId, ...body },
+    {
+      opens: false,
+      transport: "http+sse",
+      caller,
+      accept: "any",
+      needsStream: QUIRKS.needsStream.matches(request.headers),
+      connectionId,
+      ...body,
+    },
     site.settings,
   );
   // The edge's word that a call was interrupted has no stream to go to: the POST itself fails.
   if (answer.kind === "json") return failed(failures.unreachable, headers, refusesAs);
-  return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", id: refusesAs });
+  const { payload } = body;
+  return respond(answer, { site, admitted, ref, connectionId, transport: "http+sse", payload });
 }
 
 /** Where to POST, relative to the origin so that proxies need not be understood; absolute with `publicUrl`. */

@@ -9,7 +9,8 @@ import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
 import { SSE_TYPE } from "../http/headers.ts";
 import { acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";
 import { peekId } from "../http/peek.ts";
-import { empty, failed } from "../http/respond.ts";
+import { QUIRKS } from "../http/quirks.ts";
+import { empty, failed, turnedAwayUnread } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import {
   isInitialize,
@@ -41,15 +42,17 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   // Looked up before the body is read: a stranger's is not worth parsing for long, only to be told 404.
   const named = findSession(site, admitted, id, failures.missingSessionId);
   const limit = "status" in named ? strangerLimit(site, request, id) : site.settings.maxBodyBytes;
+  const accept = acceptedAnswers(request.headers.get("accept"));
+  const only = accept === "sse" ? "sse" : undefined;
   const body = await readMessages(site, admitted, limit);
   if ("failure" in body) {
+    if (!("status" in named)) return turnedAwayUnread(body.failure, body.id, headers, only);
     // It is no `initialize`, and names no session that could take it.
-    const isForNobody = "status" in named && id !== undefined && body.failure.status === 413;
+    const isForNobody = id !== undefined && body.failure.status === 413;
     return failed(isForNobody ? named : body.failure, headers, body.id);
   }
   const { text, payload } = body;
   const refusesAs = refusalId(payload);
-  const accept = acceptedAnswers(request.headers.get("accept"));
   if (accept === undefined) {
     return failed(failures.notAcceptable("application/json and text/event-stream"), headers, refusesAs);
   }
@@ -60,7 +63,6 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     }
     return stateless(site, site.modern, admitted, payload);
   }
-  const only = accept === "sse" ? "sse" : undefined;
   const connectionId = namedOnDemand();
   const call: Call = {
     opens: false,
@@ -69,6 +71,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     text,
     payload,
     accept: accept === "json" ? "json" : "any",
+    noRetry: QUIRKS.noRetry.matches(request.headers),
     connectionId,
   };
 
@@ -83,7 +86,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     const answer = await postOnce(ref, { ...call, keyed }, site.settings);
     return respond(
       answer,
-      { site, admitted, ref, connectionId, transport: "streamable", id: refusesAs, keyed },
+      { site, admitted, ref, connectionId, transport: "streamable", payload, keyed },
       only,
     );
   }
@@ -99,7 +102,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const answer = await postOnce(named, call, site.settings);
   return respond(
     answer,
-    { site, admitted, ref: named, connectionId, transport: "streamable", id: refusesAs },
+    { site, admitted, ref: named, connectionId, transport: "streamable", payload },
     only,
   );
 }
@@ -128,6 +131,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     connectionId: connectionId(),
     lastEventId: lastEventIdOf(request),
     redial: false,
+    noRetry: QUIRKS.noRetry.matches(request.headers),
   });
   return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
 }
@@ -138,7 +142,9 @@ export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>
   if ("status" in ref) return failed(ref, headers);
   try {
     const ended = await ref.end(caller);
-    return ended.kind === "ended" ? empty(204, headers) : refuse(ended, headers);
+    return ended.kind === "ended"
+      ? empty(204, headers)
+      : refuse(ended, { admitted, transport: "streamable" });
   } catch {
     return failed(failures.unreachable, headers);
   }
@@ -261,7 +267,7 @@ async function initializeKnown<E extends Env>(
         ref,
         connectionId,
         transport: "streamable",
-        id: refusesAs,
+        payload: call.payload,
       });
     }
   } else if (ref !== failures.sessionNotFound) return failed(ref, headers, refusesAs);
@@ -283,7 +289,7 @@ async function open<E extends Env>(
       const { connectionId } = call;
       return respond(
         answer,
-        { site, admitted, ref, connectionId, transport: "streamable", id: refusesAs },
+        { site, admitted, ref, connectionId, transport: "streamable", payload: call.payload },
         only,
       );
     } catch {

@@ -364,11 +364,11 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       if (server.size() + requests.length > settings.maxInFlight) {
         return { kind: "refused", failure: failures.tooManyRequests(settings.maxInFlight) };
       }
-      const attach = (stream: number): void =>
-        options
-          .streams(row)
-          .find(stream)
-          ?.attach(open(stream), { after: 0, opening: openingOf(row), retryMs: settings.retryMs });
+      const attach = (stream: number): void => {
+        const retryMs = call.noRetry ? undefined : settings.retryMs;
+        const joining = { after: 0, opening: openingOf(row), retryMs };
+        options.streams(row).find(stream)?.attach(open(stream), joining);
+      };
       const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";
       const exchange =
         requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach });

@@ -11,9 +11,10 @@ import type { Change } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isInitialize, isResponse, unknownClient } from "../jsonrpc/messages.ts";
+import { isInitialize, isRequest, isResponse, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
 import { parseEventId, randomStreamId } from "../sse/event-id.ts";
+import { createArrival } from "./arrival.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./dispatch.ts";
@@ -231,6 +232,16 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return admit(request) ?? lifecycle.gone(caller.principal, offersSuccessor);
   };
 
+  const arrival = createArrival(options.redialMs, now);
+
+  /** False where a request of HTTP+SSE would be answered on a stream that is gone. */
+  const isHeard = async ({ needsStream, payload }: Call, row: SessionRow): Promise<boolean> => {
+    if (!needsStream || row.kind !== "http+sse" || !payload.messages.some(isRequest)) return true;
+    if (streamsOf(row).standalone.outlet() === undefined) await arrival.awaited();
+    // One that has ended meanwhile says so itself.
+    return !isLive() || streamsOf(row).standalone.outlet() !== undefined;
+  };
+
   /** Which stream an attach is for, and from where. */
   const locate = (request: Attach, row: SessionRow): { stream: Stream; after: number } | Refusal => {
     const held = streamsOf(row);
@@ -286,6 +297,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
         return isSuccessor(row) ? dispatch.open(call) : refused(failures.alreadyInitialized);
       }
       if (payload.batch && !hasBatches(row.version)) return refused(failures.batchNotSupported(row.version));
+      if (!(await isHeard(call, row))) return refused(failures.sessionNotFound);
       return dispatch.run(call, open);
     },
 
@@ -309,7 +321,9 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       }
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
-      stream.attach(outlet, { after, opening, retryMs: settings.retryMs });
+      const retryMs = request.noRetry ? undefined : settings.retryMs;
+      stream.attach(outlet, { after, opening, retryMs });
+      arrival.arrived();
       await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);
       if (stream === streamsOf(row).standalone) void interest?.listening();
@@ -364,6 +378,8 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const row = lifecycle.live();
       if (row === undefined) return;
       streamsOf(row).peek(stream)?.leave(connectionId, seq);
+      // An edge whose client is gone says how far that came.
+      if (seq === undefined) arrival.broke();
       lifecycle.touch();
       void upkeep.disconnected();
     },

@@ -33,7 +33,8 @@ export interface Joining {
    * Streamable HTTP reads it, and go-sdk before 1.4 and Java's SDK before 2.1 fail on it.
    */
   readonly opening: "prime" | "plain" | "none";
-  readonly retryMs: number;
+  /** Undefined for a client that is to have no `retry:`. */
+  readonly retryMs: number | undefined;
 }
 
 export interface StreamHooks {

@@ -46,9 +46,10 @@ export function asideFrame(json: string): string {
   return `event: message\ndata: ${json}\n\n`;
 }
 
-/** The event that gives a client an id to resume from before anything was said (2025-11-25). */
-export function primingFrame(id: string, retry: number): string {
-  return `id: ${id}\nretry: ${retry}\ndata: \n\n`;
+/** The event that gives a client an id to resume from before anything was said (2025-11-25); without `retry:` for undefined. */
+export function primingFrame(id: string, retry: number | undefined): string {
+  const hint = retry === undefined ? "" : `retry: ${retry}\n`;
+  return `id: ${id}\n${hint}data: \n\n`;
 }
 
 /**

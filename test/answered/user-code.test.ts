@@ -6,6 +6,7 @@ import { served as serveLocal, type Served } from "../local/served.ts";
 import { openSse } from "../support/http-sse.ts";
 import { answerOf, type McpSession, openSession, post } from "../support/mcp.ts";
 import { initialize, type Message, notification, request, textOf, toolCall } from "../support/messages.ts";
+import { expectNotNow, notNow } from "../support/not-now.ts";
 import { createTestServer } from "../support/test-server.ts";
 import { eventually, within } from "../support/wait.ts";
 import { createWaywardServer, SDKS, type Wayward } from "../support/wayward-server.ts";
@@ -89,6 +90,39 @@ test.each<[string, LocalMcpOptions["createServer"], string | RegExp]>([
       stack: expect.stringMatching(/^ +at /m) as string,
     },
   ]);
+});
+
+test("a server that does not start ends no client: each request is told when to come again", async () => {
+  let starts = true;
+  const server = await served({
+    evictAfterMs: 10,
+    createServer: (context) => {
+      if (!starts) throw new Error("not now");
+      return createTestServer(context);
+    },
+    authorize: (asked) => {
+      const principal = asked.headers.get("authorization");
+      return principal === null ? { principal: "nobody" } : { principal };
+    },
+    sessionKey: ({ principal }) => (principal === "keyed" ? "" : undefined),
+  });
+  const session = await openSession(server.url);
+  await eventually(() => expect(server.host.inMemory).toBe(0));
+  starts = false;
+  await expectNotNow(await session.post(request("ping", undefined, "in a session")), "in a session");
+  const told = await session.post(notification("notifications/x"));
+  expect([told.status, told.headers.get("retry-after")]).toEqual([503, "1"]);
+  await expectNotNow(await post(`${server.url}/mcp`, request("ping", undefined, "alone")), "alone");
+  const keyed = { Authorization: "keyed" };
+  await expectNotNow(await post(`${server.url}/mcp`, request("ping", undefined, "by key"), keyed), "by key");
+  const batch = await post(`${server.url}/mcp`, [
+    request("ping", undefined, 1),
+    request("ping", undefined, 2),
+  ]);
+  expect([batch.status, await batch.json()]).toEqual([200, [notNow(1), notNow(2)]]);
+  expect((await post(`${server.url}/mcp`, initialize(), keyed)).status).toBe(503);
+  starts = true;
+  expect(await session.tool("echo", { text: "back" })).toBe("back");
 });
 
 test.each<[string, () => ConnectableServer | Promise<ConnectableServer>]>([

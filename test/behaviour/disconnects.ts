@@ -116,7 +116,8 @@ export function testDisconnects(subject: Subject): void {
       let connections = 1;
       await session.tool("emit", { count: 200, intervalMs: 20, on: "standalone" });
       while (numbers.length < 200) {
-        const item = await stream.next();
+        // Before 2025-11-25 it breaks, for clients that do not come back otherwise.
+        const item = await stream.next().catch(() => undefined);
         if (item === undefined) {
           stream = await session.get(stream.lastEventId);
           connections += 1;

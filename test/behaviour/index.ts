@@ -10,6 +10,7 @@ import { testCalls } from "./calls.ts";
 import { testKeepalive } from "./keepalive.ts";
 import { testBodies } from "./bodies.ts";
 import { testBounds } from "./bounds.ts";
+import { testQuirks } from "./quirks.ts";
 import { testResume } from "./resume.ts";
 import { testDisconnects } from "./disconnects.ts";
 import { testEvents } from "./events.ts";
@@ -39,6 +40,7 @@ export function testBehaviour(subject: Subject): void {
     testEvents(subject);
     testHttpSse(subject);
     testOptions(subject);
+    testQuirks(subject);
     testSdkClients(subject);
   });
 }

@@ -20,7 +20,7 @@ describe("the wire: a later edge before objects of this version", () => {
     const session = await setup.open();
     const later = sessionAt(setup.gradual.edge("later"), session);
     await session.tool("counter", { by: 1 });
-    await expectComeBack(await later.post(toolCall("counter", { by: 1 })));
+    await expectComeBack(await later.post(toolCall("counter", { by: 1 }, { id: 7 })), 7);
     await expectComeBack(await later.post({ jsonrpc: "2.0", method: "notifications/roots/list_changed" }));
     await expectComeBack(await later.fetch("GET"));
     await expectComeBack(await later.fetch("DELETE"));
@@ -51,7 +51,7 @@ describe("the wire: an edge of this version before later objects", () => {
     const session = await setup.open();
     expect(await session.tool("counter", { by: 1 })).toBe("1");
     await setup.gradual.move(session.id, "later");
-    await expectComeBack(await session.post(toolCall("counter", { by: 1 })));
+    await expectComeBack(await session.post(toolCall("counter", { by: 1 }, { id: 7 })), 7);
     await expectComeBack(await session.fetch("GET"));
     const later = sessionAt(setup.gradual.edge("later"), session);
     expect(await later.tool("counter", { by: 1 })).toBe("2");

@@ -1,6 +1,8 @@
 /** A deployment of this version beside a later one, and what a client is told where they cannot read each other. @module */
 import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 import { type McpSession, openSession } from "../support/mcp.ts";
+import type { Message } from "../support/messages.ts";
+import { expectNotNow } from "../support/not-now.ts";
 import { type Gradual, startGradual } from "./gradual.ts";
 import type { Raised } from "./versions.ts";
 
@@ -40,8 +42,9 @@ export function deployed(raised: Raised, hub: "new" | "later" = "new"): Setup {
   };
 }
 
-/** What a client is told that should come back. */
-export async function expectComeBack(response: Response): Promise<void> {
+/** What a client is told that should come back; `id` is that of the request that it sent, where it sent one. */
+export async function expectComeBack(response: Response, id?: Message["id"]): Promise<void> {
+  if (id !== undefined) return expectNotNow(response, id);
   expect(response.status).toBe(503);
   expect(response.headers.get("retry-after")).toMatch(/^\d+$/);
   expect(await response.json()).toMatchObject({ jsonrpc: "2.0", error: { code: -32000 }, id: null });

@@ -30,8 +30,8 @@ describe("an object of this version on storage of a later one", () => {
     expect(stored.tables["session"]).toMatchObject([{ schema: SCHEMA + 1 }]);
 
     await setup.gradual.move(session.id, "new");
-    await expectComeBack(await session.post(toolCall("counter", { by: 1 })));
-    await expectComeBack(await session.post(request("ping")));
+    await expectComeBack(await session.post(toolCall("counter", { by: 1 }, { id: 7 })), 7);
+    await expectComeBack(await session.post(request("ping", undefined, 8)), 8);
     await expectComeBack(await session.fetch("GET", { "Last-Event-ID": primed }));
     await expectComeBack(await session.fetch("DELETE"));
     const untouched = await inspect(setup.gradual.edge("new"), session.id);

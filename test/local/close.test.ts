@@ -21,6 +21,20 @@ describe("close", () => {
     expect(events).toContainEqual(expect.objectContaining({ type: "connection.closed", reason: "shutdown" }));
   });
 
+  test.each([
+    { version: "2025-03-26", breaks: true },
+    { version: "2025-06-18", breaks: true },
+    { version: "2025-11-25", breaks: false },
+  ])("breaks streams off whose clients do not come back otherwise: $version", async ({ version, breaks }) => {
+    const { url, close } = await served();
+    const session = await openSession(url, { version });
+    const standalone = await session.get();
+    await standalone.next();
+    const closing = close();
+    expect(await (breaks ? standalone.untilBroken() : standalone.rest())).toEqual([]);
+    await closing;
+  });
+
   test("a call in progress that may not run again ends with one clear error", async () => {
     const { url, close } = await served();
     const session = await openSession(url);

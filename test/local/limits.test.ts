@@ -2,8 +2,9 @@
 import { rmSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createLocalMcp, type LocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
-import { answerOf, openSession, post } from "../support/mcp.ts";
+import { openSession, post } from "../support/mcp.ts";
 import { initialize, type Message, notification, request, upTo } from "../support/messages.ts";
+import { expectNotNow, notNow } from "../support/not-now.ts";
 import { run } from "../support/process.ts";
 import { readEvents } from "../support/sse.ts";
 import { createTestServer } from "../support/test-server.ts";
@@ -300,7 +301,7 @@ describe("memory", () => {
     expect(server.host.inMemory).toBe(3);
   });
 
-  test("that streams hold is theirs: one more gets 503 until one has left", async () => {
+  test("that streams hold is theirs: one more is turned away until one has left", async () => {
     const server = await served({ maxResidents: 2 });
     const [a, b] = [await openSession(server.url), await openSession(server.url)];
     const stream = await a.get();
@@ -318,19 +319,23 @@ describe("memory", () => {
     }
     // Nor is there room for one that is stored.
     const turnedAway = await b.post(request("ping", {}, "p"));
-    expect(turnedAway.status).toBe(503);
-    expect(await turnedAway.json()).toMatchObject({ id: "p" });
+    await expectNotNow(turnedAway, "p");
+    const several = [request("ping", {}, 1), notification("notifications/x"), request("ping", {}, 2)];
+    const batch = await b.post(several, { Accept: "application/json" });
+    expect([batch.status, await batch.json()]).toEqual([200, [notNow(1), notNow(2)]]);
+    const asStream = await b.post(request("ping", {}, "s"), { Accept: "text/event-stream" });
+    expect(await readEvents(asStream).messages(1)).toEqual([notNow("s")]);
+    // Of what waits for no answer, the status says it.
+    const told = await b.post(notification("notifications/x"));
+    expect([told.status, told.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect((await b.post({ jsonrpc: "2.0", id: 1, result: {} })).status).toBe(503);
+    expect((await b.post(initialize())).status).toBe(503);
     expect((await b.fetch("GET")).status).toBe(503);
     expect((await b.fetch("DELETE")).status).toBe(503);
     // Those that are in memory are served.
     expect(await a.tool("echo", { text: "here" })).toBe("here");
     legacy.leave();
-    const answer = await eventually(async () => {
-      const pong = await b.post(request("ping"));
-      expect(pong.status).toBe(200);
-      return answerOf(pong);
-    });
-    expect(answer).toHaveProperty("result");
+    await eventually(async () => expect(await b.request(request("ping"))).toHaveProperty("result"));
     stream.leave();
     expect(server.events.filter(({ type }) => type === "limit.reached")).toHaveLength(1);
   });

@@ -70,6 +70,7 @@ async function sessionWithHub() {
         interested,
       ),
     userChannel: () => () => Promise.reject(new Error("no users here")),
+    redialMs: 0,
     quick: createDelay(100),
     erase: async () => {},
     now: Date.now,

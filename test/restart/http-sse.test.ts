@@ -1,10 +1,11 @@
 /** R-11, A10: HTTP+SSE (2024-11-05) when the process is killed, or the object alone. */
+import { Client as V2Client, SSEClientTransport as V2Transport } from "@modelcontextprotocol/client";
 import { Client as V1Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport as V1Transport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { Client as OldClient } from "sdk-1.20/client/index.js";
 import { SSEClientTransport as OldTransport } from "sdk-1.20/client/sse.js";
 import { describe, expect, test } from "vitest";
-import { abortObject, doomObject } from "../support/back-door.ts";
+import { abortObject, doomObject, dropLinks } from "../support/back-door.ts";
 import { hosts, mortal, workerd } from "../support/hosts.ts";
 import { interrupted, LONG } from "../support/interrupted.ts";
 import {
@@ -19,7 +20,7 @@ import {
 import { post } from "../support/mcp.ts";
 import { loggingFetch, type Sent } from "../support/sdk-clients.ts";
 import { type EventStream, readEvents } from "../support/sse.ts";
-import { eventually } from "../support/wait.ts";
+import { eventually, within } from "../support/wait.ts";
 
 const info = { name: "legacy", version: "0" };
 
@@ -46,6 +47,14 @@ const clients = [
       return client;
     },
   },
+  {
+    name: "2.4.0",
+    async connect(url: URL, fetch: ReturnType<typeof loggingFetch>): Promise<SseClient> {
+      const client = new V2Client(info);
+      await client.connect(new V2Transport(url, { fetch }));
+      return client;
+    },
+  },
 ];
 
 /** A connection as EventSource holds it: the endpoint it was told, and its last event id. */
@@ -62,9 +71,9 @@ async function connect(url: string, lastEventId?: string): Promise<Connection> {
     ...(lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId }),
   };
   const stream = readEvents(await fetch(`${url}/sse`, { headers }));
-  const hint = await stream.next();
-  if (hint?.type !== "retry") throw new Error("no hint");
-  const first = await stream.next();
+  // The hint is a line of the event, and heard before its end.
+  let first = await stream.next();
+  if (first?.type === "retry") first = await stream.next();
   if (first?.type !== "event" || first.event !== "endpoint") throw new Error("no endpoint");
   const endpoint = first.data;
   return {
@@ -72,7 +81,8 @@ async function connect(url: string, lastEventId?: string): Promise<Connection> {
     endpoint,
     session: new URLSearchParams(endpoint.split("?")[1]).get("sessionId") ?? "",
     async post(message) {
-      expect((await post(url + endpoint, message)).status).toBe(202);
+      // As a page does: its EventSource comes back.
+      expect((await post(url + endpoint, message, { Origin: url })).status).toBe(202);
     },
   };
 }
@@ -84,6 +94,15 @@ async function open(url: string): Promise<Connection> {
   await connection.stream.message();
   await connection.post(notification("notifications/initialized"));
   return connection;
+}
+
+/** A fetch of which the first stream is opened, and no other before its client gives up. */
+function slowToReturn(): ReturnType<typeof loggingFetch> {
+  let streams = 0;
+  return (input, init) => {
+    const isStream = (init?.method ?? "GET") === "GET";
+    return isStream && streams++ > 0 ? new Promise(() => {}) : fetch(input, init);
+  };
 }
 
 const whoami = async ({ stream, post }: Connection): Promise<Record<string, unknown>> => {
@@ -115,6 +134,19 @@ describe.each(hosts)("on $name", (host) => {
     expect(sent.map(({ message, status }) => [message?.method, status])).toEqual([["tools/call", 202]]);
     await client.close();
   });
+
+  test.each(clients)(
+    "client $name: a call before it has come back fails, and hangs for nothing",
+    async (sdk) => {
+      const client = await sdk.connect(new URL(`${server.url}/sse`), slowToReturn());
+      await client.callTool({ name: "counter" });
+      await server.kill();
+      await server.restart();
+      const call = client.callTool({ name: "echo", arguments: { text: "into the void" } });
+      await expect(within(call, "the refusal")).rejects.toThrow(/404|Session not found/);
+      await client.close();
+    },
+  );
 
   test("an EventSource comes back to its session, and gets what was sent meanwhile, once", async () => {
     const before = await open(server.url);
@@ -256,6 +288,17 @@ describe("where the object alone dies", () => {
     await connection.post({ jsonrpc: "2.0", id: second.id ?? 0, result: { action: "decline" } });
     expect(textOf(await stream.message())).toBe('{"action":"decline","answer":null}');
     expect((await answer).status).toBe(202);
+    stream.leave();
+  });
+
+  test("a client that never comes back posts before the edge has dialled again: it is answered", async () => {
+    const { stream, session, endpoint } = await open(server.url);
+    for (const id of upTo(6)) {
+      await (id % 2 ? abortObject : dropLinks)(server.url, session);
+      const call = toolCall("echo", { text: `${id}` }, { id });
+      expect((await post(server.url + endpoint, call)).status).toBe(202);
+      expect(textOf(await stream.message((message) => message.id === id))).toBe(`${id}`);
+    }
     stream.leave();
   });
 

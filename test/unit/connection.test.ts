@@ -17,7 +17,7 @@ interface Opened {
   read(): Promise<string | undefined>;
 }
 
-function open(options: HoldfastOptions = {}): Opened {
+function open(options: HoldfastOptions = {}, breaks?: boolean): Opened {
   const events: HoldfastEvent[] = [];
   const leave = new AbortController();
   const connection = createConnection({
@@ -25,6 +25,7 @@ function open(options: HoldfastOptions = {}): Opened {
     sessionId: "s",
     settings: resolveOptions({ onEvent: (event) => events.push(event), ...options }),
     signal: leave.signal,
+    breaks,
     onAlive() {},
   });
   const reader = connection.readable.getReader();
@@ -88,6 +89,28 @@ describe("a connection", () => {
     connection.end("done");
     expect([await read(), await read()]).toEqual(["data: xxx\n\n", undefined]);
   });
+
+  it.each(["timeout", "shutdown", "overflow", "closed", "lost"] as const)(
+    "breaks after what was taken, for a client that comes back from nothing else: %s",
+    async (reason) => {
+      const { connection, reader, read } = open({}, true);
+      const written = connection.write(message(3));
+      expect(await read()).toBe("data: xxx\n\n");
+      await written;
+      connection.end(reason);
+      await expect(reader.read()).rejects.toThrow(`come back (${reason})`);
+      expect(vi.getTimerCount()).toBe(0);
+    },
+  );
+
+  it.each(["done", "deleted", "replaced"] as const)(
+    "ends in order for that client too where it is not to come back: %s",
+    async (reason) => {
+      const { connection, read } = open({}, true);
+      connection.end(reason);
+      expect(await read()).toBeUndefined();
+    },
+  );
 
   it("breaks off where its reader does not take the end either", async () => {
     const { connection, reader } = open({ sendTimeoutMs: 500 });

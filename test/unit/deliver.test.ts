@@ -37,6 +37,7 @@ function play(...chunks: string[]): Played {
 function carry(
   link: Link,
   redial: (lastEventId: string | undefined) => Promise<Attached> = () => Promise.reject(new Error("no")),
+  renews?: boolean,
 ): ReadableStreamDefaultReader<Uint8Array> {
   return deliver({
     connectionId: "c",
@@ -44,6 +45,7 @@ function carry(
     settings: resolveOptions({ logLevel: "silent" }),
     signal: new AbortController().signal,
     link,
+    renews,
     redial,
   }).getReader();
 }
@@ -127,5 +129,31 @@ describe("control frames that say nothing this version knows", () => {
     );
     expect(asked).toEqual(["s.2"]);
     expect(text).toBe(messageFrame("s.2", "2") + messageFrame("s.3", "3"));
+  });
+});
+
+describe("a link that has reached its age", () => {
+  const TIMEOUT = controlFrame({ type: "end", value: "timeout" });
+
+  it("ends the client's connection", async () => {
+    const text = await all(carry(play(AT + messageFrame("s.1", "1") + TIMEOUT).link));
+    expect(text).toBe(messageFrame("s.1", "1"));
+  });
+
+  it("is renewed for a client that cannot come back, from where it was", async () => {
+    const dialled: (string | undefined)[] = [];
+    const next = [messageFrame("s.2", "2") + TIMEOUT, messageFrame("s.3", "3") + END];
+    const text = await all(
+      carry(
+        play(AT + messageFrame("s.1", "1") + TIMEOUT).link,
+        (lastEventId) => {
+          dialled.push(lastEventId);
+          return Promise.resolve({ kind: "stream", link: play(next.shift() ?? "").link });
+        },
+        true,
+      ),
+    );
+    expect(dialled).toEqual(["s.1", "s.2"]);
+    expect(text).toBe(messageFrame("s.1", "1") + messageFrame("s.2", "2") + messageFrame("s.3", "3"));
   });
 });

@@ -38,6 +38,7 @@ describe("frames", () => {
 
   it("primes with an id, a retry and empty data", () => {
     expect(primingFrame("s.0", 3000)).toBe("id: s.0\nretry: 3000\ndata: \n\n");
+    expect(primingFrame("s.0", undefined)).toBe("id: s.0\ndata: \n\n");
   });
 });
 

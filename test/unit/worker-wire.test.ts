@@ -104,6 +104,13 @@ describe("a call", () => {
     }
   });
 
+  it("says what its client cannot take, and nothing of most", () => {
+    const quirks = { noRetry: true, needsStream: true };
+    expect(decodeCall(wire.encodeCall({ ...call, ...quirks }))).toMatchObject(quirks);
+    const usual = wire.encodeCall({ ...call, noRetry: false, needsStream: false });
+    expect(usual).toBe(wire.encodeCall(call));
+  });
+
   it("of a caller without principal, token or topic arrives as one", () => {
     const bare = { principal: undefined, authInfo: undefined, url: "https://h", headers: () => ({}) };
     const { caller: from } = decodeCall(wire.encodeCall({ ...call, caller: bare }));
@@ -115,6 +122,8 @@ describe("a call", () => {
     ["opens", undefined],
     ["transport", "carrier pigeon"],
     ["accept", undefined],
+    ["noRetry", "yes"],
+    ["needsStream", 1],
     ["connectionId", 7],
     ["caller", undefined],
     ["caller", []],
@@ -209,6 +218,7 @@ describe("an attach", () => {
     ["connectionId", undefined],
     ["lastEventId", 7],
     ["redial", undefined],
+    ["noRetry", 1],
     ["caller.headers", null],
   ])("is not read with %s %j", (path, value) => {
     const json = decodeURIComponent(wire.encodeAttachWhole(attach)["holdfast-attach"] ?? "");
@@ -266,6 +276,7 @@ describe("a reply", () => {
     ["successor", 7],
     ["failure", undefined],
     ["failure.status", 99],
+    ["failure.retryAfterMs", "soon"],
     ["failure.status", "404"],
     ["failure.error", null],
     ["failure.error.code", "-32001"],

@@ -1,7 +1,8 @@
 /** An object that another version has stored: brought forward, or left alone. */
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
-import { initialize, type Message, numbersOf, request } from "../support/messages.ts";
+import { initialize, type Message, notification, numbersOf, request } from "../support/messages.ts";
+import { expectNotNow } from "../support/not-now.ts";
 import { rowsV1, SCHEMA_V1 } from "../support/schema-v1.ts";
 import { inspectObject, openSession, type PoolSession } from "./client.ts";
 import { toldBy } from "./index.ts";
@@ -53,7 +54,7 @@ describe("a session that an earlier version stored", () => {
 });
 
 describe("a session that a later version stored", () => {
-  test("is refused with 503 and told of, whoever asks for it, and nothing of it is touched", async () => {
+  test("is refused and told of, whoever asks for it, and nothing of it is touched", async () => {
     const session = await openSession("calm");
     await session.tool("counter", { by: 1 });
     await rewrite(session, [
@@ -61,8 +62,11 @@ describe("a session that a later version stored", () => {
       "ALTER TABLE session ADD COLUMN later TEXT DEFAULT 'x'",
     ]);
     const { tables } = await inspectObject(session.stub);
+    const asked = await session.post(request("ping", undefined, "p"));
+    expect(await asked.clone().text()).toContain("later version");
+    await expectNotNow(asked, "p");
     for (const ask of [
-      () => session.post(request("ping")),
+      () => session.post(notification("notifications/x")),
       () => session.post(initialize()),
       () => session.remove(),
     ]) {

@@ -1,0 +1,42 @@
+/**
+ * Whether anybody takes what a session of HTTP+SSE answers: its clients POST on when their stream is gone. An edge that
+ * holds the stream may not have dialled again yet, where the isolate has just started or the link has just broken, and is
+ * given a moment.
+ * @module
+ */
+
+export interface Arrival {
+  /** A link has broken: its edge is expected to dial again. */
+  broke(): void;
+  /** A stream has a connection. */
+  arrived(): void;
+  /** Resolves once one has, or none is expected any more: mostly at once. */
+  awaited(): Promise<void>;
+}
+
+/** @param redialMs how long edges take to dial again */
+export function createArrival(redialMs: number, now: () => number): Arrival {
+  let until = now() + redialMs;
+  let waiting: (() => void)[] = [];
+  return {
+    broke() {
+      until = now() + redialMs;
+    },
+    arrived() {
+      const resumed = waiting;
+      waiting = [];
+      for (const resume of resumed) resume();
+    },
+    awaited() {
+      const left = until - now();
+      if (left <= 0) return Promise.resolve();
+      return new Promise((resolve) => {
+        const timer = setTimeout(resolve, left);
+        waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    },
+  };
+}

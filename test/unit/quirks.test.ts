@@ -1,0 +1,62 @@
+/** The table of clients' quirks, and what the documentation says of it. */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { BEGINS_AFTER_MS, QUIRKS } from "../../src/http/quirks.ts";
+
+type Name = keyof typeof QUIRKS;
+
+const matching = (headers: Record<string, string>): Name[] =>
+  (Object.keys(QUIRKS) as Name[]).filter((name) => QUIRKS[name].matches(new Headers(headers)));
+
+const LATEST = { "MCP-Protocol-Version": "2025-11-25" };
+
+describe("who is told by the headers", () => {
+  test.each<[what: string, headers: Record<string, string>, quirks: Name[]]>([
+    ["a client of today", LATEST, ["needsStream"]],
+    [
+      "a version header that a proxy has doubled",
+      { "MCP-Protocol-Version": "2025-11-25, 2025-11-25" },
+      ["needsStream"],
+    ],
+    [
+      "a client of 2025-06-18",
+      { "MCP-Protocol-Version": "2025-06-18" },
+      ["breaks", "wholeCalls", "needsStream"],
+    ],
+    ["a client that says no version", {}, ["breaks", "wholeCalls", "needsStream"]],
+    [
+      "Java",
+      { ...LATEST, "User-Agent": "Java-http-client/17.0.9" },
+      ["noRetry", "wholeCalls", "needsStream"],
+    ],
+    [
+      "the AI SDK",
+      { ...LATEST, "User-Agent": "ai-sdk/2.0.99 runtime/node.js/24" },
+      ["breaks", "wholeCalls", "needsStream"],
+    ],
+    [
+      "the AI SDK after an agent of one's own",
+      { ...LATEST, "User-Agent": "mine/1 ai-sdk/2.0.99" },
+      ["breaks", "wholeCalls", "needsStream"],
+    ],
+    [
+      "one that is named alike",
+      { ...LATEST, "User-Agent": "not-ai-sdk/2 Java-http-client/1" },
+      ["needsStream"],
+    ],
+    ["a browser", { ...LATEST, Origin: "https://a.example", "Sec-Fetch-Mode": "cors" }, []],
+    ["Node's fetch", { ...LATEST, "Sec-Fetch-Mode": "cors", "User-Agent": "node" }, ["needsStream"]],
+  ])("%s", (_, headers, quirks) => expect(matching(headers)).toEqual(quirks));
+});
+
+test("docs/eras.md has a row for each, with its reports", () => {
+  const text = readFileSync(new URL("../../docs/eras.md", import.meta.url), "utf8");
+  const rows = text.split("\n").filter((line) => line.startsWith("| `"));
+  for (const [name, { clients, reports }] of Object.entries(QUIRKS)) {
+    const row = rows.find((line) => line.startsWith(`| \`${name}\``)) ?? "";
+    expect(clients).not.toBe("");
+    expect(reports.length).toBeGreaterThan(0);
+    for (const report of reports) expect(row).toContain(report);
+  }
+  expect(text).toContain(`${BEGINS_AFTER_MS} ms`);
+});
