@@ -1,10 +1,11 @@
 /**
  * A stream that nobody can resume: what is written goes to the client who is connected now, or nowhere.
  *
- * Writers are not made to wait (an SDK does not), so what waits for the reader is bounded; over it the stream
- * ends, and the client asks again.
+ * Writers are not made to wait (an SDK does not), so what waits for the reader is bounded, for each stream and for
+ * all of an isolate or process; over it the stream ends, and the client asks again.
  * @module
  */
+import { createBudget } from "../budget.ts";
 import type { DisconnectReason } from "../events.ts";
 import type { Settings } from "../options.ts";
 import { join } from "../sse/join.ts";
@@ -21,6 +22,14 @@ export interface LiveStream {
   end(reason: DisconnectReason): void;
 }
 
+/**
+ * What may wait for the readers of all streams, in bytes: half of what an isolate has. Nobody can be made to read, and
+ * anybody can ask for much that he does not read.
+ */
+const all = createBudget(64 * 2 ** 20);
+/** What each stream may have besides: those who read must not be cut for those who do not. */
+const FREE_BYTES = 65_536;
+
 /** @param signal aborts when the runtime sees the client leave */
 export function createLiveStream(settings: Settings, signal: AbortSignal): LiveStream {
   const connection = createConnection({
@@ -35,6 +44,23 @@ export function createLiveStream(settings: Settings, signal: AbortSignal): LiveS
   let queue: Uint8Array[] = [];
   let waiting = 0;
   let writing: Promise<void> | undefined;
+  /** All that is in memory, being written too, and the part of it that `all` counts. */
+  let held = 0;
+  let counted = 0;
+
+  const hold = (bytes: number): boolean => {
+    held += bytes;
+    const more = Math.max(0, held - FREE_BYTES) - counted;
+    if (!all.take(more)) return false;
+    counted += more;
+    return true;
+  };
+  // What is being written when the stream ends goes with it.
+  void ended.then(() => {
+    all.give(counted);
+    counted = 0;
+    held = -Infinity;
+  });
 
   /** What came while the client was taking what came before goes out in one. */
   const drain = async (): Promise<void> => {
@@ -43,6 +69,7 @@ export function createLiveStream(settings: Settings, signal: AbortSignal): LiveS
       queue = [];
       waiting = 0;
       await connection.write(bytes);
+      hold(-bytes.length);
     }
     writing = undefined;
   };
@@ -54,7 +81,7 @@ export function createLiveStream(settings: Settings, signal: AbortSignal): LiveS
     write(frames) {
       queue.push(frames);
       waiting += frames.length;
-      if (waiting > settings.maxStoredBytes) {
+      if (!hold(frames.length) || waiting > settings.maxStoredBytes) {
         queue = [];
         end("overflow");
       }

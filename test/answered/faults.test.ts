@@ -287,7 +287,6 @@ describe.each(hosts)("on $name", (host) => {
       TEST_EVENTS: "on",
       HOLDFAST_KEEPALIVE_INTERVAL_MS: "200",
       HOLDFAST_SESSION_TTL_MS: "1500",
-      HOLDFAST_RECOVERY: "rotate",
     });
     const expired = (id: string): Promise<void> =>
       eventually(() =>

@@ -177,7 +177,7 @@ export function testFuzz(subject: Subject): void {
         expect(after - before).toBeLessThan(GROWTH_BYTES);
 
         expect((await fetch(`${server.url}/health`)).status).toBe(200);
-        expect(relayedCount).toBeGreaterThan(RUNS / 10);
+        expect(relayedCount).toBeGreaterThan(RUNS / 40);
         const said = server.events().filter(({ type }) => type === "request.error" || type === "hook.error");
         expect(said).toEqual([]);
       },

@@ -1,7 +1,7 @@
 /**
  * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
  * numbered messages of given sizes, `flood` many in one turn without waiting, `bulk` answers much and late, `settle` answers once no burst of this isolate runs any more,
- * `publish` tells of numbered changes, `request` shows the HTTP request, `hang` says when it is cancelled, `drop` ends the standalone stream's
+ * `stray` fails after its call, `publish` tells of numbered changes, `request` shows the HTTP request, `hang` says when it is cancelled, `drop` ends the standalone stream's
  * connection; the method `test/throw` throws.
  * @module
  */
@@ -158,6 +158,15 @@ export function createTestServer(context: ServerContext): McpServer {
       await pause(600_000, ctx.mcpReq.signal);
       console.log(JSON.stringify({ type: "test.cancelled", tag }));
       return text("cancelled");
+    },
+  );
+
+  server.registerTool(
+    "stray",
+    { description: "Fails where nobody waits for it, after the call" },
+    () => {
+      setTimeout(() => void Promise.reject(new Error("stray")), 50);
+      return text("to fail");
     },
   );
 
