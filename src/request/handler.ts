@@ -10,9 +10,10 @@ import type { RequestHandler, StatelessCall } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isRequest, type JsonRpcMessage, refusalId } from "../jsonrpc/messages.ts";
+import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
+import { refusalId } from "../jsonrpc/parse.ts";
 import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
-import type { CreateServer, RequestContext } from "../session/server.ts";
+import type { CreateServer, RequestContext } from "../session/server/factory.ts";
 import { userOfCall } from "../user/user.ts";
 import { serveOnce } from "./serve-once.ts";
 

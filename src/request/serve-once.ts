@@ -11,12 +11,13 @@ import { empty, failed, json } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { type JsonRpcRequest, type RequestId, unknownClient } from "../jsonrpc/messages.ts";
 import type { Settings } from "../options.ts";
-import { createDelay } from "../session/delays.ts";
-import { createExchange, type Exchange } from "../session/exchange.ts";
-import { createExtra } from "../session/extra.ts";
-import { inTime } from "../session/in-time.ts";
-import { startInstance } from "../session/instance.ts";
-import type { ConnectableServer } from "../session/server.ts";
+import { createDelay } from "../session/calls/delays.ts";
+import { createExchange } from "../session/calls/exchange.ts";
+import type { Exchange } from "../session/server/reply.ts";
+import { createExtra } from "../session/server/extra.ts";
+import { inTime } from "../session/server/in-time.ts";
+import { startInstance } from "../session/server/instance.ts";
+import type { ConnectableServer } from "../session/server/factory.ts";
 import { frame } from "../sse/frames.ts";
 
 export interface OneRequest {

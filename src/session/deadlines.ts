@@ -5,7 +5,12 @@
  * @module
  */
 
-import type { Alarm } from "./ports.ts";
+/** The host's alarm: one pending time, kept across restarts. */
+export interface Alarm {
+  get(): Promise<number | undefined> | number | undefined;
+  set(at: number): Promise<void> | void;
+  clear(): Promise<void> | void;
+}
 
 export interface Deadlines {
   /** Makes sure that the alarm rings by `at`. */

@@ -10,8 +10,8 @@ import type { Refusal, TransportKind } from "../host.ts";
 import { sessionNotFound } from "../jsonrpc/failures.ts";
 import { randomStreamId } from "../sse/event-id.ts";
 import type { SessionOptions } from "./ports.ts";
-import type { SessionRow } from "./schema.ts";
-import { retireStandalone } from "./streams.ts";
+import type { SessionRow } from "./store/schema.ts";
+import { retireStandalone } from "./streams/streams.ts";
 
 export interface Lifecycle {
   /** The session's row while it can be used; undefined before it is opened and after it has ended. */

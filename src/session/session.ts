@@ -2,60 +2,29 @@
  * The session: what a host calls, and where the parts meet. One object per session and isolate; all
  * that must outlive the isolate is in the store.
  *
- * A message's way: `post` admits it, has the server woken and the message handed on (`dispatch.ts`);
- * what the server sends goes to an exchange (`exchange.ts`) or the standalone stream, and from there
- * through a log (`log.ts`) to a connection (`stream.ts`).
+ * A message's way: `post` admits it, has the server woken and the message handed on (`calls/dispatch.ts`);
+ * what the server sends goes to an exchange (`calls/exchange.ts`) or the standalone stream, and from there
+ * through a log (`streams/log.ts`) to a connection (`streams/stream.ts`).
  * @module
  */
-import type { Change } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
 import { parseEventId } from "../sse/event-id.ts";
+import type { Session } from "./contract.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
-import { createDispatch } from "./dispatch.ts";
-import type { Reply } from "./exchange.ts";
-import { subscribedUris } from "./journal.ts";
+import { createDispatch } from "./calls/dispatch.ts";
+import { subscribedUris } from "./server/journal.ts";
 import { createLaterSession } from "./later.ts";
 import { createLifecycle, isSuccessor, type Lifecycle } from "./lifecycle.ts";
-import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
-import { LaterSchema, type SessionRow } from "./schema.ts";
-import type { Stream } from "./stream.ts";
-import { createStreams, openingOf, type Streams } from "./streams.ts";
+import type { SessionOptions } from "./ports.ts";
+import { LaterSchema, type SessionRow } from "./store/schema.ts";
+import type { Stream } from "./streams/stream.ts";
+import { createStreams, openingOf, type Streams } from "./streams/streams.ts";
 import { createUpkeep } from "./upkeep.ts";
-
-export interface Session {
-  /** True while the session can be used. */
-  isLive(): boolean;
-  /** Begins the session as the successor of one that ended. */
-  adopt(seed: Seed): Promise<void>;
-  post(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
-  attach(request: Attach, open: OpenOutlet): Promise<{ kind: "streaming" } | Refusal>;
-  /** Ends the session on its client's word. */
-  end(caller: Caller): Promise<{ kind: "ended" } | Refusal>;
-  /** Ends the session on its server's word. True where there was one. */
-  terminate(): Promise<boolean>;
-  /**
-   * The hub tells of changes; what the client subscribed to goes out on the standalone stream, without
-   * waking the server. Returns the names that the hub can forget, or undefined for a session that is gone.
-   */
-  notify(changes: readonly Change[]): Promise<string[] | undefined>;
-  /** The alarm rang: does what is due, and sets it again where something remains. Never throws. */
-  alarm(): Promise<void>;
-  /** The edge has handed everything up to `seq` to the client. */
-  ack(stream: number, connectionId: string, seq: number): void;
-  /** A connection is over; `seq` is the last event that its client was handed, where known. */
-  leave(stream: number, connectionId: string, seq?: number): void;
-  /** Takes up a connection that outlived the isolate, at its place; its client has been handed everything up to `handed`. */
-  restore(stream: number, outlet: Outlet, place: number, handed: number): void;
-  /** True while nothing is under way: no connection, no call, no server being built. */
-  isIdle(): boolean;
-  /** Lets go of the session as the process ends or needs the memory: connections and server end, the session stays. */
-  shutdown(): void;
-}
 
 /** A row's `kind` is the session's transport. */
 const isRefusal = (found: SessionRow | Refusal): found is Refusal => found.kind === "refused";

@@ -1,10 +1,10 @@
 /** What random sequences found in the way of one stream, each as a case of its own. */
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { EventLog } from "../../src/session/log.ts";
-import type { Outlet } from "../../src/session/ports.ts";
-import type { StoredEvent } from "../../src/session/schema.ts";
-import { createStream, type Stream } from "../../src/session/stream.ts";
+import type { EventLog } from "../../src/session/streams/log.ts";
+import type { Outlet } from "../../src/session/streams/outlet.ts";
+import type { StoredEvent } from "../../src/session/store/schema.ts";
+import { createStream, type Stream } from "../../src/session/streams/stream.ts";
 
 /** A log in memory that reads as the stored one does: some events at a time, counted in SQL's characters. */
 function memoryLog(): EventLog {

@@ -8,7 +8,7 @@
 import { type McpServer, requireScopes } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { userState } from "../../src/index.ts";
-import type { CreateServer, ServerContext } from "../../src/session/server.ts";
+import type { CreateServer, ServerContext } from "../../src/session/server/factory.ts";
 import { pause, text } from "../../worker/example/reply.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 import { createV1Server } from "./v1-server.ts";

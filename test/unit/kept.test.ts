@@ -1,11 +1,11 @@
 /** What a session keeps over all of its streams, how it is counted, and what goes first. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DisconnectReason, EventSink } from "../../src/events.ts";
-import type { Outlet } from "../../src/session/ports.ts";
-import { unfinishedIn } from "../../src/session/owed.ts";
-import type { SessionRow } from "../../src/session/schema.ts";
-import type { Stream } from "../../src/session/stream.ts";
-import { createStreams, type Streams } from "../../src/session/streams.ts";
+import type { Outlet } from "../../src/session/streams/outlet.ts";
+import { unfinishedIn } from "../../src/session/streams/owed.ts";
+import type { SessionRow } from "../../src/session/store/schema.ts";
+import type { Stream } from "../../src/session/streams/stream.ts";
+import { createStreams, type Streams } from "../../src/session/streams/streams.ts";
 import { type CountedStore, countedStore, readsOfLog } from "../support/counted-store.ts";
 
 const row: SessionRow = {

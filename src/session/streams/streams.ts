@@ -6,17 +6,17 @@
  * its row and its log.
  * @module
  */
-import { type DisconnectReason, type EventSink, shortId } from "../events.ts";
-import type { RequestId } from "../jsonrpc/messages.ts";
-import { hasPriming } from "../jsonrpc/versions.ts";
-import { randomStreamId } from "../sse/event-id.ts";
+import { type DisconnectReason, type EventSink, shortId } from "../../events.ts";
+import type { RequestId } from "../../jsonrpc/messages.ts";
+import { hasPriming } from "../../jsonrpc/versions.ts";
+import { randomStreamId } from "../../sse/event-id.ts";
 import { type LogLimits, openLog } from "./log.ts";
-import type { Outlet } from "./ports.ts";
+import type { Outlet } from "./outlet.ts";
 import { createHoldings } from "./holdings.ts";
 import { createOwing, owedBy } from "./owed.ts";
 import type { QuotaLimits } from "./quota.ts";
-import { type LogExtent, PART, type SessionRow, type StreamRow } from "./schema.ts";
-import type { SessionStore } from "./store.ts";
+import { type LogExtent, PART, type SessionRow, type StreamRow } from "../store/schema.ts";
+import type { SessionStore } from "../store/store.ts";
 import { createStream, type Stream } from "./stream.ts";
 import { createTally } from "./tally.ts";
 

@@ -4,9 +4,9 @@
  * `initialize`, `initialized` and sticky requests, whose answers are swallowed.
  * @module
  */
-import { type EventSink, shortId } from "../events.ts";
-import { isThenable } from "../guard.ts";
-import { clientUnreachable, interrupted } from "../jsonrpc/failures.ts";
+import { type EventSink, shortId } from "../../events.ts";
+import { isThenable } from "../../guard.ts";
+import { clientUnreachable, interrupted } from "../../jsonrpc/failures.ts";
 import {
   isNotification,
   isObject,
@@ -17,13 +17,13 @@ import {
   type JsonRpcRequest,
   type JsonRpcResponse,
   type RequestId,
-} from "../jsonrpc/messages.ts";
-import { toWire } from "../jsonrpc/wire.ts";
-import { type CallsOptions, type ClientCall, createCalls } from "./calls.ts";
+} from "../../jsonrpc/messages.ts";
+import { toWire } from "../../jsonrpc/wire.ts";
+import { type CallsOptions, type ClientCall, createCalls } from "./in-flight.ts";
 import { createOutbound } from "./correlation.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange } from "./reply.ts";
 import { challengeOf, type ScopeRefusal, type ScopeResolver } from "./scopes.ts";
-import type { ConnectableServer } from "./server.ts";
+import type { ConnectableServer } from "./factory.ts";
 import { isAnswerLost, withoutPayload } from "./reports.ts";
 import { createTransport, type MessageExtra } from "./transport.ts";
 import { type UserServer, userServer } from "./user-server.ts";

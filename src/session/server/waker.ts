@@ -3,12 +3,12 @@
  * ended by itself.
  * @module
  */
-import { messageOf, shortId } from "../events.ts";
-import type { Settings } from "../options.ts";
-import type { Exchange } from "./exchange.ts";
+import { messageOf, shortId } from "../../events.ts";
+import type { Settings } from "../../options.ts";
+import type { Exchange } from "./reply.ts";
 import { inTime } from "./in-time.ts";
 import type { Instance } from "./instance.ts";
-import type { SessionRow } from "./schema.ts";
+import type { SessionRow } from "../store/schema.ts";
 
 export interface Waker {
   /** The server, where it is awake. */

@@ -5,12 +5,12 @@
  * authorization, "Scope Challenge Handling").
  * @module
  */
-import { type Challenge, formatChallenge, metadataUrlOf } from "../challenge.ts";
-import type { EventSink } from "../events.ts";
-import { isThenable } from "../guard.ts";
-import { hookFailed } from "../hooks.ts";
-import * as failures from "../jsonrpc/failures.ts";
-import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
+import { type Challenge, formatChallenge, metadataUrlOf } from "../../challenge.ts";
+import type { EventSink } from "../../events.ts";
+import { isThenable } from "../../guard.ts";
+import { hookFailed } from "../../hooks.ts";
+import * as failures from "../../jsonrpc/failures.ts";
+import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 
 /** Says which scopes a request needs and the caller lacks, or nothing where none. SDK v2's `ScopeChallengeHandler`. */
 export type ScopeResolver = (context: {

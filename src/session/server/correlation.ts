@@ -5,7 +5,7 @@
  * way out.
  * @module
  */
-import { isObject, type JsonObject, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
+import { isObject, type JsonObject, type JsonRpcResponse, type RequestId } from "../../jsonrpc/messages.ts";
 
 /** Requests from the client, under ids of our own, each with what the caller keeps about it. */
 export interface Inbound<Entry> {

@@ -3,10 +3,10 @@
  * goes first; what went before any client had it is counted, so that a gap is said and never hidden.
  * @module
  */
-import type { RequestId } from "../jsonrpc/messages.ts";
+import type { RequestId } from "../../jsonrpc/messages.ts";
 import type { Quota } from "./quota.ts";
-import type { LogExtent, StoredEvent } from "./schema.ts";
-import type { SessionStore } from "./store.ts";
+import type { LogExtent, StoredEvent } from "../store/schema.ts";
+import type { SessionStore } from "../store/store.ts";
 
 export interface EventLog {
   /** Sequence number of the last event, 0 before the first. */

@@ -3,22 +3,32 @@
  * here once: answered, cancelled, refused, out of time, or with the server that had it.
  * @module
  */
-import { type EventSink, messageOf, shortId } from "../events.ts";
-import * as failures from "../jsonrpc/failures.ts";
+import { type EventSink, messageOf, shortId } from "../../events.ts";
+import * as failures from "../../jsonrpc/failures.ts";
 import {
   isObject,
   type JsonObject,
   type JsonRpcRequest,
   type JsonRpcResponse,
   type RequestId,
-} from "../jsonrpc/messages.ts";
-import type { Confirm } from "./confirm.ts";
+} from "../../jsonrpc/messages.ts";
 import { createInbound, type Inbound } from "./correlation.ts";
-import { toWire } from "../jsonrpc/wire.ts";
-import type { Exchange } from "./exchange.ts";
+import { toWire } from "../../jsonrpc/wire.ts";
+import type { Exchange } from "./reply.ts";
 import { heartbeatMessage } from "./heartbeat.ts";
 import { createPulses, type Pulse } from "./pulses.ts";
 import { callFailed, withoutPayload } from "./reports.ts";
+
+/** What becomes of an answer that grants something, once the transport has borne it out, or could not. */
+export interface Confirmed {
+  /** The answer to give. */
+  readonly response: JsonRpcResponse;
+  /** What the server is asked so that it has not happened for it either. */
+  readonly undo?: { readonly method: string; readonly params: JsonObject } | undefined;
+}
+
+/** Undefined where the answer can leave as it is, which all but few can: it is asked for each. */
+export type Confirm = (request: JsonRpcRequest, response: JsonRpcResponse) => Promise<Confirmed> | undefined;
 
 /** A client's request. */
 export interface ClientCall {

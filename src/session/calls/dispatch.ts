@@ -2,38 +2,43 @@
  * Hands a POST's messages to the user's server, which is woken for it where need be.
  * @module
  */
-import type { Notifier } from "../changes.ts";
-import { shortId } from "../events.ts";
-import type { Call, Caller, Refusal } from "../host.ts";
-import * as failures from "../jsonrpc/failures.ts";
+import type { Notifier } from "../../changes.ts";
+import { shortId } from "../../events.ts";
+import type { Call, Caller, Refusal, TransportKind } from "../../host.ts";
+import * as failures from "../../jsonrpc/failures.ts";
 import {
   isNotification,
   isRequest,
   type JsonObject,
   type JsonRpcRequest,
   type JsonRpcResponse,
-} from "../jsonrpc/messages.ts";
-import { questionPrefix } from "../jsonrpc/questions.ts";
-import { toWire } from "../jsonrpc/wire.ts";
-import { controlFrame, keepaliveOf } from "../sse/control.ts";
-import type { Confirm } from "./confirm.ts";
-import { createExchange, type Exchange, type Reply } from "./exchange.ts";
+} from "../../jsonrpc/messages.ts";
+import { questionPrefix } from "../../jsonrpc/questions.ts";
+import { toWire } from "../../jsonrpc/wire.ts";
+import { controlFrame, keepaliveOf } from "../../sse/control.ts";
+import type { Confirm } from "../server/in-flight.ts";
+import { createExchange } from "./exchange.ts";
+import type { Exchange, Reply } from "../server/reply.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
-import { inTime } from "./in-time.ts";
-import { type Instance, startInstance } from "./instance.ts";
-import { listsChanged, markOf, promisesSubscriptions, subscribedInstead } from "./greeting.ts";
+import { inTime } from "../server/in-time.ts";
+import { type Instance, startInstance } from "../server/instance.ts";
+import { listsChanged, markOf, promisesSubscriptions, subscribedInstead } from "../server/greeting.ts";
 import { createInterrupted } from "./interrupted.ts";
-import { createJournal } from "./journal.ts";
-import type { Lifecycle } from "./lifecycle.ts";
-import type { OpenOutlet, SessionOptions } from "./ports.ts";
-import { PART, type SessionRow } from "./schema.ts";
-import type { ScopeRefusal } from "./scopes.ts";
-import { createState } from "./state.ts";
-import { openingOf, type Streams } from "./streams.ts";
-import { createExtra } from "./extra.ts";
-import type { MessageExtra } from "./transport.ts";
-import { createWaker, startFailed } from "./waker.ts";
-import { userOf } from "../user/user.ts";
+import { createJournal } from "../server/journal.ts";
+import type { OpenOutlet } from "../streams/outlet.ts";
+import { PART, type SessionRow } from "../store/schema.ts";
+import type { ScopeRefusal } from "../server/scopes.ts";
+import { createState } from "../server/state.ts";
+import { openingOf, type Streams } from "../streams/streams.ts";
+import { createExtra } from "../server/extra.ts";
+import type { MessageExtra } from "../server/transport.ts";
+import { createWaker, startFailed } from "../server/waker.ts";
+import type { Settings } from "../../options.ts";
+import type { UserChannel } from "../../user/state.ts";
+import type { CreateServer } from "../server/factory.ts";
+import type { SessionStore } from "../store/store.ts";
+import type { Delay } from "./delays.ts";
+import { userOf } from "../../user/user.ts";
 
 export interface Dispatch {
   /** Number of requests in flight. */
@@ -63,8 +68,32 @@ export interface Dispatch {
   suspend(): void;
 }
 
-export interface DispatchOptions<Env> extends SessionOptions<Env> {
-  readonly lifecycle: Lifecycle;
+/** The session's row, as calls read and change it. */
+export interface CalledSession {
+  /** Undefined before the session is opened and after it has ended. */
+  live(): SessionRow | undefined;
+  /** Stores the session, with what `also` stores; where that fails there is none, here as there. */
+  open(kind: TransportKind, fields: Partial<SessionRow>, also?: () => void): SessionRow;
+  /** Any of its fields that changes says that the session is in use. */
+  update(fields: Partial<SessionRow>): void;
+  /** The answer for a session that is gone. */
+  gone(principal: string | undefined, offerSuccessor: boolean): Promise<Refusal>;
+}
+
+export interface DispatchOptions<Env> {
+  /** The session's id. */
+  readonly id: string;
+  readonly store: SessionStore;
+  readonly settings: Settings;
+  readonly createServer: CreateServer<Env>;
+  readonly env: Env;
+  /** The way to the state of the user of this name. */
+  readonly userChannel: (name: string) => UserChannel;
+  /** Waits `quickAnswerMs`. */
+  readonly quick: Delay;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly lifecycle: CalledSession;
   readonly streams: (row: SessionRow) => Streams;
   /** The topic of the session's requests. */
   readonly topic: () => string | undefined;

@@ -3,7 +3,7 @@
  * cached here.
  * @module
  */
-import type { RequestId } from "../jsonrpc/messages.ts";
+import type { RequestId } from "../../jsonrpc/messages.ts";
 import { createEntryStore, type EntryStore } from "./entries.ts";
 import {
   createSchema,

@@ -1,7 +1,7 @@
 /** The user's own state of a session: small, synchronous, in the session's store. @module */
-import type { SessionState } from "./server.ts";
-import { entryBytes, MOST_ENTRY_BYTES } from "./entries.ts";
-import type { SessionStore } from "./store.ts";
+import type { SessionState } from "./factory.ts";
+import { entryBytes, MOST_ENTRY_BYTES } from "../store/entries.ts";
+import type { SessionStore } from "../store/store.ts";
 
 export interface KeptState extends SessionState {
   /** The session exists from now on: stores what was set before. Called within the transaction that opens it. */

@@ -3,9 +3,9 @@
  * cover them; nothing is written to say so.
  * @module
  */
-import type { RequestId } from "../jsonrpc/messages.ts";
-import type { StreamRow } from "./schema.ts";
-import type { Answered, SessionStore } from "./store.ts";
+import type { RequestId } from "../../jsonrpc/messages.ts";
+import type { StreamRow } from "../store/schema.ts";
+import type { Answered, SessionStore } from "../store/store.ts";
 
 /** A call that was in flight in an isolate that is gone. */
 export interface Unfinished {

@@ -6,16 +6,16 @@
  * successor would not be told of.
  * @module
  */
-import { limitReached } from "../jsonrpc/failures.ts";
+import { limitReached } from "../../jsonrpc/failures.ts";
 import {
   isRequest,
   type JsonObject,
   type JsonRpcMessage,
   type JsonRpcRequest,
   type JsonRpcResponse,
-} from "../jsonrpc/messages.ts";
-import { entryBytes, type EntryTotal, MOST_ENTRY_BYTES } from "./entries.ts";
-import type { SessionStore } from "./store.ts";
+} from "../../jsonrpc/messages.ts";
+import { entryBytes, type EntryTotal, MOST_ENTRY_BYTES } from "../store/entries.ts";
+import type { SessionStore } from "../store/store.ts";
 
 export interface Journal {
   /**

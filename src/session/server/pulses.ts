@@ -4,7 +4,7 @@
  * @module
  */
 import { createHeartbeat, type Heartbeat, progressTokenOf } from "./heartbeat.ts";
-import type { JsonObject, JsonRpcRequest } from "../jsonrpc/messages.ts";
+import type { JsonObject, JsonRpcRequest } from "../../jsonrpc/messages.ts";
 
 /** A call that asked for progress. */
 export interface Pulse {

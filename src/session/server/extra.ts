@@ -1,8 +1,8 @@
 /** What the server is told with each inbound message. @module */
-import type { Caller } from "../host.ts";
-import { hasPriming } from "../jsonrpc/versions.ts";
-import type { Exchange } from "./exchange.ts";
-import type { SessionRow } from "./schema.ts";
+import type { Caller } from "../../host.ts";
+import { hasPriming } from "../../jsonrpc/versions.ts";
+import type { Exchange } from "./reply.ts";
+import type { SessionRow } from "../store/schema.ts";
 import type { MessageExtra } from "./transport.ts";
 
 /**

@@ -3,15 +3,15 @@
  * may run again, with its result, once somebody is there to wait for it whose credentials it can use.
  * @module
  */
-import type { Caller } from "../host.ts";
-import { interrupted, timedOut } from "../jsonrpc/failures.ts";
-import type { JsonRpcRequest, JsonRpcResponse, RequestId } from "../jsonrpc/messages.ts";
-import { toWire } from "../jsonrpc/wire.ts";
-import { type EventSink, shortId } from "../events.ts";
-import type { SessionStore } from "./store.ts";
-import type { Stream } from "./stream.ts";
-import { type Unfinished, unfinishedIn } from "./owed.ts";
-import type { Streams } from "./streams.ts";
+import type { Caller } from "../../host.ts";
+import { interrupted, timedOut } from "../../jsonrpc/failures.ts";
+import type { JsonRpcRequest, JsonRpcResponse, RequestId } from "../../jsonrpc/messages.ts";
+import { toWire } from "../../jsonrpc/wire.ts";
+import { type EventSink, shortId } from "../../events.ts";
+import type { SessionStore } from "../store/store.ts";
+import type { Stream } from "../streams/stream.ts";
+import { type Unfinished, unfinishedIn } from "../streams/owed.ts";
+import type { Streams } from "../streams/streams.ts";
 
 export interface Interrupted {
   /** The session begins in this isolate: there is nothing to look for. */

@@ -4,7 +4,7 @@
  * on with what the server said it relates to.
  * @module
  */
-import type { JsonRpcMessage, RequestId } from "../jsonrpc/messages.ts";
+import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type { ScopeResolver } from "./scopes.ts";
 
 /** What comes with each inbound message, in the names of SDK v1 (`requestInfo`) and v2 (`request`). */

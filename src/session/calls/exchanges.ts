@@ -1,10 +1,11 @@
 /** How the exchanges of a session's POSTs are tied to its streams, its records of what is owed, and its alarm. @module */
-import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
-import type { Settings } from "../options.ts";
+import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
+import type { Settings } from "../../options.ts";
 import type { Delay } from "./delays.ts";
-import { createExchange, type Exchange, type ExchangeOptions } from "./exchange.ts";
-import type { SessionRow } from "./schema.ts";
-import { openingOf, type Streams } from "./streams.ts";
+import { createExchange, type ExchangeOptions } from "./exchange.ts";
+import type { Exchange } from "../server/reply.ts";
+import type { SessionRow } from "../store/schema.ts";
+import { openingOf, type Streams } from "../streams/streams.ts";
 
 export interface ExchangesOptions extends Pick<ExchangeOptions, "sendStandalone" | "asideStandalone"> {
   readonly settings: Settings;

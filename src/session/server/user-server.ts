@@ -7,9 +7,9 @@
  * that anybody sees. Servers that keep transports apart, one for each session, are known by having no such property.
  * @module
  */
-import { type EventSink, messageOf } from "../events.ts";
-import { runHook } from "../hooks.ts";
-import type { ConnectableServer } from "./server.ts";
+import { type EventSink, messageOf } from "../../events.ts";
+import { runHook } from "../../hooks.ts";
+import type { ConnectableServer } from "./factory.ts";
 import type { SessionTransport } from "./transport.ts";
 
 /** The hooks of an SDK's `Server`, which a `McpServer` has inside. */

@@ -9,7 +9,7 @@
  * one that reports values that do not rise is not corrected: that is its own doing.
  * @module
  */
-import { isObject, type JsonObject, type JsonRpcNotification } from "../jsonrpc/messages.ts";
+import { isObject, type JsonObject, type JsonRpcNotification } from "../../jsonrpc/messages.ts";
 
 export interface Heartbeat {
   /** Params of the next heartbeat. */

@@ -2,11 +2,11 @@
  * What the streams of a session hold together, and what goes first where that is more than the session may keep.
  * @module
  */
-import type { RequestId } from "../jsonrpc/messages.ts";
+import type { RequestId } from "../../jsonrpc/messages.ts";
 import { owedBy } from "./owed.ts";
 import { createQuota, type Excess, type Kept, type Quota, type QuotaLimits } from "./quota.ts";
-import { type LogExtent, PART, type SurveyedLog } from "./schema.ts";
-import type { SessionStore } from "./store.ts";
+import { type LogExtent, PART, type SurveyedLog } from "../store/schema.ts";
+import type { SessionStore } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
 
 export interface Holdings {

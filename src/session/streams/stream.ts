@@ -6,14 +6,14 @@
  * is the only queue, so memory stays bounded by the window whatever the reader does.
  * @module
  */
-import type { DisconnectReason } from "../events.ts";
-import { controlFrame } from "../sse/control.ts";
-import { formatEventId } from "../sse/event-id.ts";
-import { asideFrame, commentFrame, commentLine, messageFrame, primingFrame } from "../sse/frames.ts";
+import type { DisconnectReason } from "../../events.ts";
+import { controlFrame } from "../../sse/control.ts";
+import { formatEventId } from "../../sse/event-id.ts";
+import { asideFrame, commentFrame, commentLine, messageFrame, primingFrame } from "../../sse/frames.ts";
 import type { EventLog } from "./log.ts";
 import { createPatience } from "./patience.ts";
-import type { Outlet } from "./ports.ts";
-import type { StoredEvent } from "./schema.ts";
+import type { Outlet } from "./outlet.ts";
+import type { StoredEvent } from "../store/schema.ts";
 
 /** Characters that may be under way to an edge before it has acknowledged any. */
 const WINDOW = 262_144;

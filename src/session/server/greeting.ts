@@ -3,14 +3,14 @@
  * session that lives on, and that subscriptions it promises are kept by the transport where it has no handler.
  * @module
  */
-import { METHOD_NOT_FOUND } from "../jsonrpc/failures.ts";
+import { METHOD_NOT_FOUND } from "../../jsonrpc/failures.ts";
 import {
   isObject,
   type JsonObject,
   type JsonRpcNotification,
   type JsonRpcRequest,
   type JsonRpcResponse,
-} from "../jsonrpc/messages.ts";
+} from "../../jsonrpc/messages.ts";
 import { SUBSCRIBE, UNSUBSCRIBE } from "./journal.ts";
 
 /** Kinds of lists that a client may hold. */

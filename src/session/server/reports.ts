@@ -1,6 +1,6 @@
 /** What the operator is told of calls that go wrong, and what can be read from an SDK's own reports. @module */
-import { type EventSink, messageOf } from "../events.ts";
-import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
+import { type EventSink, messageOf } from "../../events.ts";
+import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 
 const LONGEST_NAME = 128;
 const LONGEST_MESSAGE = 200;

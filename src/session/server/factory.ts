@@ -6,9 +6,9 @@
  * @module
  */
 
-import type { Notifier } from "../changes.ts";
-import type { User } from "../user/state.ts";
-import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
+import type { Notifier } from "../../changes.ts";
+import type { User } from "../../user/state.ts";
+import type { JsonRpcMessage } from "../../jsonrpc/messages.ts";
 import type { SessionTransport } from "./transport.ts";
 
 /** Small synchronous key-value store that belongs to one session and survives restarts. Values are JSON. */
