@@ -12,7 +12,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import { type JsonRpcRequest, type RequestId, unknownClient } from "../jsonrpc/messages.ts";
 import type { Settings } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
-import { createExchange } from "../session/calls/exchange.ts";
+import { createCallExchange, createJsonExchange } from "../session/calls/exchange.ts";
 import type { Exchange } from "../session/server/reply.ts";
 import { createExtra } from "../session/server/extra.ts";
 import { inTime } from "../session/server/in-time.ts";
@@ -80,32 +80,33 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     return failed(lacking, {}, one.refusesAs);
   }
 
-  exchange = createExchange({
+  const post = {
     ids: requests.map(({ id }) => id),
     batch,
-    mode: accepted === "json" ? "json" : "call",
     // Its own: on Workers a timer belongs to the request that set it.
     quick: createDelay(settings.quickAnswerMs),
     rerun: false,
-    resumes: false,
     // A client that reads JSON alone hears nothing but the answer.
     sendStandalone: () => Promise.resolve(),
-    asideStandalone() {},
-    openStream() {
-      const opened = (live = createLiveStream(settings, request.signal));
-      void opened.ended.then(over);
-      return {
-        id: 0,
-        emit: (message) => opened.write(encoder.encode(messageFrame(message))),
-        aside: (message) => void opened.write(encoder.encode(messageFrame(message))).catch(() => {}),
-        end: (reason) => opened.end(reason),
-        finish: () => void opened.finish().catch(() => {}),
-      };
-    },
-    onLasting() {},
-    owe() {},
-    onSettled() {},
-  });
+  };
+  exchange =
+    accepted === "json"
+      ? createJsonExchange({ ...post, asideStandalone() {} })
+      : createCallExchange({
+          ...post,
+          resumes: false,
+          openStream() {
+            const opened = (live = createLiveStream(settings, request.signal));
+            void opened.ended.then(over);
+            return {
+              id: 0,
+              emit: (message) => opened.write(encoder.encode(messageFrame(message))),
+              aside: (message) => void opened.write(encoder.encode(messageFrame(message))).catch(() => {}),
+              end: (reason) => opened.end(reason),
+              finish: () => void opened.finish().catch(() => {}),
+            };
+          },
+        });
   const expiry =
     maxCallMs > 0
       ? setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS))

@@ -66,7 +66,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
   let streams: Streams | undefined;
 
   const streamsOf = (row: SessionRow): Streams =>
-    (streams ??= createStreams(row, store, settings, now, settings.emit));
+    (streams ??= createStreams({ row, store, limits: settings, now, emit: settings.emit }));
 
   const dispatch = createDispatch({
     ...options,

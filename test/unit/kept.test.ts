@@ -39,7 +39,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** As an isolate has them: a second one finds what the first has stored. */
 const streamsOf = ({ store }: CountedStore, limits: Partial<typeof generous> = {}): Streams =>
-  createStreams(row, store, { ...generous, ...limits }, () => (clock += 1), emit);
+  createStreams({ row, store, limits: { ...generous, ...limits }, now: () => (clock += 1), emit });
 
 interface Reader extends Outlet {
   readonly text: () => string;

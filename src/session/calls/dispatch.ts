@@ -2,43 +2,29 @@
  * Hands a POST's messages to the user's server, which is woken for it where need be.
  * @module
  */
-import type { Notifier } from "../../changes.ts";
 import { shortId } from "../../events.ts";
-import type { Call, Caller, Refusal, TransportKind } from "../../host.ts";
+import type { Call, Caller, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
-import {
-  isNotification,
-  isRequest,
-  type JsonObject,
-  type JsonRpcRequest,
-  type JsonRpcResponse,
-} from "../../jsonrpc/messages.ts";
-import { questionPrefix } from "../../jsonrpc/questions.ts";
+import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
-import type { Confirm } from "../server/in-flight.ts";
-import { createExchange } from "./exchange.ts";
+import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
 import { inTime } from "../server/in-time.ts";
-import { type Instance, startInstance } from "../server/instance.ts";
-import { listsChanged, markOf, promisesSubscriptions, subscribedInstead } from "../server/greeting.ts";
 import { createInterrupted } from "./interrupted.ts";
 import { createJournal } from "../server/journal.ts";
 import type { OpenOutlet } from "../streams/outlet.ts";
-import { PART, type SessionRow } from "../store/schema.ts";
+import type { SessionRow } from "../store/schema.ts";
 import type { ScopeRefusal } from "../server/scopes.ts";
+import { createPhase } from "./phase.ts";
+import { createStarter, type SessionSide } from "./starter.ts";
 import { createState } from "../server/state.ts";
 import { openingOf, type Streams } from "../streams/streams.ts";
 import { createExtra } from "../server/extra.ts";
 import type { MessageExtra } from "../server/transport.ts";
 import { createWaker, startFailed } from "../server/waker.ts";
-import type { Settings } from "../../options.ts";
-import type { UserChannel } from "../../user/state.ts";
-import type { CreateServer } from "../server/factory.ts";
-import type { SessionStore } from "../store/store.ts";
 import type { Delay } from "./delays.ts";
-import { userOf } from "../../user/user.ts";
 
 export interface Dispatch {
   /** Number of requests in flight. */
@@ -68,60 +54,22 @@ export interface Dispatch {
   suspend(): void;
 }
 
-/** The session's row, as calls read and change it. */
-export interface CalledSession {
-  /** Undefined before the session is opened and after it has ended. */
-  live(): SessionRow | undefined;
-  /** Stores the session, with what `also` stores; where that fails there is none, here as there. */
-  open(kind: TransportKind, fields: Partial<SessionRow>, also?: () => void): SessionRow;
-  /** Any of its fields that changes says that the session is in use. */
-  update(fields: Partial<SessionRow>): void;
-  /** The answer for a session that is gone. */
-  gone(principal: string | undefined, offerSuccessor: boolean): Promise<Refusal>;
-}
-
-export interface DispatchOptions<Env> {
-  /** The session's id. */
-  readonly id: string;
-  readonly store: SessionStore;
-  readonly settings: Settings;
-  readonly createServer: CreateServer<Env>;
-  readonly env: Env;
-  /** The way to the state of the user of this name. */
-  readonly userChannel: (name: string) => UserChannel;
+export interface DispatchOptions<Env> extends SessionSide<Env> {
   /** Waits `quickAnswerMs`. */
   readonly quick: Delay;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-  readonly lifecycle: CalledSession;
   readonly streams: (row: SessionRow) => Streams;
-  /** The topic of the session's requests. */
-  readonly topic: () => string | undefined;
-  /** Whether the session is found by its client's key. */
-  readonly isKeyed: () => boolean;
   /** Makes sure that the alarm rings by then. */
   readonly by: (at: number) => void;
-  /** See {@link InstanceOptions.confirm}. */
-  readonly confirm: Confirm | undefined;
-  /** Where the server publishes changes. */
-  readonly notify: Notifier | undefined;
 }
 
 export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
-  const { id, store, settings, lifecycle, now, env, quick } = options;
-  const isOpening = (): boolean => opening !== undefined && lifecycle.live() === undefined;
+  const { id, store, settings, lifecycle, now, quick } = options;
+  const phase = createPhase();
+  const isOpening = (): boolean => phase.opening() !== undefined && lifecycle.live() === undefined;
   const state = createState(store, settings.maxStateBytes, isOpening);
   const journal = createJournal(store, settings);
-  /** The call whose `initialize` is under way. */
-  let opening: Call | undefined;
-  /** Whether the server has accepted it. */
-  let opened = false;
-  /** Whether a server has run for this session in this isolate. */
-  let served = false;
-  /** Whether the server promises to keep subscriptions. */
-  let keepsSubscriptions = false;
-  /** What the server sends meanwhile, before there is a stream to hold it. */
-  let early: string[] = [];
 
   const streams = (): Streams | undefined => {
     const row = lifecycle.live();
@@ -129,112 +77,29 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   };
 
   const sendStandalone = (json: string, answers: string | null = null): Promise<void> => {
-    const held = opening === undefined ? streams() : undefined;
+    const held = phase.opening() === undefined ? streams() : undefined;
     if (held !== undefined) {
       options.by(now() + settings.messageTtlMs);
       return held.standalone.emit(json, answers);
     }
-    early.push(json);
+    phase.hold(json);
     return Promise.resolve();
   };
 
-  const onAnswered = (request: JsonRpcRequest, response: JsonRpcResponse): void => {
-    if (response.error !== undefined) return;
-    if (request.method !== "initialize") return journal.record(request);
-    const fields = {
-      version: String(response.result?.["protocolVersion"]),
-      initialize: JSON.stringify(request.params ?? {}),
-      initialized: 0,
-      greeting: markOf(response.result ?? {}),
-    };
-    keepsSubscriptions = promisesSubscriptions(response.result ?? {});
-    if (fields.initialize.length > PART)
-      throw new RangeError("The initialize request is too large to be kept");
-    if (lifecycle.live() === undefined) {
-      const principal = opening?.caller.principal ?? null;
-      lifecycle.open("streamable", { ...fields, status: "provisional", principal }, state.keep);
-    } else {
-      const { initialized, ...introduced } = fields;
-      // A session that is found by its key goes on as its client introduces itself anew.
-      lifecycle.update(opening === undefined ? introduced : { ...introduced, initialized });
-    }
-    // Not before it is stored: no client gets the id of a session that does not exist.
-    opened = true;
-  };
-
-  /** A deploy may have changed the server under the session: its client is told once, and lists anew. */
-  const onRehydrated = (result: JsonObject): void => {
-    keepsSubscriptions = promisesSubscriptions(result);
-    const row = lifecycle.live();
-    const greeting = markOf(result);
-    if (row === undefined || row.greeting === greeting) return;
-    lifecycle.update({ greeting });
-    // Of a session whose server has said nothing yet there is nothing to compare with.
-    if (row.greeting === null || row.initialized === 0) return;
-    settings.emit("session.server_changed", { session: shortId(id) });
-    for (const changed of listsChanged(result)) void sendStandalone(toWire(changed));
-  };
-
-  /** A session can be there before any server: one of HTTP+SSE begins with its stream. */
-  const isRehydrated = (row: SessionRow): boolean =>
-    row.initialize !== null || served || store.entries("state").length > 0;
-
-  /** Starts the server: a fresh one for `initialize`, else one for the session as it is stored. */
-  const start = (
-    row: SessionRow | undefined,
-    onClosed: () => void,
-  ): { instance: Instance; rehydrated: boolean } => {
-    const rehydrated = row !== undefined && isRehydrated(row);
-    served = true;
-    const principal = (row === undefined ? opening?.caller.principal : row.principal) ?? undefined;
-    const session = { id, principal, state, rehydrated };
-    const { notify } = options;
-    const user = userOf({
-      principal,
-      topic: options.topic(),
-      channel: options.userChannel,
-      maxUserStateBytes: settings.maxUserStateBytes,
-    });
-    const context = {
-      era: "session",
-      session,
-      env,
-      ...(notify && { notify }),
-      ...(user && { user }),
-    } as const;
-    const instance = startInstance({
-      sessionId: id,
-      questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,
-      emit: settings.emit,
-      create: () => options.createServer(context),
-      maxEventBytes: settings.maxEventBytes,
-      progressHeartbeatMs: settings.progressHeartbeatMs,
-      replay: {
-        initialize: row?.initialize ? (JSON.parse(row.initialize) as JsonObject) : undefined,
-        initialized: row?.initialized === 1,
-        sticky: rehydrated ? journal.requests() : [],
-      },
-      sendUnrelated: (json) => sendStandalone(json),
-      hasListener: () => streams()?.standalone.outlet() !== undefined,
-      transaction: (body) => store.transaction(body),
-      confirm: options.confirm,
-      // Without a hub nothing would ever be heard of them.
-      instead: (request, response) =>
-        keepsSubscriptions && options.confirm !== undefined
-          ? subscribedInstead(request, response)
-          : undefined,
-      onRehydrated,
-      onAnswered,
-      onClosed,
-    });
-    return { instance, rehydrated };
-  };
+  const start = createStarter({
+    ...options,
+    phase,
+    state,
+    journal,
+    sendStandalone,
+    hasListener: () => streams()?.standalone.outlet() !== undefined,
+  });
 
   const waker = createWaker({ sessionId: id, settings, start });
 
   const close = (settle: (exchange: Exchange) => void): void => {
     waker.close(settle);
-    early = [];
+    phase.drop();
   };
 
   const abandon = (): void => close((exchange) => exchange.fail(failures.sessionEnded));
@@ -315,29 +180,20 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
     async open(call) {
       abandon();
-      opening = call;
-      opened = false;
+      phase.begin(call);
       const begun = now();
       try {
         const server = await waker.wake(undefined);
         const [request] = call.payload.messages as [JsonRpcRequest];
         const lacking = await server.challenge([request], call.caller.authInfo);
         if (lacking !== undefined) return { kind: "refused", failure: lacking };
-        const exchange = createExchange({
+        const exchange = createJsonExchange({
           ids: [request.id],
           batch: false,
-          mode: "json",
           quick,
           rerun: true,
-          resumes: false,
           sendStandalone,
-          asideStandalone: () => {},
-          onLasting: () => {},
-          openStream: () => {
-            throw new Error("initialize is answered as JSON");
-          },
-          owe: () => {},
-          onSettled: () => {},
+          asideStandalone() {},
         });
         server.request(request, exchange, createExtra(call.caller), Infinity);
         const limit = settings.initializeTimeoutMs;
@@ -347,17 +203,16 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           startFailed(settings, id, late);
           return late;
         });
-        return { ...reply, opened };
+        return { ...reply, opened: phase.isAccepted() };
       } catch {
         return { kind: "refused", failure: failures.notReady };
       } finally {
-        opening = undefined;
-        const kept = early;
+        const said = phase.end();
         // What was built for a client that was turned away goes with it.
-        if (!opened || lifecycle.live() === undefined) abandon();
+        if (!phase.isAccepted() || lifecycle.live() === undefined) abandon();
         else {
           interrupted.none();
-          for (const json of kept.splice(0)) void sendStandalone(json);
+          for (const json of said) void sendStandalone(json);
         }
       }
     },

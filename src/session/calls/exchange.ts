@@ -1,140 +1,142 @@
 /**
- * One POST with requests in it, from dispatch to the last answer.
+ * One POST with requests in it, from dispatch to the last answer: three kinds with one face, over one `Post`.
+ * Which it is depends on what the client can read, and is known from the start.
  *
- * It waits a moment for all answers: alone and quick, they go back as one JSON body and nothing is
- * stored. Whatever needs more than that (time, a notification before the answer, a request to the
- * client) turns it into a stream, which then outlives the POST's connection.
+ * |         | answers                          | what else belongs to them                     |
+ * | ------- | -------------------------------- | --------------------------------------------- |
+ * | `call`  | JSON where quick, else a stream of its own | the same stream, which it opens     |
+ * | `json`  | JSON, however long it takes      | the standalone stream                         |
+ * | `relay` | the standalone stream (HTTP+SSE) | the standalone stream; the POST is accepted   |
  * @module
  */
 import { interrupted } from "../../jsonrpc/failures.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import { toWire } from "../../jsonrpc/wire.ts";
-import type { Delay } from "./delays.ts";
-import type { Exchange, Reply } from "../server/reply.ts";
-import type { Stream } from "../streams/stream.ts";
+import type { Exchange } from "../server/reply.ts";
+import { type AnswerStream, Post, type PostOptions } from "./post.ts";
 
-/** The stream that a POST's answers take. */
-export type AnswerStream = Pick<Stream, "id" | "emit" | "aside" | "end" | "finish">;
+interface Standalone {
+  /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
+  readonly sendStandalone: (json: string, answers: string | null) => Promise<void>;
+}
 
-export interface ExchangeOptions {
-  /** Client's ids of its requests. */
-  readonly ids: readonly RequestId[];
-  readonly batch: boolean;
-  /**
-   * `call`: answers on a stream of its own. `json`: the client reads JSON only, other messages take the
-   * standalone stream. `relay`: HTTP+SSE, everything takes the standalone stream and the POST is only accepted.
-   */
-  readonly mode: "call" | "json" | "relay";
-  /** How long the POST waits for an answer that needs no stream. */
-  readonly quick: Delay;
-  /** Whether its requests may run again. */
-  readonly rerun: boolean;
+export interface JsonOptions extends PostOptions, Standalone {
+  /** Says something aside on the standalone stream: see `Stream.aside`. */
+  readonly asideStandalone: (json: string) => void;
+}
+
+export interface RelayOptions extends JsonOptions {
+  /** Records that answers are owed beyond the POST. */
+  readonly owe: () => void;
+}
+
+export interface CallOptions extends PostOptions, Standalone {
   /** Whether its client knows how to come back for the answers. */
   readonly resumes: boolean;
   /** The stream of a call that runs again: its POST is long over. */
   readonly stream?: AnswerStream | undefined;
-  /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
-  readonly sendStandalone: (json: string, answers: string | null) => Promise<void>;
-  /** Says something aside on the standalone stream: see `Stream.aside`. */
-  readonly asideStandalone: (json: string) => void;
-  /** It was not answered at once: from now on somebody must see to it that it ends. */
-  readonly onLasting: () => void;
-  /** Mode `call`: opens the stream, with this POST's connection attached. */
+  /** Opens the stream, with this POST's connection attached. */
   readonly openStream: () => AnswerStream;
-  /** Mode `relay`: records that answers are owed beyond the POST. */
-  readonly owe: () => void;
-  /** One request is settled, by its answer or by cancellation; `stream` is where its answers go, `last` whether none is left. */
-  readonly onSettled: (settled: {
-    id: RequestId;
-    cancelled: boolean;
-    last: boolean;
-    stream: AnswerStream | undefined;
-  }) => void;
 }
 
-export function createExchange(options: ExchangeOptions): Exchange {
-  const { mode, batch, sendStandalone } = options;
-  const answers: { id: RequestId; json: string }[] = [];
-  const owed = [...options.ids];
-  let { stream } = options;
-  let settled = false;
-  let settle: (reply: Reply) => void = () => {};
-  const reply = new Promise<Reply>((resolve) => {
-    settle = (value) => {
-      settled = true;
-      waits?.();
-      resolve(value);
-    };
+/** The client reads JSON only. Nothing of it is stored: it is answered as it is, or not at all. */
+export function createJsonExchange(options: JsonOptions): Exchange {
+  const post = new Post(options);
+  const answer = (id: RequestId, json: string): Promise<void> => {
+    post.hold(id, json);
+    post.reduce(id, false);
+    return Promise.resolve();
+  };
+  const fail: Exchange["fail"] = (errorOf) => post.fail(answer, errorOf);
+  post.wait(() => {
+    if (!post.isSettled) options.onLasting?.();
   });
+  return {
+    reply: post.reply,
+    streams: false,
+    stores: () => false,
+    answer,
+    send: (json) => options.sendStandalone(json, null),
+    aside: options.asideStandalone,
+    cancel: (id) => post.reduce(id, true),
+    close() {},
+    fail,
+    suspend: () => fail(interrupted),
+  };
+}
+
+/** HTTP+SSE: the POST is only accepted, at the latest when the answer has not come quickly. */
+export function createRelayExchange(options: RelayOptions): Exchange {
+  const post = new Post(options);
+  const answer = (id: RequestId, json: string): Promise<void> => {
+    const paced = options.sendStandalone(json, JSON.stringify(id));
+    post.reduce(id, false);
+    return paced;
+  };
+  const fail: Exchange["fail"] = (errorOf) => post.fail(answer, errorOf);
+  post.wait(() => {
+    if (post.isSettled) return;
+    options.onLasting?.();
+    options.owe();
+    post.settle({ kind: "accepted" });
+  });
+  return {
+    reply: post.reply,
+    streams: false,
+    stores: () => true,
+    answer,
+    send: (json) => options.sendStandalone(json, null),
+    aside: options.asideStandalone,
+    cancel: (id) => post.reduce(id, true),
+    close() {},
+    fail,
+    suspend: () => fail(interrupted),
+  };
+}
+
+/**
+ * Whatever needs more than a quick answer (time, a notification before it, a request to the client) turns the POST
+ * into a stream, which then outlives its connection.
+ */
+export function createCallExchange(options: CallOptions): Exchange {
+  const post = new Post(options);
+  let { stream } = options;
 
   const outlive = (): void => {
-    if (settled) return;
-    options.onLasting();
-    if (mode === "json") return;
-    if (mode === "relay") {
-      options.owe();
-      return settle({ kind: "accepted" });
-    }
-    stream = options.openStream();
-    settle({ kind: "streaming" });
-    for (const { id, json } of answers.splice(0)) void stream.emit(json, JSON.stringify(id));
+    if (post.isSettled) return;
+    options.onLasting?.();
+    const opened = (stream = options.openStream());
+    post.settle({ kind: "streaming" });
+    for (const { id, json } of post.release()) void opened.emit(json, JSON.stringify(id));
   };
-  const late = (): void => {
-    try {
-      outlive();
-    } catch {
-      // The stream cannot be stored (a full disk): its POST waits for the answer as long as it takes.
-    }
+  const answer = (id: RequestId, json: string): Promise<void> => {
+    let paced = Promise.resolve();
+    if (stream === undefined) post.hold(id, json);
+    else paced = stream.emit(json, JSON.stringify(id));
+    post.reduce(id, false, stream);
+    return paced;
   };
-  const waits = stream !== undefined ? undefined : options.quick(late);
-  if (stream !== undefined) settle({ kind: "streaming" });
-
-  const reduce = (id: RequestId, cancelled: boolean): void => {
-    owed.splice(owed.indexOf(id), 1);
-    options.onSettled({ id, cancelled, last: owed.length === 0, stream });
-    if (owed.length > 0) return;
-    if (mode === "call") stream?.finish();
-    if (settled) return;
-    if (answers.length === 0) settle({ kind: "accepted" });
-    else {
-      const bodies = answers.map(({ json }) => json).join();
-      settle({ kind: "json", body: batch ? `[${bodies}]` : bodies });
-    }
-  };
-
-  const exchange: Exchange = {
-    reply,
-    streams: mode === "call",
-    stores: () => mode === "relay" || stream !== undefined,
-    answer(id, json) {
-      let paced = Promise.resolve();
-      if (mode === "relay") paced = sendStandalone(json, JSON.stringify(id));
-      else if (stream === undefined) answers.push({ id, json });
-      else paced = stream.emit(json, JSON.stringify(id));
-      reduce(id, false);
-      return paced;
-    },
+  const fail: Exchange["fail"] = (errorOf) => post.fail(answer, errorOf);
+  if (stream === undefined) post.wait(outlive);
+  else post.settle({ kind: "streaming" });
+  return {
+    reply: post.reply,
+    streams: true,
+    stores: () => stream !== undefined,
+    answer,
     send(json) {
-      if (mode === "call") outlive();
-      return stream === undefined ? sendStandalone(json, null) : stream.emit(json, null);
+      outlive();
+      return stream === undefined ? options.sendStandalone(json, null) : stream.emit(json, null);
     },
-    aside(json) {
-      if (mode !== "call") options.asideStandalone(json);
-      else stream?.aside(json);
-    },
-    cancel: (id) => reduce(id, true),
+    aside: (json) => stream?.aside(json),
+    cancel: (id) => post.reduce(id, true, stream),
     close() {
-      if (mode !== "call") return;
       outlive();
       stream?.end("closed");
     },
-    fail(answerOf) {
-      for (const id of owed.slice()) void exchange.answer(id, toWire(answerOf(id, options.rerun)));
-    },
+    fail,
     suspend() {
-      if (mode === "call" && options.rerun && options.resumes) outlive();
-      else exchange.fail(interrupted);
+      if (options.rerun && options.resumes) outlive();
+      else fail(interrupted);
     },
   };
-  return exchange;
 }

@@ -17,20 +17,25 @@ export interface EventLog {
    * Stores an event and returns its number. Where bounds force out what some client still has to get, `onDropped`
    * hears how many. Their number forces out nothing that a connection still needs, which may be behind by no more
    * than one turn of the event loop; their size does.
-   * @param handed the last event that the stream's client has been handed; it is stored with this one
-   * @param reader how far the connection is, where one is there
    */
-  append(
-    data: string,
-    answers: string | null,
-    handed: number,
-    reader: Reader | undefined,
-    onDropped: (count: number) => void,
-  ): number;
+  append(event: Appended): number;
   /** Events after `seq`, about `size` characters of them, at least one if there is one. */
   after(seq: number, size: number): StoredEvent[];
   /** Forgets events up to `seq`. */
   trim(seq: number): void;
+}
+
+/** An event on its way into the log. */
+export interface Appended {
+  /** The message. */
+  readonly data: string;
+  /** The id of the request that it answers, as JSON; null for any other message. */
+  readonly answers: string | null;
+  /** The last event that the stream's client has been handed; it is stored with this one. */
+  readonly handed: number;
+  /** How far the connection is, where one is there. */
+  readonly reader: Reader | undefined;
+  readonly onDropped: (count: number) => void;
 }
 
 /** A connection: the last event that it was sent, and the last that its client has been handed. */
@@ -112,7 +117,7 @@ export function openLog(options: LogOptions): EventLog {
   return {
     last: () => last,
     trimmed: () => trimmed,
-    append(data, answers, handed, reader, onDropped) {
+    append({ data, answers, handed, reader, onDropped }) {
       quota.room(data.length);
       const spare = reader === undefined ? last : reader.acked;
       const cut = isLong() || isLarge(data.length) ? cutFor(data.length, spare) : 0;

@@ -101,19 +101,21 @@ interface Attachment {
   outstanding: number;
 }
 
-/**
- * @param prefix in front of event ids, see `event-id.ts`
- * @param complete whether nothing more will come on it
- * @param delivered the last event that earlier connections are known to have handed to their clients, as it is stored
- */
-export function createStream(
-  id: number,
-  log: EventLog,
-  prefix: string,
-  delivered: number,
-  complete: boolean,
-  hooks: StreamHooks,
-): Stream {
+export interface StreamOptions {
+  readonly id: number;
+  readonly log: EventLog;
+  /** In front of event ids, see `event-id.ts`. */
+  readonly prefix: string;
+  /** The last event that earlier connections are known to have handed to their clients, as it is stored. */
+  readonly delivered: number;
+  /** Whether nothing more will come on it. */
+  readonly complete: boolean;
+  readonly hooks: StreamHooks;
+}
+
+export function createStream(options: StreamOptions): Stream {
+  const { id, log, prefix, hooks } = options;
+  let { delivered, complete } = options;
   let attachment: Attachment | undefined;
   /** What the storage knows of `delivered`: it goes along with each event, and is written by itself as connections come and go. */
   let recorded = delivered;
@@ -217,7 +219,13 @@ export function createStream(
     outlet: () => attachment?.outlet,
     resumePoint: () => attachment?.sent ?? delivered,
     emit(json, answers) {
-      const seq = log.append(json, answers, delivered, attachment, overflowed);
+      const seq = log.append({
+        data: json,
+        answers,
+        handed: delivered,
+        reader: attachment,
+        onDropped: overflowed,
+      });
       recorded = Math.max(recorded, delivered);
       pump({ seq, data: json });
       if (attachment === undefined) return pause(json.length);

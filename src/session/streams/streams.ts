@@ -52,13 +52,25 @@ const BURST_MS = 1000;
 
 const EMPTY: LogExtent = { first: 0, last: 0, bytes: 0 };
 
-export function createStreams(
-  row: SessionRow,
-  store: SessionStore,
-  limits: LogLimits & QuotaLimits,
-  now: () => number,
-  emit: EventSink,
-): Streams {
+export interface StreamsOptions {
+  /** The session's. */
+  readonly row: SessionRow;
+  readonly store: SessionStore;
+  readonly limits: LogLimits & QuotaLimits;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly emit: EventSink;
+}
+
+/** A stream that is to be in memory: what its row says, and how changes of that are stored. */
+interface Built {
+  readonly row: Pick<StreamRow, "stream" | "trimmed" | "delivered">;
+  readonly mark: (fields: Partial<StreamRow>) => void;
+  readonly complete: boolean;
+  readonly extent: LogExtent;
+}
+
+export function createStreams({ row, store, limits, now, emit }: StreamsOptions): Streams {
   const live = new Map<number, Stream>();
   const session = shortId(row.id);
   /** HTTP+SSE has no session header: its event ids must name the session themselves. */
@@ -77,13 +89,7 @@ export function createStreams(
 
   const owing = createOwing(store);
 
-  const build = (
-    id: number,
-    { trimmed, delivered }: Pick<StreamRow, "trimmed" | "delivered">,
-    mark: (fields: Partial<StreamRow>) => void,
-    state: "new" | "open" | "complete",
-    extent: LogExtent,
-  ): Stream => {
+  const build = ({ row: { stream: id, trimmed, delivered }, mark, complete, extent }: Built): Stream => {
     const log = openLog({
       store,
       stream: id,
@@ -98,10 +104,17 @@ export function createStreams(
         mark({ trimmed: seq, ...(isOwn && { pending: owing.strike(id, answered) }) });
       },
     });
-    const stream = createStream(id, log, prefix, delivered, state === "complete", {
-      onGap: (missed) => emit("replay.gap", { session, missed }),
-      onOverflow: dropped.add,
-      onDelivered: (seq) => mark({ delivered: seq }),
+    const stream = createStream({
+      id,
+      log,
+      prefix,
+      delivered,
+      complete,
+      hooks: {
+        onGap: (missed) => emit("replay.gap", { session, missed }),
+        onOverflow: dropped.add,
+        onDelivered: (seq) => mark({ delivered: seq }),
+      },
     });
     live.set(id, stream);
     return stream;
@@ -112,17 +125,16 @@ export function createStreams(
     let stored: StreamRow = store.streamRow(id) ?? freshRow(id, "standalone", now());
     const extent = holdings.extent(id);
     const delivered = extent === undefined ? 0 : store.handed(id);
-    return build(
-      id,
-      { ...stored, delivered: Math.max(stored.delivered, delivered) },
-      (fields) => {
+    return build({
+      row: { ...stored, delivered: Math.max(stored.delivered, delivered) },
+      mark(fields) {
         // Written only once there is something to remember: most sessions never use the stream.
         stored = { ...stored, ...fields };
         store.putStream(stored);
       },
-      "open",
-      extent ?? EMPTY,
-    );
+      complete: false,
+      extent: extent ?? EMPTY,
+    });
   };
   const standalone = (): Stream => live.get(row.standalone) ?? buildStandalone();
 
@@ -149,8 +161,12 @@ export function createStreams(
     if (known !== undefined) return known;
     const stored = store.stream(id);
     if (stored?.kind !== "call") return undefined;
-    const state = owedBy(stored).length > 0 ? "open" : "complete";
-    return build(id, stored, (fields) => store.updateStream(id, fields), state, holdings.extent(id) ?? EMPTY);
+    return build({
+      row: stored,
+      mark: (fields) => store.updateStream(id, fields),
+      complete: owedBy(stored).length === 0,
+      extent: holdings.extent(id) ?? EMPTY,
+    });
   };
 
   return {
@@ -161,7 +177,12 @@ export function createStreams(
     peek: (id) => (id === row.standalone ? standalone() : live.get(id)),
     open(ids, request) {
       const id = record("call", ids, request);
-      return build(id, freshRow(id, "call", now()), (fields) => store.updateStream(id, fields), "new", EMPTY);
+      return build({
+        row: freshRow(id, "call", now()),
+        mark: (fields) => store.updateStream(id, fields),
+        complete: false,
+        extent: EMPTY,
+      });
     },
     owe: (ids, request) => record("relay", ids, request),
     settle: forget,
