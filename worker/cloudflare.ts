@@ -43,6 +43,7 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
   jurisdiction?: DurableObjectJurisdiction;
 }
 
+/** An MCP server on Cloudflare: what to export, and what to tell it. */
 export interface McpWorker<Env extends object, Variables extends object = object> {
   /** The Hono app: the Worker's default export, or part of one. */
   router: Hono<{ Bindings: Env; Variables: Variables }>;

@@ -11,6 +11,7 @@ import type { Confirm, Confirmed } from "./server/in-flight.ts";
 import { isSubscribed, SUBSCRIBE, UNSUBSCRIBE } from "./server/journal.ts";
 import type { SessionStore } from "./store/store.ts";
 
+/** Made only where there is a hub: without one nothing is promised. */
 export function createConfirm(store: SessionStore, interest: Interest): Confirm {
   const watched = async (uri: string, response: JsonRpcResponse): Promise<Confirmed> => {
     if (await interest.subscribing(uri)) return { response };

@@ -12,6 +12,7 @@ export interface Alarm {
   clear(): Promise<void> | void;
 }
 
+/** The duties' side of the alarm. What rejects is the host's alarm. */
 export interface Deadlines {
   /** Makes sure that the alarm rings by `at`. */
   by(at: number): Promise<void>;

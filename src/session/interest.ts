@@ -33,6 +33,7 @@ export interface SessionChanges {
   forget(topic: string): void;
 }
 
+/** What a session wants to hear, and what of it the hub has been told. */
 export interface Interest {
   /** For the session's server. */
   readonly notify: Notifier;

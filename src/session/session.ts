@@ -12,21 +12,19 @@ import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
-import { parseEventId } from "../sse/event-id.ts";
 import type { Session } from "./contract.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
 import { createDispatch } from "./calls/dispatch.ts";
-import { subscribedUris } from "./server/journal.ts";
 import { createLaterSession } from "./later.ts";
 import { createLifecycle, isSuccessor, type Lifecycle } from "./lifecycle.ts";
 import type { SessionOptions } from "./ports.ts";
 import { LaterSchema, type SessionRow } from "./store/schema.ts";
-import type { Stream } from "./streams/stream.ts";
 import { createStreams, openingOf, type Streams } from "./streams/streams.ts";
+import { locate } from "./locate.ts";
+import { createRevival } from "./revival.ts";
 import { createUpkeep } from "./upkeep.ts";
 
-/** A row's `kind` is the session's transport. */
 const isRefusal = (found: SessionRow | Refusal): found is Refusal => found.kind === "refused";
 
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
@@ -43,6 +41,7 @@ function completesOpening(request: Call | Attach, row: SessionRow): boolean {
 
 const INITIALIZED = "notifications/initialized";
 
+/** The session that the store holds, or that may be opened in it; one that a later version stored refuses everything. */
 export function createSession<Env>(options: SessionOptions<Env>): Session {
   try {
     return sessionOf(options, createLifecycle(options));
@@ -137,33 +136,13 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return row;
   };
 
-  let reviving: Promise<Refusal | undefined> | undefined;
-
-  /**
-   * Takes up a session again whose time was up. Where its server refuses, it stays as it was, and is answered as one
-   * that is gone; where there is no place for it, that is the answer.
-   */
-  const revive = async (): Promise<Refusal | undefined> => {
-    const principal = lifecycle.principal();
-    const failure = options.onRevive?.(principal);
-    if (failure !== undefined) return refused(failure);
-    const undo = lifecycle.revive();
-    const row = lifecycle.live();
-    try {
-      if (row !== undefined) await dispatch.revive(row);
-    } catch {
-      undo();
-      options.onTombstone?.(principal);
-      return undefined;
-    }
-    await upkeep.begun();
-    // Its hubs have forgotten it.
-    if (interest !== undefined) {
-      await Promise.all(subscribedUris(store).map((uri) => interest.subscribing(uri)));
-    }
-    settings.emit("session.revived", { session: shortId(id) });
-    return undefined;
-  };
+  const revive = createRevival({
+    ...options,
+    lifecycle,
+    interest,
+    wake: dispatch.revive,
+    begun: upkeep.begun,
+  });
 
   /** The session's row for a request, once one that sleeps under its tombstone has been woken; or why there is none. */
   const admitOrRevive = async (
@@ -173,32 +152,10 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     const { caller, transport } = request;
     if (lifecycle.isRevivable(caller.principal, transport)) {
       ofTopic(caller);
-      reviving ??= revive().finally(() => (reviving = undefined));
-      const refusal = await reviving;
+      const refusal = await revive();
       if (refusal !== undefined) return refusal;
     }
     return admit(request) ?? lifecycle.gone(caller.principal, offersSuccessor);
-  };
-
-  /** Which stream an attach is for, and from where. */
-  const locate = (request: Attach, row: SessionRow): { stream: Stream; after: number } | Refusal => {
-    const held = streamsOf(row);
-    const { standalone } = held;
-    if (request.lastEventId === undefined) return { stream: standalone, after: standalone.resumePoint() };
-    const cursor = parseEventId(request.lastEventId);
-    const foreign = cursor?.session !== (row.kind === "http+sse" ? id : undefined);
-    if (cursor === undefined || foreign) return refused(failures.unknownEventId);
-    const stream = cursor.stream === standalone.id ? standalone : held.find(cursor.stream);
-    if (stream === undefined || cursor.seq > stream.log.last()) return refused(failures.unknownEventId);
-    if (settings.onGap === "404" && cursor.seq < stream.log.trimmed()) {
-      settings.emit("replay.gap", { session: shortId(id), missed: stream.log.trimmed() - cursor.seq });
-      return refused(failures.sessionNotFound);
-    }
-    // An edge that dials again is told on its link instead: it still holds the client's connection.
-    if (stream.isComplete() && cursor.seq === stream.log.last() && !request.redial) {
-      return refused(failures.nothingLeft);
-    }
-    return { stream, after: cursor.seq };
   };
 
   return {
@@ -247,7 +204,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request, true));
       if (isRefusal(row)) return row;
       dispatch.settleInterrupted();
-      const place = locate(request, row);
+      const place = locate(request, { id, settings, row, streams: streamsOf(row) });
       if ("kind" in place) return place;
       const { stream, after } = place;
       const lacking = dispatch.challengeRerun(stream.id, request.caller);

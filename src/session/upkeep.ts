@@ -12,6 +12,7 @@ import type { Outlet } from "./streams/outlet.ts";
 import type { SessionRow } from "./store/schema.ts";
 import { outletsOf, type Streams } from "./streams/streams.ts";
 
+/** What begins a duty, and what the alarm does about all of them. */
 export interface Upkeep {
   /** The session's own end is to be looked after from now on. */
   begun(): Promise<void>;

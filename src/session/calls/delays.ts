@@ -7,6 +7,7 @@
 /** Runs `action`, which must not throw, after the delay; the returned function calls it off. */
 export type Delay = (action: () => void) => () => void;
 
+/** @param ms how long each of them is, in milliseconds */
 export function createDelay(ms: number): Delay {
   // Side by side, in the order in which they are due, and not an object for each: what waits for long on
   // the way of every call makes V8 allocate its kind, and what that reaches, among what lives long.

@@ -26,6 +26,7 @@ import type { MessageExtra } from "../server/transport.ts";
 import { createWaker, startFailed } from "../server/waker.ts";
 import type { Delay } from "./delays.ts";
 
+/** The session's calls, from a POST's messages to their answers. */
 export interface Dispatch {
   /** Number of requests in flight. */
   inFlight(): number;
@@ -64,6 +65,7 @@ export interface DispatchOptions<Env> extends SessionSide<Env> {
   readonly by: (at: number) => void;
 }
 
+/** One for each session and isolate; its server is started by the first message that needs it. */
 export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const { id, store, settings, lifecycle, now, quick } = options;
   const phase = createPhase();

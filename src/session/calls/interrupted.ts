@@ -13,6 +13,7 @@ import type { Stream } from "../streams/stream.ts";
 import { type Unfinished, unfinishedIn } from "../streams/owed.ts";
 import type { Streams } from "../streams/streams.ts";
 
+/** What becomes of the calls that an earlier isolate left unanswered. */
 export interface Interrupted {
   /** The session begins in this isolate: there is nothing to look for. */
   none(): void;
@@ -48,6 +49,7 @@ export interface InterruptedOptions {
 /** A call that was interrupted this often is not tried again: it may be what kills the isolate. */
 const MOST_ATTEMPTS = 3;
 
+/** Reads nothing before it is asked to `settle`. */
 export function createInterrupted(options: InterruptedOptions): Interrupted {
   const { store } = options;
   /** Those that may run again, by the stream on which their answers are due. */

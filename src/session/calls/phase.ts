@@ -20,6 +20,7 @@
  */
 import type { Call } from "../../host.ts";
 
+/** Which phase it is, and what ends it; see above. */
 export interface Phase {
   /** The call whose `initialize` is under way. */
   opening(): Call | undefined;
@@ -40,6 +41,7 @@ export interface Phase {
   end(): string[];
 }
 
+/** Begins with `none`. */
 export function createPhase(): Phase {
   let call: Call | undefined;
   let accepted = false;

@@ -50,6 +50,7 @@ export interface ReplayedCall {
 
 type Entry = ClientCall | ReplayedCall;
 
+/** The requests in flight in one server. */
 export interface Calls {
   size(): number;
   /** The client's requests in flight. */

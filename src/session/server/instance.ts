@@ -28,6 +28,7 @@ import { isAnswerLost, withoutPayload } from "./reports.ts";
 import { createTransport, type MessageExtra } from "./transport.ts";
 import { type UserServer, userServer } from "./user-server.ts";
 
+/** One server of the user's, from its factory to its end. */
 export interface Instance {
   /** Resolves once messages can be handed on. Rejects where the factory or the server does, or it is ended first. */
   readonly ready: Promise<void>;

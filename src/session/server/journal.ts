@@ -17,6 +17,7 @@ import {
 import { entryBytes, type EntryTotal, MOST_ENTRY_BYTES } from "../store/entries.ts";
 import type { SessionStore } from "../store/store.ts";
 
+/** The sticky requests of one session. */
 export interface Journal {
   /**
    * The answer to a request that the journal would have no room for; undefined for any other.

@@ -18,6 +18,7 @@ interface Hooks {
   onerror?: unknown;
 }
 
+/** The user's server, behind the wall. */
 export interface UserServer {
   /** Connects it. Rejects where the server does. */
   connect(): Promise<void>;

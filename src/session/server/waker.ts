@@ -10,6 +10,7 @@ import { inTime } from "./in-time.ts";
 import type { Instance } from "./instance.ts";
 import type { SessionRow } from "../store/schema.ts";
 
+/** The one server that the session has in this isolate, or will have as soon as it is asked for. */
 export interface Waker {
   /** The server, where it is awake. */
   instance(): Instance | undefined;

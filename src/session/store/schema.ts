@@ -66,6 +66,7 @@ const SCHEMA = [
 
 export type SessionStatus = "provisional" | "active" | "ended";
 
+/** The session, as it is stored; there is one row or none. */
 export interface SessionRow {
   id: string;
   kind: "streamable" | "http+sse";
@@ -87,6 +88,7 @@ export interface SessionRow {
   greeting: string | null;
 }
 
+/** A stream that holds or owes something. */
 export interface StreamRow {
   stream: number;
   /** `call`: answered on this stream; `relay`: an HTTP+SSE call, answered on the standalone stream. */
@@ -107,6 +109,7 @@ export interface StreamRow {
   created: number;
 }
 
+/** A message in a log, and its number there. */
 export interface StoredEvent {
   seq: number;
   /** The JSON-RPC message as JSON. */

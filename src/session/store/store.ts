@@ -20,6 +20,7 @@ import {
   type SurveyedLog,
 } from "./schema.ts";
 
+/** All that is asked of a session's storage. Synchronous, and throws where SQLite does (a full disk). */
 export interface SessionStore extends EntryStore {
   transaction<T>(body: () => T): T;
   /**

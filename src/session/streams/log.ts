@@ -8,6 +8,7 @@ import type { Quota } from "./quota.ts";
 import type { LogExtent, StoredEvent } from "../store/schema.ts";
 import type { SessionStore } from "../store/store.ts";
 
+/** One stream's log. */
 export interface EventLog {
   /** Sequence number of the last event, 0 before the first. */
   last(): number;
@@ -44,6 +45,7 @@ export interface Reader {
   readonly acked: number;
 }
 
+/** Bounds of one log, exceeded by a tenth before it is cut. */
 export interface LogLimits {
   readonly maxEvents: number;
   readonly maxStoredBytes: number;
@@ -63,6 +65,7 @@ export interface LogOptions {
   readonly onTrimmed: (seq: number, answered: readonly RequestId[]) => void;
 }
 
+/** The log as it is stored; nothing is read that `extent` does not say. */
 export function openLog(options: LogOptions): EventLog {
   const { store, stream, limits, quota, now, extent } = options;
   let { trimmed } = options;

@@ -21,6 +21,7 @@ export interface Excess {
   readonly bytes: number;
 }
 
+/** What the session holds for replay, counted as it comes and goes. */
 export interface Quota {
   /** Makes room for one more message of this many characters, where it needs to. */
   room(bytes: number): void;

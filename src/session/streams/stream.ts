@@ -36,6 +36,7 @@ export interface Joining {
   readonly retryMs: number;
 }
 
+/** What a stream reports to those who keep the session's. */
 export interface StreamHooks {
   /** A connection met a gap in the log. */
   onGap(missed: number): void;
@@ -45,6 +46,7 @@ export interface StreamHooks {
   onDelivered(seq: number): void;
 }
 
+/** A log, and at most one connection that is fed from it. */
 export interface Stream {
   readonly id: number;
   readonly log: EventLog;
@@ -113,6 +115,7 @@ export interface StreamOptions {
   readonly hooks: StreamHooks;
 }
 
+/** Without a connection; its log may hold events already. */
 export function createStream(options: StreamOptions): Stream {
   const { id, log, prefix, hooks } = options;
   let { delivered, complete } = options;

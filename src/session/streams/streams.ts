@@ -20,6 +20,7 @@ import type { SessionStore } from "../store/store.ts";
 import { createStream, type Stream } from "./stream.ts";
 import { createTally } from "./tally.ts";
 
+/** The streams of one session. */
 export interface Streams {
   readonly standalone: Stream;
   /** The stream of this number, or undefined where the session holds none such. */
@@ -70,6 +71,7 @@ interface Built {
   readonly extent: LogExtent;
 }
 
+/** Reads nothing before a stream is asked for. */
 export function createStreams({ row, store, limits, now, emit }: StreamsOptions): Streams {
   const live = new Map<number, Stream>();
   const session = shortId(row.id);
