@@ -42,6 +42,7 @@ export interface Notifier {
 /** The topic of deployments that use one hub for all. */
 export const DEFAULT_TOPIC = "default";
 
+/** A notifier with a method for each kind of change; `publish` is handed each, and must not throw. */
 export function createNotifier(publish: (change: Change) => void): Notifier {
   return {
     toolsListChanged: () => publish({ kind: "tools_list_changed" }),

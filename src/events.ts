@@ -5,6 +5,7 @@
  */
 import { guard } from "./guard.ts";
 
+/** The least level of the events that are logged; `silent` logs none. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 /**
@@ -27,6 +28,7 @@ export const DISCONNECT_REASONS = [
   "expired",
 ] as const;
 
+/** One of {@link DISCONNECT_REASONS}. */
 export type DisconnectReason = (typeof DISCONNECT_REASONS)[number];
 
 /** True for a reason of the list: what came from elsewhere is asked before it is passed on. */

@@ -16,7 +16,8 @@ export {
   optionsFromEnv,
 } from "./options.ts";
 export { createMcpRouter, type RouterOptions } from "./router.ts";
-export { type KeyedRequest, openaiConversation, perPrincipal, type SessionKey } from "./routes/keyed.ts";
+export { openaiConversation, perPrincipal } from "./routes/keyed.ts";
+export type { KeyedRequest, SessionKey } from "./routes/session-key.ts";
 export type { Authorization, Authorize, Topic } from "./routes/context.ts";
 export type {
   ConnectableServer,
@@ -26,7 +27,7 @@ export type {
   SessionContext,
   SessionInfo,
   SessionState,
-} from "./session/server.ts";
+} from "./session/server/factory.ts";
 export { type User, type UserState, userState } from "./user/state.ts";
 export type { Users } from "./user/user.ts";
-export type { MessageExtra, SendOptions, SessionTransport, WireMessage } from "./session/transport.ts";
+export type { MessageExtra, SendOptions, SessionTransport, WireMessage } from "./session/server/transport.ts";

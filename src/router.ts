@@ -25,7 +25,7 @@ import {
 import * as httpSse from "./routes/http-sse.ts";
 import { health, info } from "./routes/info.ts";
 import { mounted } from "./routes/mounted.ts";
-import type { SessionKey } from "./routes/keyed.ts";
+import type { SessionKey } from "./routes/session-key.ts";
 import * as streamable from "./routes/streamable.ts";
 
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {

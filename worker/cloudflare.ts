@@ -9,7 +9,7 @@ import type { Sessions } from "../src/host.ts";
 import { resolveOptions } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../src/router.ts";
-import type { CreateServer } from "../src/session/server.ts";
+import type { CreateServer } from "../src/session/server/factory.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
@@ -43,6 +43,7 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
   jurisdiction?: DurableObjectJurisdiction;
 }
 
+/** An MCP server on Cloudflare: what to export, and what to tell it. */
 export interface McpWorker<Env extends object, Variables extends object = object> {
   /** The Hono app: the Worker's default export, or part of one. */
   router: Hono<{ Bindings: Env; Variables: Variables }>;

@@ -5,7 +5,7 @@
 import { env, waitUntil } from "cloudflare:workers";
 import type { ChangeBus, ChangeHub } from "../src/changes.ts";
 import type { EventSink } from "../src/events.ts";
-import type { SessionChanges } from "../src/session/ports.ts";
+import type { SessionChanges } from "../src/session/interest.ts";
 import { createListeners, type Listeners } from "./hub-link.ts";
 import { createPublisher, type Publisher } from "./hub-publisher.ts";
 import { HUB_PATHS, type WatchRequest } from "./hub-wire.ts";

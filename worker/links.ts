@@ -5,7 +5,7 @@
  */
 import type { Link } from "../src/host.ts";
 import { isObject } from "../src/jsonrpc/messages.ts";
-import type { Outlet } from "../src/session/ports.ts";
+import type { Outlet } from "../src/session/streams/outlet.ts";
 import { controlFrame } from "../src/sse/control.ts";
 import { join } from "../src/sse/join.ts";
 import { fits, versionFrom } from "./wire-version.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 import type { Attach, Call } from "../src/host.ts";
-import type { Session } from "../src/session/session.ts";
+import type { Session } from "../src/session/contract.ts";
 import type { RemoteIndex } from "./session-index.ts";
 
 export interface Notes {

@@ -6,20 +6,20 @@
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
-import type { SessionHost } from "../src/host.ts";
+import type { SessionHost, Call, Refusal } from "../src/host.ts";
 import { isKnown } from "../src/changes.ts";
-import type { Call, Refusal } from "../src/host.ts";
 import { otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
-import type { Unreadable } from "../src/jsonrpc/messages.ts";
+import type { Unreadable } from "../src/jsonrpc/parse.ts";
 import type { Settings } from "../src/options.ts";
-import { createDelay } from "../src/session/delays.ts";
+import { createDelay } from "../src/session/calls/delays.ts";
 import { createInterest } from "../src/session/interest.ts";
-import type { Reply } from "../src/session/exchange.ts";
+import type { Reply } from "../src/session/server/reply.ts";
 import type { Successors } from "../src/session/ports.ts";
-import type { SqlStore, SqlValue } from "../src/session/schema.ts";
-import type { CreateServer } from "../src/session/server.ts";
-import { createSession, type Session } from "../src/session/session.ts";
-import { createSessionStore } from "../src/session/store.ts";
+import type { SqlStore, SqlValue } from "../src/session/store/schema.ts";
+import type { CreateServer } from "../src/session/server/factory.ts";
+import { createSession } from "../src/session/session.ts";
+import type { Session } from "../src/session/contract.ts";
+import { createSessionStore } from "../src/session/store/store.ts";
 import { parseClose, parseSeq } from "../src/sse/control.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
 import { answerUserRequest } from "../src/user/store.ts";

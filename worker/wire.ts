@@ -32,13 +32,9 @@
  * @module
  */
 import type { Attach, Call, Caller, JsonAnswer, Keyed, Refusal, TransportKind } from "../src/host.ts";
-import {
-  isObject,
-  type JsonObject,
-  parsePayload,
-  type Unreadable as Refused,
-} from "../src/jsonrpc/messages.ts";
-import type { Reply } from "../src/session/exchange.ts";
+import { isObject, type JsonObject } from "../src/jsonrpc/messages.ts";
+import { parsePayload, type Unreadable as Refused } from "../src/jsonrpc/parse.ts";
+import type { Reply } from "../src/session/server/reply.ts";
 import type { UserRequest } from "../src/user/store.ts";
 import type { Seed } from "../src/session/ports.ts";
 import {

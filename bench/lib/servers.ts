@@ -1,7 +1,7 @@
 /** The MCP servers that are measured: the same `echo`, and what else a part needs. @module */
 import { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import type { ConnectableServer, CreateServer } from "../../src/session/server.ts";
+import type { ConnectableServer, CreateServer } from "../../src/session/server/factory.ts";
 import { notification } from "./notification.ts";
 
 interface Request {

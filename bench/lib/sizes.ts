@@ -45,7 +45,7 @@ export const ENTRIES: readonly Entry[] = [
     name: "router + session core",
     code: `export { createMcpRouter } from "./src/router.ts";
       export { createSession } from "./src/session/session.ts";
-      export { createSessionStore } from "./src/session/store.ts";`,
+      export { createSessionStore } from "./src/session/store/store.ts";`,
   },
   ...exported(),
   { name: "recoveringFetch", code: 'export { recoveringFetch } from "./src/client/recovering-fetch.ts";' },

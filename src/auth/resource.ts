@@ -52,6 +52,7 @@ export interface OAuthAuthInfo {
   readonly extra: Record<string, unknown>;
 }
 
+/** What `oauthResource` makes: the door, and the documents that lead clients to it. */
 export interface OAuthResource {
   /** The router's `authorize`. */
   readonly authorize: (request: Request) => Promise<(Authorization & { authInfo: OAuthAuthInfo }) | Response>;

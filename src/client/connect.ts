@@ -40,6 +40,7 @@ export interface ConnectOptions<Client extends SdkClient> extends RecoveringFetc
   terminate?: boolean;
 }
 
+/** A client that is connected, and over what. It goes on to say so after a recovery. */
 export interface Connection<Client extends SdkClient> {
   readonly client: Client;
   readonly url: string;

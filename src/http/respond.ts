@@ -1,6 +1,7 @@
 /** Responses of the transport that are not streams. @module */
 import { errorBody, type Failure } from "../jsonrpc/failures.ts";
-import { isInitialize, isRequest, type Payload, refusalId, type RequestId } from "../jsonrpc/messages.ts";
+import { isInitialize, isRequest, type Payload, type RequestId } from "../jsonrpc/messages.ts";
+import { refusalId } from "../jsonrpc/parse.ts";
 import { frame } from "../sse/frames.ts";
 import { JSON_TYPE, SSE_HEADERS } from "./headers.ts";
 

@@ -5,7 +5,13 @@
  * @module
  */
 import * as failures from "./failures.ts";
-import type { JsonObject, JsonRpcErrorObject, JsonRpcMessage, RequestId } from "./messages.ts";
+import {
+  isObject,
+  type JsonObject,
+  type JsonRpcErrorObject,
+  type JsonRpcMessage,
+  type RequestId,
+} from "./messages.ts";
 
 /** Longest id and longest progress token: both are stored or sent back with each message about their request. */
 export const MAX_ID_BYTES = 1024;
@@ -16,11 +22,6 @@ export const MAX_URI_BYTES = 8192;
 const RELATED_TASK = "io.modelcontextprotocol/related-task";
 
 const encoder = new TextEncoder();
-
-/** True for a non-null, non-array object. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 /**
  * Integers that JSON gives back as they came, and text that does: half a surrogate pair leaves as U+FFFD. An SDK

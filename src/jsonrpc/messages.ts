@@ -1,11 +1,7 @@
 /**
- * JSON-RPC 2.0 messages as MCP uses them: the types, and the one place that parses and classifies a body.
+ * JSON-RPC 2.0 messages as MCP uses them: the types, and what tells them apart. It imports nothing.
  * @module
  */
-import { faultOf, isObject, rebuilt, requestIdOf } from "./envelope.ts";
-import * as failures from "./failures.ts";
-
-export { isObject } from "./envelope.ts";
 
 /** A request's id: a string or an integer, never null (MCP, base protocol, "Requests"). */
 export type RequestId = string | number;
@@ -42,14 +38,16 @@ export interface JsonRpcResponse {
 
 export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse;
 
-/** A parsed body: one message, or a batch of 1 to {@link MAX_BATCH} of them. */
+/** A parsed body: one message, or a batch of 1 to `MAX_BATCH` (`parse.ts`) of them. */
 export interface Payload {
   readonly batch: boolean;
   readonly messages: readonly JsonRpcMessage[];
 }
 
-/** The most messages one batch may hold. */
-export const MAX_BATCH = 100;
+/** True for a non-null, non-array object. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
 
 export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
   return "method" in message && "id" in message;
@@ -72,56 +70,4 @@ export function isInitialize(payload: Payload): boolean {
 /** Params of the `initialize` that stands for one which was never seen: nothing is promised in the client's name. */
 export function unknownClient(protocolVersion: string): JsonObject {
   return { protocolVersion, capabilities: {}, clientInfo: { name: "unknown", version: "0" } };
-}
-
-/** A body that was turned away, and the id of the one request in it, where that could be read. */
-export interface Unreadable {
-  readonly failure: failures.Failure;
-  readonly id: RequestId | null;
-}
-
-/**
- * Parses a body: the one door by which messages come in, on each side of the way to a session. Each is checked
- * whole and built anew of the members that the protocol knows. What is inside `params` and `result` is the
- * server's business, but for what the SDKs' schemas of the envelope look at there (`_meta`), and passes untouched.
- *
- * A batch with a bad entry is refused as a whole: its answers come together, and nothing of it was run.
- * @param maxInitializeBytes the most that the params of `initialize` may have
- */
-export function parsePayload(
-  text: string,
-  maxInitializeBytes: number = Infinity,
-): { readonly payload: Payload } | Unreadable {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    return { failure: failures.parseError, id: null };
-  }
-  if (Array.isArray(body)) return parseBatch(body, maxInitializeBytes);
-  const failure = faultOf(body, maxInitializeBytes);
-  if (failure !== undefined) return { failure, id: requestIdOf(body) };
-  return { payload: { batch: false, messages: [rebuilt(body as JsonObject)] } };
-}
-
-function parseBatch(
-  entries: readonly unknown[],
-  maxInitializeBytes: number,
-): { readonly payload: Payload } | Unreadable {
-  const refused = (why: string): Unreadable => ({ failure: failures.invalidRequest(why), id: null });
-  if (entries.length === 0) return refused("a batch must not be empty");
-  if (entries.length > MAX_BATCH) return refused(`a batch holds at most ${MAX_BATCH} messages`);
-  for (const [index, entry] of entries.entries()) {
-    const fault = faultOf(entry, maxInitializeBytes);
-    if (fault !== undefined) return { failure: failures.inBatch(fault, index + 1), id: null };
-    if (isObject(entry) && entry["method"] === "initialize" && entry["id"] !== undefined) {
-      return refused("initialize must not be part of a batch");
-    }
-  }
-  return { payload: { batch: true, messages: (entries as JsonObject[]).map(rebuilt) } };
-}
-
-/** The id under which a refusal answers: the single request's; null for anything else. */
-export function refusalId({ batch, messages: [message] }: Payload): RequestId | null {
-  return !batch && message !== undefined && isRequest(message) ? message.id : null;
 }

@@ -3,8 +3,8 @@
  * starts on the file finds what its predecessor left, and rings what fell due in between.
  * @module
  */
-import type { Alarm } from "../session/ports.ts";
-import type { SqlStore } from "../session/schema.ts";
+import type { Alarm } from "../session/deadlines.ts";
+import type { SqlStore } from "../session/store/schema.ts";
 
 export interface Alarms {
   /** The alarm of the session under `key`. */

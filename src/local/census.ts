@@ -7,7 +7,7 @@ import { createBudget, createKeyedBudget } from "../budget.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { TellLimit } from "../limits.ts";
 import type { Settings } from "../options.ts";
-import type { SqlStore } from "../session/schema.ts";
+import type { SqlStore } from "../session/store/schema.ts";
 
 /** As stored: null for the callers of a server without `authorize`. */
 type Principal = string | null;

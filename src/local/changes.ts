@@ -4,10 +4,9 @@
  * @module
  */
 import { type Change, type ChangeHub, createMemoryHub } from "../changes.ts";
-import { LISTS } from "../session/interest.ts";
-import { subscriptionName } from "../session/journal.ts";
-import type { SessionChanges } from "../session/ports.ts";
-import type { SqlStore } from "../session/schema.ts";
+import { LISTS, type SessionChanges } from "../session/interest.ts";
+import { subscriptionName } from "../session/server/journal.ts";
+import type { SqlStore } from "../session/store/schema.ts";
 
 export interface LocalHub extends ChangeHub {
   /** The hub as a session sees it. What a session wants to hear is in its own entries. */

@@ -5,7 +5,7 @@
  * SQLite's exclusive lock makes this process the file's only user until it ends, however it ends.
  * @module
  */
-import { createSchema, migrate, MIGRATIONS, SCHEMA_VERSION } from "../session/schema.ts";
+import { createSchema, migrate, MIGRATIONS, SCHEMA_VERSION } from "../session/store/schema.ts";
 import { damaged, DatabaseError, openSqlite, type Sqlite } from "./sqlite.ts";
 
 /** What versions there are, and how to get from one to the next. */

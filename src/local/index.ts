@@ -18,6 +18,7 @@ export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
   extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {}
 
+/** An MCP server in one process: what to serve, and what to tell it. */
 export interface LocalMcp<E extends Env = Env> {
   /** The Hono app: to be served, or mounted in another. */
   router: Hono<E>;

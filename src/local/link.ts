@@ -5,7 +5,7 @@
  * @module
  */
 import type { Link } from "../host.ts";
-import type { Outlet } from "../session/ports.ts";
+import type { Outlet } from "../session/streams/outlet.ts";
 import { controlFrame } from "../sse/control.ts";
 import { commentFrame } from "../sse/frames.ts";
 

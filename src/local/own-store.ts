@@ -1,5 +1,5 @@
 /** The database as one session writes to it. @module */
-import type { SqlStore } from "../session/schema.ts";
+import type { SqlStore } from "../session/store/schema.ts";
 
 export interface OwnStore extends SqlStore {
   /** The session is erased: nothing is written for it again. */

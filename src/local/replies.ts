@@ -1,6 +1,6 @@
 /** A session's reply that may be a stream: between the two ends of a link within one process. @module */
 import type { Link } from "../host.ts";
-import type { OpenOutlet } from "../session/ports.ts";
+import type { OpenOutlet } from "../session/streams/outlet.ts";
 import { createLink } from "./link.ts";
 import type { Resident, Residents } from "./residents.ts";
 

@@ -6,7 +6,7 @@
  * @module
  */
 import { guard } from "../guard.ts";
-import type { Session } from "../session/session.ts";
+import type { Session } from "../session/contract.ts";
 import { letExit } from "./alarms.ts";
 
 export interface Resident {

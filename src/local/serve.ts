@@ -23,6 +23,7 @@ export interface ServeOptions {
   onClose?: () => void | Promise<void>;
 }
 
+/** An HTTP server that listens. */
 export interface Server {
   readonly port: number;
   readonly url: string;
@@ -41,7 +42,9 @@ export class PortInUseError extends Error {
   }
 }
 
+/** The port where `port` names none. */
 export const DEFAULT_PORT = 8787;
+/** Where `hostname` names none: this machine alone. */
 export const DEFAULT_HOSTNAME = "127.0.0.1";
 
 /** Above what common proxies keep idle connections for (nginx and AWS: 60 s). */

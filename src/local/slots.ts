@@ -1,6 +1,6 @@
 /**
  * What is under way, added and taken again with every call, without the garbage that a `Set` makes of its
- * tables as it grows and shrinks (see `session/correlation.ts`).
+ * tables as it grows and shrinks (see `session/server/correlation.ts`).
  * @module
  */
 

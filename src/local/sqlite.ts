@@ -4,7 +4,7 @@
  */
 import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { SqlStore, SqlValue } from "../session/schema.ts";
+import type { SqlStore, SqlValue } from "../session/store/schema.ts";
 
 export interface Sqlite extends SqlStore {
   /** The file is open and ready: errors from here on reach tools, and through them clients, and name it no more. */

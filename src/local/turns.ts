@@ -6,7 +6,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import type { SqlStore } from "../session/schema.ts";
+import type { SqlStore } from "../session/store/schema.ts";
 import type { Sqlite } from "./sqlite.ts";
 
 export interface Turns extends Required<SqlStore> {

@@ -8,7 +8,7 @@ import type { StatelessCall } from "../host.ts";
 import { runHook } from "../hooks.ts";
 import { timedOut, unserialisable } from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
-import { callFailed, isAnswerLost, withoutPayload } from "../session/reports.ts";
+import { callFailed, isAnswerLost, withoutPayload } from "../session/server/reports.ts";
 
 export interface CallEnd {
   /** Brings the answer, as JSON, where the server's will not come. */

@@ -17,7 +17,7 @@ import {
   type JsonRpcRequest,
   type Payload,
 } from "../jsonrpc/messages.ts";
-import type { ServerContext } from "../session/server.ts";
+import type { ServerContext } from "../session/server/factory.ts";
 import { userOfCall } from "../user/user.ts";
 import { type CallEnd, callEnd } from "./call-end.ts";
 import { carry } from "./carry.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { isNotification, type JsonRpcMessage, type JsonRpcRequest } from "../jsonrpc/messages.ts";
-import { heartbeatMessage } from "../session/heartbeat.ts";
-import { createPulses } from "../session/pulses.ts";
+import { heartbeatMessage } from "../session/server/heartbeat.ts";
+import { createPulses } from "../session/server/pulses.ts";
 
 export interface Heartbeats {
   /** The server's frames, as they may go out. */

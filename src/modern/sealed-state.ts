@@ -5,7 +5,7 @@
  */
 import { createRequestStateCodec, type RequestStateCodec } from "@modelcontextprotocol/server";
 import type { JsonObject } from "../jsonrpc/messages.ts";
-import type { ServerContext } from "../session/server.ts";
+import type { ServerContext } from "../session/server/factory.ts";
 
 export interface SealOptions {
   /**

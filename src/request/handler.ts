@@ -12,7 +12,7 @@ import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
 import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
-import type { CreateServer, RequestContext } from "../session/server.ts";
+import type { CreateServer, RequestContext } from "../session/server/factory.ts";
 import { userOfCall } from "../user/user.ts";
 import { serveOnce } from "./serve-once.ts";
 

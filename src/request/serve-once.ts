@@ -11,12 +11,13 @@ import { answered, empty, turnedAway } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { type JsonRpcRequest, type Payload, unknownClient } from "../jsonrpc/messages.ts";
 import type { Settings } from "../options.ts";
-import { createDelay } from "../session/delays.ts";
-import { createExchange, type Exchange } from "../session/exchange.ts";
-import { createExtra } from "../session/extra.ts";
-import { inTime } from "../session/in-time.ts";
-import { startInstance } from "../session/instance.ts";
-import type { ConnectableServer } from "../session/server.ts";
+import { createDelay } from "../session/calls/delays.ts";
+import { createCallExchange, createJsonExchange } from "../session/calls/exchange.ts";
+import type { Exchange } from "../session/server/reply.ts";
+import { createExtra } from "../session/server/extra.ts";
+import { inTime } from "../session/server/in-time.ts";
+import { startInstance } from "../session/server/instance.ts";
+import type { ConnectableServer } from "../session/server/factory.ts";
 import { frame } from "../sse/frames.ts";
 
 export interface OneRequest {
@@ -88,32 +89,33 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     return turnedAway(lacking, payload, {}, only);
   }
 
-  exchange = createExchange({
+  const post = {
     ids: requests.map(({ id }) => id),
     batch: payload.batch,
-    mode: accepted === "json" ? "json" : "call",
     // Its own: on Workers a timer belongs to the request that set it.
     quick: createDelay(settings.quickAnswerMs),
     rerun: false,
-    resumes: false,
     // A client that reads JSON alone hears nothing but the answer.
     sendStandalone: () => Promise.resolve(),
-    asideStandalone() {},
-    openStream() {
-      const opened = (live = createLiveStream(settings, signal));
-      void opened.ended.then(over);
-      return {
-        id: 0,
-        emit: (message) => opened.write(encoder.encode(messageFrame(message))),
-        aside: (message) => void opened.write(encoder.encode(messageFrame(message))).catch(() => {}),
-        end: (reason) => opened.end(reason),
-        finish: () => void opened.finish().catch(() => {}),
-      };
-    },
-    onLasting() {},
-    owe() {},
-    onSettled() {},
-  });
+  };
+  exchange =
+    accepted === "json"
+      ? createJsonExchange({ ...post, asideStandalone() {} })
+      : createCallExchange({
+          ...post,
+          resumes: false,
+          openStream() {
+            const opened = (live = createLiveStream(settings, signal));
+            void opened.ended.then(over);
+            return {
+              id: 0,
+              emit: (message) => opened.write(encoder.encode(messageFrame(message))),
+              aside: (message) => void opened.write(encoder.encode(messageFrame(message))).catch(() => {}),
+              end: (reason) => opened.end(reason),
+              finish: () => void opened.finish().catch(() => {}),
+            };
+          },
+        });
   if (maxCallMs > 0) {
     expiry = setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS));
   }

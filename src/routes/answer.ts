@@ -5,7 +5,8 @@ import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
 import { QUIRKS } from "../http/quirks.ts";
 import { answered, empty, failed, turnedAway } from "../http/respond.ts";
-import { type Payload, refusalId } from "../jsonrpc/messages.ts";
+import { type Payload } from "../jsonrpc/messages.ts";
+import { refusalId } from "../jsonrpc/parse.ts";
 import type { Admitted, Site } from "./context.ts";
 
 export interface Answering<E extends Env> {

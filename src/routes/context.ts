@@ -16,7 +16,7 @@ import { isExpired } from "../expiry.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { SESSION_VERSIONS } from "../jsonrpc/versions.ts";
 import type { Settings } from "../options.ts";
-import type { SessionKey } from "./keyed.ts";
+import type { SessionKey } from "./session-key.ts";
 
 /** Who may call, as `authorize` established it. */
 export interface Authorization {

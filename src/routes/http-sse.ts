@@ -10,7 +10,7 @@ import { acceptsByName } from "../http/negotiate.ts";
 import { QUIRKS } from "../http/quirks.ts";
 import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { refusalId } from "../jsonrpc/messages.ts";
+import { refusalId } from "../jsonrpc/parse.ts";
 import { parseEventId } from "../sse/event-id.ts";
 import { frame } from "../sse/frames.ts";
 import { namedOnDemand, respond } from "./answer.ts";

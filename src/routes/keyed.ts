@@ -3,33 +3,18 @@
  * says; it is a claim of the client's, so it counts only beside a principal, and never leads to another's session.
  * @module
  */
-import type { Context, Env } from "hono";
+import type { Env } from "hono";
 import { DEFAULT_TOPIC } from "../changes.ts";
 import { hookFailed } from "../hooks.ts";
 import type { Keyed, SessionRef } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isObject, isResponse, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
+import { isObject, isResponse, type Payload } from "../jsonrpc/messages.ts";
 import { sessionOfQuestion } from "../jsonrpc/questions.ts";
 import { UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import { nameOfParts } from "../names.ts";
 import type { Admitted, Site } from "./context.ts";
-
-/** A request without a session id, as {@link SessionKey} is asked about it. */
-export interface KeyedRequest<E extends Env = Env> {
-  /** The subject that `authorize` returned. */
-  readonly principal: string;
-  /** The message; the first of a batch; undefined for a GET. */
-  readonly message: JsonRpcMessage | undefined;
-  readonly request: Request;
-  readonly c: Context<E>;
-}
-
-/**
- * Names the session that a request without a session id belongs to, among those of its principal: requests with
- * one key share one durable session. Undefined for a request that belongs to none.
- */
-export type SessionKey<E extends Env = Env> = (request: KeyedRequest<E>) => string | undefined;
+import type { KeyedRequest } from "./session-key.ts";
 
 /** Longest key, in characters. */
 const MAX_KEY = 1024;

@@ -12,14 +12,8 @@ import { peekId } from "../http/peek.ts";
 import { QUIRKS } from "../http/quirks.ts";
 import { empty, failed, turnedAwayUnread } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import {
-  isInitialize,
-  isRequest,
-  type Payload,
-  parsePayload,
-  refusalId,
-  type Unreadable,
-} from "../jsonrpc/messages.ts";
+import { isInitialize, isRequest, type Payload } from "../jsonrpc/messages.ts";
+import { parsePayload, refusalId, type Unreadable } from "../jsonrpc/parse.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import type { Settings } from "../options.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";

@@ -5,21 +5,13 @@
  * @module
  */
 import { notWatched } from "../jsonrpc/failures.ts";
-import type { JsonObject, JsonRpcRequest, JsonRpcResponse } from "../jsonrpc/messages.ts";
+import type { JsonRpcResponse } from "../jsonrpc/messages.ts";
 import type { Interest } from "./interest.ts";
-import { isSubscribed, SUBSCRIBE, UNSUBSCRIBE } from "./journal.ts";
-import type { SessionStore } from "./store.ts";
+import type { Confirm, Confirmed } from "./server/in-flight.ts";
+import { isSubscribed, SUBSCRIBE, UNSUBSCRIBE } from "./server/journal.ts";
+import type { SessionStore } from "./store/store.ts";
 
-export interface Confirmed {
-  /** The answer to give. */
-  readonly response: JsonRpcResponse;
-  /** What the server is asked so that it has not happened for it either. */
-  readonly undo?: { readonly method: string; readonly params: JsonObject } | undefined;
-}
-
-/** Undefined where the answer can leave as it is, which all but few can: it is asked for each. */
-export type Confirm = (request: JsonRpcRequest, response: JsonRpcResponse) => Promise<Confirmed> | undefined;
-
+/** Made only where there is a hub: without one nothing is promised. */
 export function createConfirm(store: SessionStore, interest: Interest): Confirm {
   const watched = async (uri: string, response: JsonRpcResponse): Promise<Confirmed> => {
     if (await interest.subscribing(uri)) return { response };

@@ -5,8 +5,14 @@
  * @module
  */
 
-import type { Alarm } from "./ports.ts";
+/** The host's alarm: one pending time, kept across restarts. */
+export interface Alarm {
+  get(): Promise<number | undefined> | number | undefined;
+  set(at: number): Promise<void> | void;
+  clear(): Promise<void> | void;
+}
 
+/** The duties' side of the alarm. What rejects is the host's alarm. */
 export interface Deadlines {
   /** Makes sure that the alarm rings by `at`. */
   by(at: number): Promise<void>;

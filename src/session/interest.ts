@@ -17,10 +17,23 @@ import {
 } from "../changes.ts";
 import { type EventSink, messageOf, shortId } from "../events.ts";
 import { toWire } from "../jsonrpc/wire.ts";
-import { isSubscribed } from "./journal.ts";
-import type { SessionChanges } from "./ports.ts";
-import type { SessionStore } from "./store.ts";
+import { isSubscribed } from "./server/journal.ts";
+import type { SessionStore } from "./store/store.ts";
 
+/** The hub, as a session sees it. */
+export interface SessionChanges {
+  /** Tells everyone who listens. Never throws, and waits for nobody. */
+  publish(topic: string, change: Change): void;
+  /**
+   * From now on the session's `notify` is called for changes of the names `add` (`nameOf`), and no longer for those
+   * of `drop`. Rejects where the hub cannot be reached, or has no room for all of `add`: it then has none of them.
+   */
+  watch(topic: string, add: readonly string[], drop: readonly string[]): Promise<void>;
+  /** The session wants to hear nothing more. */
+  forget(topic: string): void;
+}
+
+/** What a session wants to hear, and what of it the hub has been told. */
 export interface Interest {
   /** For the session's server. */
   readonly notify: Notifier;

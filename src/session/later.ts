@@ -7,8 +7,8 @@ import { shortId } from "../events.ts";
 import type { Refusal } from "../host.ts";
 import { storedByLater } from "../jsonrpc/failures.ts";
 import type { SessionOptions } from "./ports.ts";
-import { type LaterSchema, SCHEMA_VERSION } from "./schema.ts";
-import type { Session } from "./session.ts";
+import { type LaterSchema, SCHEMA_VERSION } from "./store/schema.ts";
+import type { Session } from "./contract.ts";
 
 /** How long until the alarm, which that version had set, rings again: here it can do nothing. */
 const PUT_OFF_MS = 600_000;

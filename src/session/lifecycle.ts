@@ -10,9 +10,10 @@ import type { Refusal, TransportKind } from "../host.ts";
 import { type Failure, sessionNotFound } from "../jsonrpc/failures.ts";
 import { randomStreamId } from "../sse/event-id.ts";
 import type { SessionOptions } from "./ports.ts";
-import type { SessionRow } from "./schema.ts";
-import { retireStandalone } from "./streams.ts";
+import type { SessionRow } from "./store/schema.ts";
+import { retireStandalone } from "./streams/streams.ts";
 
+/** The session's row over time, which nobody else writes. */
 export interface Lifecycle {
   /** The session's row while it can be used; undefined before it is opened and after it has ended. */
   live(): SessionRow | undefined;

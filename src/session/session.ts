@@ -2,63 +2,31 @@
  * The session: what a host calls, and where the parts meet. One object per session and isolate; all
  * that must outlive the isolate is in the store.
  *
- * A message's way: `post` admits it, has the server woken and the message handed on (`dispatch.ts`);
- * what the server sends goes to an exchange (`exchange.ts`) or the standalone stream, and from there
- * through a log (`log.ts`) to a connection (`stream.ts`).
+ * A message's way: `post` admits it, has the server woken and the message handed on (`calls/dispatch.ts`);
+ * what the server sends goes to an exchange (`calls/exchange.ts`) or the standalone stream, and from there
+ * through a log (`streams/log.ts`) to a connection (`streams/stream.ts`).
  * @module
  */
-import type { Change } from "../changes.ts";
 import { shortId } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest, isResponse, unknownClient } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
-import { parseEventId, randomStreamId } from "../sse/event-id.ts";
+import { randomStreamId } from "../sse/event-id.ts";
 import { createArrival } from "./arrival.ts";
+import type { Session } from "./contract.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeadlines } from "./deadlines.ts";
-import { createDispatch } from "./dispatch.ts";
-import type { Reply } from "./exchange.ts";
-import { subscribedUris } from "./journal.ts";
+import { createDispatch } from "./calls/dispatch.ts";
 import { createLaterSession } from "./later.ts";
 import { createLifecycle, isSuccessor, type Lifecycle } from "./lifecycle.ts";
-import type { OpenOutlet, Outlet, Seed, SessionOptions } from "./ports.ts";
-import { LaterSchema, type SessionRow } from "./schema.ts";
-import type { Stream } from "./stream.ts";
-import { createStreams, openingOf, type Streams } from "./streams.ts";
+import type { SessionOptions } from "./ports.ts";
+import { LaterSchema, type SessionRow } from "./store/schema.ts";
+import { createStreams, openingOf, type Streams } from "./streams/streams.ts";
+import { locate } from "./locate.ts";
+import { createRevival } from "./revival.ts";
 import { createUpkeep } from "./upkeep.ts";
 
-export interface Session {
-  /** True while the session can be used. */
-  isLive(): boolean;
-  /** Begins the session as the successor of one that ended. */
-  adopt(seed: Seed): Promise<void>;
-  post(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
-  attach(request: Attach, open: OpenOutlet): Promise<{ kind: "streaming" } | Refusal>;
-  /** Ends the session on its client's word. */
-  end(caller: Caller): Promise<{ kind: "ended" } | Refusal>;
-  /** Ends the session on its server's word. True where there was one. */
-  terminate(): Promise<boolean>;
-  /**
-   * The hub tells of changes; what the client subscribed to goes out on the standalone stream, without
-   * waking the server. Returns the names that the hub can forget, or undefined for a session that is gone.
-   */
-  notify(changes: readonly Change[]): Promise<string[] | undefined>;
-  /** The alarm rang: does what is due, and sets it again where something remains. Never throws. */
-  alarm(): Promise<void>;
-  /** The edge has handed everything up to `seq` to the client. */
-  ack(stream: number, connectionId: string, seq: number): void;
-  /** A connection is over; `seq` is the last event that its client was handed, where known. */
-  leave(stream: number, connectionId: string, seq?: number): void;
-  /** Takes up a connection that outlived the isolate, at its place; its client has been handed everything up to `handed`. */
-  restore(stream: number, outlet: Outlet, place: number, handed: number): void;
-  /** True while nothing is under way: no connection, no call, no server being built. */
-  isIdle(): boolean;
-  /** Lets go of the session as the process ends or needs the memory: connections and server end, the session stays. */
-  shutdown(): void;
-}
-
-/** A row's `kind` is the session's transport. */
 const isRefusal = (found: SessionRow | Refusal): found is Refusal => found.kind === "refused";
 
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
@@ -81,6 +49,7 @@ function isAnswer(request: Call | Attach): boolean {
   return first !== undefined && isResponse(first);
 }
 
+/** The session that the store holds, or that may be opened in it; one that a later version stored refuses everything. */
 export function createSession<Env>(options: SessionOptions<Env>): Session {
   try {
     return sessionOf(options, createLifecycle(options));
@@ -104,7 +73,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
   let streams: Streams | undefined;
 
   const streamsOf = (row: SessionRow): Streams =>
-    (streams ??= createStreams(row, store, settings, now, settings.emit));
+    (streams ??= createStreams({ row, store, limits: settings, now, emit: settings.emit }));
 
   const dispatch = createDispatch({
     ...options,
@@ -189,33 +158,13 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return row;
   };
 
-  let reviving: Promise<Refusal | undefined> | undefined;
-
-  /**
-   * Takes up a session again whose time was up. Where its server refuses, it stays as it was, and is answered as one
-   * that is gone; where there is no place for it, that is the answer.
-   */
-  const revive = async (): Promise<Refusal | undefined> => {
-    const undo = lifecycle.revive();
-    if (typeof undo !== "function") return refused(undo);
-    const row = lifecycle.live();
-    if (row === undefined) return undefined;
-    try {
-      await dispatch.revive(row);
-    } catch {
-      // One that was ended meanwhile has given its place back by that.
-      if (lifecycle.live() === undefined) return undefined;
-      undo();
-      return undefined;
-    }
-    await upkeep.begun();
-    // Its hubs have forgotten it.
-    if (interest !== undefined) {
-      await Promise.all(subscribedUris(store).map((uri) => interest.subscribing(uri)));
-    }
-    settings.emit("session.revived", { session: shortId(id) });
-    return undefined;
-  };
+  const revive = createRevival({
+    ...options,
+    lifecycle,
+    interest,
+    wake: dispatch.revive,
+    begun: upkeep.begun,
+  });
 
   /** The session's row for a request, once one that sleeps under its tombstone has been woken; or why there is none. */
   const admitOrRevive = async (
@@ -225,8 +174,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     const { caller, transport } = request;
     if (lifecycle.isRevivable(caller.principal, transport)) {
       ofTopic(caller);
-      reviving ??= revive().finally(() => (reviving = undefined));
-      const refusal = await reviving;
+      const refusal = await revive();
       if (refusal !== undefined) return refusal;
     }
     return admit(request) ?? lifecycle.gone(caller.principal, offersSuccessor);
@@ -240,27 +188,6 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     if (streamsOf(row).standalone.outlet() === undefined) await arrival.awaited();
     // One that has ended meanwhile says so itself.
     return !isLive() || streamsOf(row).standalone.outlet() !== undefined;
-  };
-
-  /** Which stream an attach is for, and from where. */
-  const locate = (request: Attach, row: SessionRow): { stream: Stream; after: number } | Refusal => {
-    const held = streamsOf(row);
-    const { standalone } = held;
-    if (request.lastEventId === undefined) return { stream: standalone, after: standalone.resumePoint() };
-    const cursor = parseEventId(request.lastEventId);
-    const foreign = cursor?.session !== (row.kind === "http+sse" ? id : undefined);
-    if (cursor === undefined || foreign) return refused(failures.unknownEventId);
-    const stream = cursor.stream === standalone.id ? standalone : held.find(cursor.stream);
-    if (stream === undefined || cursor.seq > stream.log.last()) return refused(failures.unknownEventId);
-    if (settings.onGap === "404" && cursor.seq < stream.log.trimmed()) {
-      settings.emit("replay.gap", { session: shortId(id), missed: stream.log.trimmed() - cursor.seq });
-      return refused(failures.sessionNotFound);
-    }
-    // An edge that dials again is told on its link instead: it still holds the client's connection.
-    if (stream.isComplete() && cursor.seq === stream.log.last() && !request.redial) {
-      return refused(failures.nothingLeft);
-    }
-    return { stream, after: cursor.seq };
   };
 
   return {
@@ -310,7 +237,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request, true));
       if (isRefusal(row)) return row;
       dispatch.settleInterrupted();
-      const place = locate(request, row);
+      const place = locate(request, { id, settings, row, streams: streamsOf(row) });
       if ("kind" in place) return place;
       const { stream, after } = place;
       const lacking = dispatch.challengeRerun(stream.id, request.caller);

@@ -5,12 +5,14 @@
  */
 import { shortId } from "../events.ts";
 import type { Deadlines } from "./deadlines.ts";
-import type { Dispatch } from "./dispatch.ts";
+import type { Dispatch } from "./calls/dispatch.ts";
 import type { Lifecycle } from "./lifecycle.ts";
-import type { Outlet, SessionOptions } from "./ports.ts";
-import type { SessionRow } from "./schema.ts";
-import { outletsOf, type Streams } from "./streams.ts";
+import type { SessionOptions } from "./ports.ts";
+import type { Outlet } from "./streams/outlet.ts";
+import type { SessionRow } from "./store/schema.ts";
+import { outletsOf, type Streams } from "./streams/streams.ts";
 
+/** What begins a duty, and what the alarm does about all of them. */
 export interface Upkeep {
   /** The session's own end is to be looked after from now on. */
   begun(): Promise<void>;

@@ -3,7 +3,7 @@
  * @module
  */
 import { stateName } from "../names.ts";
-import { entryBytes, MOST_ENTRY_BYTES } from "../session/entries.ts";
+import { entryBytes, MOST_ENTRY_BYTES } from "../session/store/entries.ts";
 import type { UserReply, UserRequest, Versioned } from "./store.ts";
 
 /** The user that a server is built for: the subject that `authorize` returned. */

@@ -3,7 +3,7 @@
  * that holds one user, and a local file that holds many. Nothing is created before the first write.
  * @module
  */
-import type { SqlStore } from "../session/schema.ts";
+import type { SqlStore } from "../session/store/schema.ts";
 
 /** What is asked of a user's state. */
 export type UserRequest =

@@ -61,7 +61,9 @@ export interface Raised {
 
 /** A number as it stands in the tree. */
 export function numberIn(file: string, name: string, root: string = TREE): number {
-  const found = declarationOf(name).exec(readFileSync(join(root, file), "utf8"));
+  const here = join(root, file);
+  const path = existsSync(here) ? here : join(root, FORMERLY[file] ?? file);
+  const found = declarationOf(name).exec(readFileSync(path, "utf8"));
   if (found === null) throw new Error(`${file} declares no ${name}`);
   return Number(found[2]);
 }
@@ -69,7 +71,10 @@ export function numberIn(file: string, name: string, root: string = TREE): numbe
 const declarationOf = (name: string): RegExp => new RegExp(`(export const ${name}(?:: number)? = )(\\d+)(;)`);
 
 export const WIRE_FILE = "worker/wire-version.ts";
-export const SCHEMA_FILE = "src/session/schema.ts";
+export const SCHEMA_FILE = "src/session/store/schema.ts";
+
+/** Where earlier versions have a file that has moved since. */
+const FORMERLY: Readonly<Record<string, string>> = { [SCHEMA_FILE]: "src/session/schema.ts" };
 
 /** Replaces the numbers where they are declared; fails where they are not. */
 function raise({ wire, schema }: Raised): Plugin {

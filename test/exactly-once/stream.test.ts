@@ -1,10 +1,10 @@
 /** What random sequences found in the way of one stream, each as a case of its own. */
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { EventLog } from "../../src/session/log.ts";
-import type { Outlet } from "../../src/session/ports.ts";
-import type { StoredEvent } from "../../src/session/schema.ts";
-import { createStream, type Stream } from "../../src/session/stream.ts";
+import type { EventLog } from "../../src/session/streams/log.ts";
+import type { Outlet } from "../../src/session/streams/outlet.ts";
+import type { StoredEvent } from "../../src/session/store/schema.ts";
+import { createStream, type Stream, type StreamHooks } from "../../src/session/streams/stream.ts";
 
 /** A log in memory that reads as the stored one does: some events at a time, counted in SQL's characters. */
 function memoryLog(): EventLog {
@@ -12,7 +12,7 @@ function memoryLog(): EventLog {
   return {
     last: () => events.length,
     trimmed: () => 0,
-    append: (data) => events.push({ seq: events.length + 1, data }),
+    append: ({ data }) => events.push({ seq: events.length + 1, data }),
     after(seq, size) {
       const found: StoredEvent[] = [];
       let total = 0;
@@ -58,7 +58,9 @@ function outlet(connectionId: string): FakeOutlet {
 }
 
 const hooks = { onGap: () => {}, onOverflow: () => {}, onDelivered: () => {} };
-const stream = (): Stream => createStream(1, memoryLog(), "", 0, false, hooks);
+const streamOf = (log: EventLog, heard: Partial<StreamHooks> = {}): Stream =>
+  createStream({ id: 1, log, prefix: "", delivered: 0, complete: false, hooks: { ...hooks, ...heard } });
+const stream = (): Stream => streamOf(memoryLog());
 const opened = { opening: "prime", retryMs: 1 } as const;
 const redialled = { opening: "none", retryMs: 1 } as const;
 
@@ -105,10 +107,7 @@ describe("a stream", () => {
     "believes no word of more than was sent: %d",
     async (beyond) => {
       const delivered: number[] = [];
-      const held = createStream(1, memoryLog(), "", 0, false, {
-        ...hooks,
-        onDelivered: (seq) => void delivered.push(seq),
-      });
+      const held = streamOf(memoryLog(), { onDelivered: (seq) => void delivered.push(seq) });
       const reader = outlet("a");
       held.attach(reader, { ...opened, after: 0 });
       for (let n = 0; n < 4; n++) void held.emit("x".repeat(100_000), null);
@@ -178,7 +177,7 @@ describe("a stream", () => {
         return log.after(seq, size);
       },
     };
-    const held = createStream(1, counting, "", 0, false, hooks);
+    const held = streamOf(counting);
     for (let n = 0; n < 5000; n++) void held.emit("x".repeat(1000), null);
     const reader = outlet("a");
     held.attach(reader, { ...opened, after: 0 });
@@ -226,14 +225,7 @@ describe("a stream", () => {
     const large = (): { held: Stream; reads: () => number } => {
       const log = memoryLog();
       let reads = 0;
-      const held = createStream(
-        1,
-        { ...log, after: (...args) => (reads++, log.after(...args)) },
-        "",
-        0,
-        false,
-        hooks,
-      );
+      const held = streamOf({ ...log, after: (...args) => (reads++, log.after(...args)) });
       void held.emit("x".repeat(1_000_000), null);
       return { held, reads: () => reads };
     };

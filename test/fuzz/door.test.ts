@@ -7,15 +7,10 @@ import { McpServer as V1Server } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { McpServer as V2Server } from "@modelcontextprotocol/server";
 import { McpServer as OldServer } from "sdk-1.20/server/mcp.js";
 import { describe, expect, inject, test } from "vitest";
-import {
-  isRequest,
-  isResponse,
-  type JsonRpcMessage,
-  parsePayload,
-  type RequestId,
-} from "../../src/jsonrpc/messages.ts";
-import type { ConnectableServer } from "../../src/session/server.ts";
-import { createTransport } from "../../src/session/transport.ts";
+import { isRequest, isResponse, type JsonRpcMessage, type RequestId } from "../../src/jsonrpc/messages.ts";
+import { parsePayload } from "../../src/jsonrpc/parse.ts";
+import type { ConnectableServer } from "../../src/session/server/factory.ts";
+import { createTransport } from "../../src/session/server/transport.ts";
 import { within } from "../support/wait.ts";
 import { message } from "./messages.ts";
 

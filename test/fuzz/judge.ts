@@ -1,13 +1,8 @@
 /** What must be true of every answer, whatever was asked. @module */
 import { MAX_URI_BYTES } from "../../src/jsonrpc/envelope.ts";
 import { isJson, isPlain } from "../../src/http/negotiate.ts";
-import {
-  isRequest,
-  type JsonRpcRequest,
-  parsePayload,
-  refusalId,
-  type RequestId,
-} from "../../src/jsonrpc/messages.ts";
+import { isRequest, type JsonRpcRequest, type RequestId } from "../../src/jsonrpc/messages.ts";
+import { parsePayload, refusalId } from "../../src/jsonrpc/parse.ts";
 import type { Message } from "../support/messages.ts";
 import type { Reply } from "./exchange.ts";
 import { BAD_HOSTS, type HttpRequest } from "./requests.ts";

@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { createLocalHub } from "../../src/local/changes.ts";
 import { openDatabase } from "../../src/local/database.ts";
 import { LISTS } from "../../src/session/interest.ts";
-import { subscriptionName } from "../../src/session/journal.ts";
-import type { SqlStore, SqlValue } from "../../src/session/schema.ts";
-import { createSessionStore } from "../../src/session/store.ts";
+import { subscriptionName } from "../../src/session/server/journal.ts";
+import type { SqlStore, SqlValue } from "../../src/session/store/schema.ts";
+import { createSessionStore } from "../../src/session/store/store.ts";
 
 /** A file with sessions that all keep state and subscribe to a resource of their own; the last also listens to lists. */
 function stored(count: number): SqlStore {

@@ -1,7 +1,7 @@
 /** What being in memory costs, by counts: nothing that is done for one session goes through all. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { createResidents, type Resident, type Residents } from "../../src/local/residents.ts";
-import type { Session } from "../../src/session/session.ts";
+import type { Session } from "../../src/session/contract.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

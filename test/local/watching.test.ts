@@ -1,14 +1,14 @@
 /** A session and a hub that cannot be reached: a subscription is refused rather than silent, and lists are asked for again. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { HoldfastEvent } from "../../src/index.ts";
-import { parsePayload } from "../../src/jsonrpc/messages.ts";
+import { parsePayload } from "../../src/jsonrpc/parse.ts";
 import { openDatabase } from "../../src/local/database.ts";
 import { resolveOptions } from "../../src/options.ts";
-import { createDelay } from "../../src/session/delays.ts";
+import { createDelay } from "../../src/session/calls/delays.ts";
 import { createInterest } from "../../src/session/interest.ts";
-import type { Outlet } from "../../src/session/ports.ts";
+import type { Outlet } from "../../src/session/streams/outlet.ts";
 import { createSession } from "../../src/session/session.ts";
-import { createSessionStore } from "../../src/session/store.ts";
+import { createSessionStore } from "../../src/session/store/store.ts";
 import type { Call } from "../../src/host.ts";
 import { createTestServer } from "../support/test-server.ts";
 import { initialize, type Message, notification, request } from "../support/messages.ts";

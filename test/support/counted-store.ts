@@ -1,8 +1,8 @@
 /** A session's store in memory, over the real SQLite, that counts the statements it is given. @module */
 import { onTestFinished } from "vitest";
 import { openSqlite } from "../../src/local/sqlite.ts";
-import { createSchema, type SqlStore } from "../../src/session/schema.ts";
-import { createSessionStore, type SessionStore } from "../../src/session/store.ts";
+import { createSchema, type SqlStore } from "../../src/session/store/schema.ts";
+import { createSessionStore, type SessionStore } from "../../src/session/store/store.ts";
 
 export interface CountedStore {
   readonly store: SessionStore;

@@ -8,7 +8,7 @@
 import { type McpServer, requireScopes } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { userState } from "../../src/index.ts";
-import type { CreateServer, ServerContext } from "../../src/session/server.ts";
+import type { CreateServer, ServerContext } from "../../src/session/server/factory.ts";
 import { pause, text } from "../../worker/example/reply.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 import { createV1Server } from "./v1-server.ts";
@@ -161,14 +161,10 @@ export function createTestServer(context: ServerContext): McpServer {
     },
   );
 
-  server.registerTool(
-    "stray",
-    { description: "Fails where nobody waits for it, after the call" },
-    () => {
-      setTimeout(() => void Promise.reject(new Error("stray")), 50);
-      return text("to fail");
-    },
-  );
+  server.registerTool("stray", { description: "Fails where nobody waits for it, after the call" }, () => {
+    setTimeout(() => void Promise.reject(new Error("stray")), 50);
+    return text("to fail");
+  });
 
   server.registerTool(
     "drop",

@@ -8,7 +8,7 @@ import { CallToolRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { Server as V2Server } from "@modelcontextprotocol/server";
 import { Server as OldServer } from "sdk-1.20/server/index.js";
 import { CallToolRequestSchema as OldCallToolRequestSchema } from "sdk-1.20/types.js";
-import type { ConnectableServer } from "../../src/session/server.ts";
+import type { ConnectableServer } from "../../src/session/server/factory.ts";
 import { pause, text } from "../../worker/example/reply.ts";
 
 /** The SDKs, oldest first. */

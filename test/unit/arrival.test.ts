@@ -1,14 +1,15 @@
 /** How long a request of HTTP+SSE waits for the stream that is to answer it. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Call } from "../../src/host.ts";
-import { parsePayload } from "../../src/jsonrpc/messages.ts";
+import { parsePayload } from "../../src/jsonrpc/parse.ts";
 import { openDatabase } from "../../src/local/database.ts";
 import { resolveOptions } from "../../src/options.ts";
 import { createArrival } from "../../src/session/arrival.ts";
-import { createDelay } from "../../src/session/delays.ts";
-import type { Outlet } from "../../src/session/ports.ts";
-import { createSession, type Session } from "../../src/session/session.ts";
-import { createSessionStore, type SessionStore } from "../../src/session/store.ts";
+import { createDelay } from "../../src/session/calls/delays.ts";
+import type { Outlet } from "../../src/session/streams/outlet.ts";
+import type { Session } from "../../src/session/contract.ts";
+import { createSession } from "../../src/session/session.ts";
+import { createSessionStore, type SessionStore } from "../../src/session/store/store.ts";
 import { type Message, notification, request } from "../support/messages.ts";
 import { createTestServer } from "../support/test-server.ts";
 

@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { environmentName, publicSettings, resolveOptions } from "../../src/options.ts";
 
@@ -45,5 +46,43 @@ describe("docs/events.md", () => {
         new RegExp(`\\| \`${name.replaceAll(".", "\\.")}\` +\\| ${level.get(name) ?? "info"} +\\|`),
       );
     }
+  });
+});
+
+describe("docs/architecture.md", () => {
+  const root = new URL("../../", import.meta.url);
+  const text = read("docs/architecture.md");
+  const files = execFileSync(
+    "git",
+    ["ls-files", "--cached", "--others", "--exclude-standard", "src", "worker"],
+    {
+      cwd: root,
+      encoding: "utf8",
+    },
+  )
+    .split("\n")
+    // One that was moved is listed until that is committed.
+    .filter((file) => file !== "" && existsSync(new URL(file, root)));
+
+  it("has one line for every file", () => {
+    const lines = [...text.matchAll(/^- `([^`]+)`: \S/gm)].map(([, name = ""]) => name);
+    expect(files.length).toBeGreaterThan(150);
+    expect(lines.toSorted()).toEqual(files.toSorted());
+  });
+
+  it("names no file that is not there", () => {
+    const named = [...text.matchAll(/`([\w./-]+\.(?:ts|json))`/g)].map(([, name = ""]) => name);
+    expect(named.length).toBeGreaterThan(files.length);
+    const missing = named.filter((name) => !files.some((file) => file === name || file.endsWith(`/${name}`)));
+    expect(missing).toEqual([]);
+  });
+
+  it("explains each word once, in order", () => {
+    const [, glossary = ""] = text.split("\n## Words\n");
+    const words = [...(glossary.split("\n## ")[0] ?? "").matchAll(/^\| ([a-z][a-z ]+?) +\| \S/gm)].map(
+      ([, w]) => w,
+    );
+    expect(words.length).toBeGreaterThan(30);
+    expect(words).toEqual([...new Set(words)].toSorted());
   });
 });

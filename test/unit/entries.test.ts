@@ -1,8 +1,8 @@
 /** What a client and a server can make a session remember: it has bounds, and is counted without being read. */
 import { describe, expect, test } from "vitest";
 import type { JsonRpcRequest } from "../../src/jsonrpc/messages.ts";
-import { createJournal, isSubscribed, type Journal } from "../../src/session/journal.ts";
-import { createState, type KeptState } from "../../src/session/state.ts";
+import { createJournal, isSubscribed, type Journal } from "../../src/session/server/journal.ts";
+import { createState, type KeptState } from "../../src/session/server/state.ts";
 import { type CountedStore, countedStore } from "../support/counted-store.ts";
 
 const MEGABYTE = 1_048_576;

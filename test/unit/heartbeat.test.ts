@@ -1,7 +1,7 @@
 /** Progress that the transport reports where the tool reports none. */
 import { array, assert, double, integer, nat, oneof, property, tuple, type Arbitrary } from "fast-check";
 import { describe, expect, inject, it } from "vitest";
-import { createHeartbeat, progressTokenOf } from "../../src/session/heartbeat.ts";
+import { createHeartbeat, progressTokenOf } from "../../src/session/server/heartbeat.ts";
 
 /** What a call does, step by step: silence long enough for a heartbeat, or the tool's own report. */
 type Step = { beat: true } | { progress: number; total?: number };

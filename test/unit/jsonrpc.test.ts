@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { peekRequestId } from "../../src/jsonrpc/envelope.ts";
-import { isInitialize, MAX_BATCH, parsePayload } from "../../src/jsonrpc/messages.ts";
+import { isInitialize } from "../../src/jsonrpc/messages.ts";
+import { MAX_BATCH, parsePayload } from "../../src/jsonrpc/parse.ts";
 
 const request = { jsonrpc: "2.0", id: 1, method: "ping" };
 

@@ -1,11 +1,11 @@
 /** What a session keeps over all of its streams, how it is counted, and what goes first. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { DisconnectReason, EventSink } from "../../src/events.ts";
-import type { Outlet } from "../../src/session/ports.ts";
-import { unfinishedIn } from "../../src/session/owed.ts";
-import type { SessionRow } from "../../src/session/schema.ts";
-import type { Stream } from "../../src/session/stream.ts";
-import { createStreams, type Streams } from "../../src/session/streams.ts";
+import type { Outlet } from "../../src/session/streams/outlet.ts";
+import { unfinishedIn } from "../../src/session/streams/owed.ts";
+import type { SessionRow } from "../../src/session/store/schema.ts";
+import type { Stream } from "../../src/session/streams/stream.ts";
+import { createStreams, type Streams } from "../../src/session/streams/streams.ts";
 import { type CountedStore, countedStore, readsOfLog } from "../support/counted-store.ts";
 
 const row: SessionRow = {
@@ -39,7 +39,7 @@ afterEach(() => void vi.useRealTimers());
 
 /** As an isolate has them: a second one finds what the first has stored. */
 const streamsOf = ({ store }: CountedStore, limits: Partial<typeof generous> = {}): Streams =>
-  createStreams(row, store, { ...generous, ...limits }, () => (clock += 1), emit);
+  createStreams({ row, store, limits: { ...generous, ...limits }, now: () => (clock += 1), emit });
 
 interface Reader extends Outlet {
   readonly text: () => string;

@@ -1,7 +1,7 @@
 /** What a tool keeps for its user, in every era and over restarts. */
 import { describe, expect, test } from "vitest";
 import { createLocalMcp, userState } from "../../src/local/node.ts";
-import { MOST_ENTRY_BYTES } from "../../src/session/entries.ts";
+import { MOST_ENTRY_BYTES } from "../../src/session/store/entries.ts";
 import { createUserState } from "../../src/user/state.ts";
 import { freshFile } from "../local/served.ts";
 import { hosts, mortal } from "../support/hosts.ts";

@@ -11,7 +11,7 @@ import {
   type HoldfastOptions,
   type SessionObject,
 } from "../../worker/cloudflare.ts";
-import type { ServerContext } from "../../src/session/server.ts";
+import type { ServerContext } from "../../src/session/server/factory.ts";
 import * as z from "zod";
 import { createTestServer } from "../support/test-server.ts";
 

@@ -6,7 +6,7 @@
 import type { CallToolResult, McpServer } from "@modelcontextprotocol/server";
 
 import type { Change } from "../../src/changes.ts";
-import type { ServerContext } from "../../src/session/server.ts";
+import type { ServerContext } from "../../src/session/server/factory.ts";
 import { failure, text } from "./reply.ts";
 
 /** Tells of a change, and gives the result for the tool that caused it. */

@@ -5,7 +5,7 @@
  */
 import type { RequestStateCodec } from "@modelcontextprotocol/server";
 import { sealedState } from "../../src/modern/index.ts";
-import type { ServerContext } from "../../src/session/server.ts";
+import type { ServerContext } from "../../src/session/server/factory.ts";
 
 /** What one round of a call hands to the next. */
 export interface RoundState {

@@ -6,7 +6,7 @@ import { ResourceTemplate } from "@modelcontextprotocol/server";
 import type { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
 
-import type { ServerContext } from "../../src/session/server.ts";
+import type { ServerContext } from "../../src/session/server/factory.ts";
 import type { Announce } from "./announce.ts";
 import { RED_PIXEL_PNG } from "./content-fixtures.ts";
 import { text } from "./reply.ts";

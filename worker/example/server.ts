@@ -5,7 +5,7 @@
 import { McpServer } from "@modelcontextprotocol/server";
 import type { CacheHint } from "@modelcontextprotocol/server";
 
-import type { ServerContext } from "../../src/session/server.ts";
+import type { ServerContext } from "../../src/session/server/factory.ts";
 import { createAnnounce } from "./announce.ts";
 import { registerContentFixtures } from "./content-fixtures.ts";
 import { registerInputFixtures } from "./input-fixtures.ts";

@@ -6,7 +6,7 @@ import { inputRequired, inputResponse } from "@modelcontextprotocol/server";
 import type { ElicitRequestFormParams, McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
 
-import type { ServerContext } from "../../src/session/server.ts";
+import type { ServerContext } from "../../src/session/server/factory.ts";
 import { failure, pause, text } from "./reply.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,0 +1,284 @@
+/**
+ * Hands a POST's messages to the user's server, which is woken for it where need be.
+ * @module
+ */
+import { shortId } from "../../events.ts";
+import type { Call, Caller, Refusal } from "../../host.ts";
+import * as failures from "../../jsonrpc/failures.ts";
+import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
+import { toWire } from "../../jsonrpc/wire.ts";
+import { controlFrame, keepaliveOf } from "../../sse/control.ts";
+import { createJsonExchange } from "./exchange.ts";
+import type { Exchange, Reply } from "../server/reply.ts";
+import { callLimit, createExchanges } from "./exchanges.ts";
+import { inTime } from "../server/in-time.ts";
+import { createInterrupted } from "./interrupted.ts";
+import { createJournal } from "../server/journal.ts";
+import type { OpenOutlet } from "../streams/outlet.ts";
+import type { SessionRow } from "../store/schema.ts";
+import type { ScopeRefusal } from "../server/scopes.ts";
+import { createPhase } from "./phase.ts";
+import { createStarter, type SessionSide } from "./starter.ts";
+import { createState } from "../server/state.ts";
+import { openingOf, type Streams } from "../streams/streams.ts";
+import { createExtra } from "../server/extra.ts";
+import type { MessageExtra } from "../server/transport.ts";
+import { createWaker, startFailed } from "../server/waker.ts";
+import type { Delay } from "./delays.ts";
+
+/** The session's calls, from a POST's messages to their answers. */
+export interface Dispatch {
+  /** Number of requests in flight. */
+  inFlight(): number;
+  /** When the first request in flight will have run for too long. */
+  due(): number | undefined;
+  /** Ends the requests that have. */
+  expire(): void;
+  /** True while a server is being built: requests wait for it. */
+  isStarting(): boolean;
+  /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
+  open(call: Call): Promise<Reply | Refusal>;
+  run(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
+  /** Starts the server of a session that is taken up again; rejects where it refuses. */
+  revive(row: SessionRow): Promise<unknown>;
+  /** Once in an isolate: answers what an earlier one left unanswered, but for what may run again. */
+  settleInterrupted(): void;
+  /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
+  rerun(stream: number, caller: Caller): void;
+  /** What a caller's token lacks for those calls, who may wait for them no further; undefined where nothing waits. */
+  challengeRerun(stream: number, caller: Caller): ScopeRefusal;
+  /** Answers those calls instead: the one who waits is connected already, and has shown no credentials since. */
+  giveUp(stream: number): void;
+  /** Ends the server; what is in flight is answered with an error. */
+  close(): void;
+  /** Ends the server as an isolate's end would, but in order; the next request starts another. */
+  suspend(): void;
+}
+
+export interface DispatchOptions<Env> extends SessionSide<Env> {
+  /** Waits `quickAnswerMs`. */
+  readonly quick: Delay;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly streams: (row: SessionRow) => Streams;
+  /** Makes sure that the alarm rings by then. */
+  readonly by: (at: number) => void;
+}
+
+/** One for each session and isolate; its server is started by the first message that needs it. */
+export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
+  const { id, store, settings, lifecycle, now, quick } = options;
+  const phase = createPhase();
+  const isOpening = (): boolean => phase.opening() !== undefined && lifecycle.live() === undefined;
+  const state = createState(store, settings.maxStateBytes, isOpening);
+  const journal = createJournal(store, settings);
+
+  const streams = (): Streams | undefined => {
+    const row = lifecycle.live();
+    return row && options.streams(row);
+  };
+
+  const sendStandalone = (json: string, answers: string | null = null): Promise<void> => {
+    const held = phase.opening() === undefined ? streams() : undefined;
+    if (held !== undefined) {
+      options.by(now() + settings.messageTtlMs);
+      return held.standalone.emit(json, answers);
+    }
+    phase.hold(json);
+    return Promise.resolve();
+  };
+
+  const start = createStarter({
+    ...options,
+    phase,
+    state,
+    journal,
+    sendStandalone,
+    hasListener: () => streams()?.standalone.outlet() !== undefined,
+  });
+
+  const waker = createWaker({ sessionId: id, settings, start });
+
+  const close = (settle: (exchange: Exchange) => void): void => {
+    waker.close(settle);
+    phase.drop();
+  };
+
+  const abandon = (): void => close((exchange) => exchange.fail(failures.sessionEnded));
+
+  /** Tells the edge that sent the `ping` with this id, and no other. That one knows whether it waits for it. */
+  const pong = (row: SessionRow, value: string): void => {
+    const connectionId = keepaliveOf(value);
+    for (const stream of options.streams(row).attached()) {
+      // A link that was dialled again is named after its connection.
+      const [name] = stream.outlet()?.connectionId.split(".") ?? [];
+      if (name === connectionId) stream.tell(controlFrame({ type: "pong", value }));
+    }
+  };
+
+  const exchangeFor = createExchanges({
+    settings,
+    quick,
+    now,
+    by: options.by,
+    streamsOf: options.streams,
+    streams,
+    sendStandalone,
+    asideStandalone: (json) => streams()?.standalone.aside(json),
+  });
+
+  const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
+    createExtra(caller, row, exchange, () => streams()?.standalone.end("closed"));
+
+  const interrupted = createInterrupted({
+    sessionId: id,
+    emit: settings.emit,
+    store,
+    maxCallMs: settings.maxCallMs,
+    now,
+    isLive: () => lifecycle.live() !== undefined,
+    streams,
+    async run(requests, caller, unfinished, stream) {
+      const row = lifecycle.live();
+      if (row === undefined) return;
+      const server = await waker.wake(row);
+      const isRelay = unfinished.kind === "relay";
+      if (settings.maxCallMs > 0) options.by(unfinished.created + settings.maxCallMs);
+      const exchange = exchangeFor(
+        row,
+        requests,
+        isRelay
+          ? { mode: "relay", batch: false, owed: unfinished.stream }
+          : { mode: "call", batch: false, stream },
+      );
+      for (const request of requests) {
+        const due = unfinished.created + callLimit(settings, request);
+        server.request(request, exchange, extraOf(caller, row, exchange), due);
+      }
+    },
+  });
+
+  const opensNoMore = (): void => {
+    const said = phase.end();
+    // What was built for a client that was turned away goes with it.
+    if (!phase.isAccepted() || lifecycle.live() === undefined) abandon();
+    else {
+      interrupted.none();
+      for (const json of said) void sendStandalone(json);
+    }
+  };
+
+  const dispatch: Dispatch = {
+    inFlight: () => waker.instance()?.size() ?? 0,
+    due: () => waker.instance()?.due(),
+    expire: () => waker.instance()?.expire(now()),
+    isStarting: waker.isStarting,
+    revive: waker.wake,
+    settleInterrupted: interrupted.settle,
+    rerun: interrupted.rerun,
+    giveUp: interrupted.giveUp,
+    challengeRerun(stream, { authInfo }) {
+      const requests = interrupted.waiting(stream);
+      const row = lifecycle.live();
+      if (requests.length === 0 || row === undefined) return undefined;
+      // A server that does not start is met again, and told, where the calls are to run.
+      return waker.wake(row).then(
+        (server) => server.challenge(requests, authInfo),
+        () => undefined,
+      );
+    },
+    close: abandon,
+    suspend: () => close((exchange) => exchange.suspend()),
+
+    async open(call) {
+      abandon();
+      phase.begin(call);
+      const begun = now();
+      try {
+        const server = await waker.wake(undefined);
+        const [request] = call.payload.messages as [JsonRpcRequest];
+        const lacking = await server.challenge([request], call.caller.authInfo);
+        if (lacking !== undefined) return { kind: "refused", failure: lacking };
+        const exchange = createJsonExchange({
+          ids: [request.id],
+          batch: false,
+          quick,
+          rerun: true,
+          sendStandalone,
+          asideStandalone() {},
+        });
+        server.request(request, exchange, createExtra(call.caller), Infinity);
+        const limit = settings.initializeTimeoutMs;
+        const left = Math.min(limit, Math.max(0, begun + limit - now()));
+        const reply = await inTime(exchange.reply, left, () => {
+          const late = new Error(`the server did not answer initialize within ${limit} ms`);
+          startFailed(settings, id, late);
+          return late;
+        });
+        return { ...reply, opened: phase.isAccepted() };
+      } catch {
+        return { kind: "refused", failure: failures.notReady };
+      } finally {
+        // By a key another may have come meanwhile, which has ended this one: all that is here is the other's.
+        if (phase.opening() === call) opensNoMore();
+      }
+    },
+
+    async run(call, open) {
+      let server = waker.instance();
+      if (server === undefined) {
+        try {
+          const woken = lifecycle.live();
+          interrupted.settle();
+          server = await waker.wake(woken);
+        } catch {
+          if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
+          return { kind: "refused", failure: failures.notReady };
+        }
+      }
+      const { messages, batch } = call.payload;
+      const requests = messages.filter(isRequest);
+      let lacking = server.challenge(requests, call.caller.authInfo);
+      if (lacking instanceof Promise) {
+        lacking = await lacking;
+        // Another server may have taken its place meanwhile: that one is asked too.
+        if (waker.instance() !== server) return dispatch.run(call, open);
+      }
+      if (lacking !== undefined) return { kind: "refused", failure: lacking };
+      const row = lifecycle.live();
+      if (row === undefined) return lifecycle.gone(call.caller.principal, true);
+      if (server.size() + requests.length > settings.maxInFlight) {
+        return { kind: "refused", failure: failures.tooManyRequests(settings.maxInFlight) };
+      }
+      const attach = (stream: number): void => {
+        const retryMs = call.noRetry ? undefined : settings.retryMs;
+        const joining = { after: 0, opening: openingOf(row), retryMs };
+        options.streams(row).find(stream)?.attach(open(stream), joining);
+      };
+      const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";
+      const exchange =
+        requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach });
+      const extra = extraOf(call.caller, row, exchange);
+      const began = now();
+      for (const message of messages) {
+        if (isRequest(message)) {
+          const full = journal.refuse(message, server.requests);
+          if (exchange !== undefined && full !== undefined) void exchange.answer(message.id, toWire(full));
+          else if (exchange !== undefined) {
+            server.request(message, exchange, extra, began + callLimit(settings, message));
+          }
+        } else if (isNotification(message)) {
+          const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
+          if (isFirst) lifecycle.update({ initialized: 1 });
+          server.notify(message, extra);
+        } else if (keepaliveOf(message.id) !== undefined) {
+          pong(row, String(message.id));
+        } else if (!server.respond(message, extra)) {
+          settings.emit("orphan.response", { session: shortId(id) });
+        }
+      }
+      return exchange === undefined ? { kind: "accepted" } : exchange.reply;
+    },
+  };
+  return dispatch;
+}

@@ -1,0 +1,35 @@
+/** What the operator is told of calls that go wrong, and what can be read from an SDK's own reports. @module */
+import { type EventSink, messageOf } from "../../events.ts";
+import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
+
+const LONGEST_NAME = 128;
+const LONGEST_MESSAGE = 200;
+
+/** Says that a call is answered in its server's place. */
+export function callFailed(
+  emit: EventSink,
+  session: string | undefined,
+  { method, params }: JsonRpcRequest,
+  reason: "unserialisable" | "timeout" | "not-taken",
+  message: string,
+): void {
+  const name = method === "tools/call" ? params?.["name"] : undefined;
+  const tool = typeof name === "string" ? name.slice(0, LONGEST_NAME) : undefined;
+  emit("call.failed", { session, method: method.slice(0, LONGEST_NAME), tool, reason, message });
+}
+
+/**
+ * What went wrong with a message, without the message, which SDKs put behind what they say, and V8 on lines
+ * of their own: payloads are not for logs.
+ */
+export function withoutPayload(error: unknown): string {
+  return (messageOf(error).split(/[{\n]/, 1)[0] ?? "").trim().slice(0, LONGEST_MESSAGE);
+}
+
+/**
+ * True where an SDK (v1 and v2 alike) says that a handler has ended and its answer went nowhere: it could not be
+ * written, or it was no error that was thrown. It does not say which call.
+ */
+export function isAnswerLost(error: unknown): boolean {
+  return messageOf(error).startsWith("Failed to send response");
+}

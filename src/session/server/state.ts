@@ -1,0 +1,75 @@
+/** The user's own state of a session: small, synchronous, in the session's store. @module */
+import { stateName } from "../../names.ts";
+import type { SessionState } from "./factory.ts";
+import { entryBytes, MOST_ENTRY_BYTES } from "../store/entries.ts";
+import type { SessionStore } from "../store/store.ts";
+
+export interface KeptState extends SessionState {
+  /** The session exists from now on: stores what was set before. Called within the transaction that opens it. */
+  keep(): void;
+}
+
+/**
+ * What the server's factory sets while the session is being opened is held in memory: a client that is
+ * refused must leave nothing stored.
+ * @param isOpening whether the session does not exist yet
+ * @throws {RangeError} from `set`, where the whole would exceed `maxBytes` as JSON, or one value what a row holds
+ */
+export function createState(store: SessionStore, maxBytes: number, isOpening: () => boolean): KeptState {
+  const early = new Map<string, string>();
+  /** Bytes of what is stored: counted once in an isolate's life, and kept from then on. */
+  let stored: number | undefined;
+  const sizeOf = (name: string): number =>
+    isOpening()
+      ? early.has(name)
+        ? entryBytes(name, early.get(name) ?? "")
+        : 0
+      : (store.entrySize("state", name) ?? 0);
+  const total = (): number =>
+    isOpening()
+      ? [...early].reduce((sum, [name, value]) => sum + entryBytes(name, value), 0)
+      : (stored ??= store.entryTotal("state").bytes);
+
+  const entries = (): { name: string; value: string }[] =>
+    isOpening()
+      ? [...early].map(([name, value]) => ({ name, value })).sort((a, b) => (a.name < b.name ? -1 : 1))
+      : store.entries("state");
+
+  return {
+    get<T>(name: string): T | undefined {
+      stateName(name);
+      const json = isOpening() ? early.get(name) : store.entry("state", name);
+      return json === undefined ? undefined : (JSON.parse(json) as T);
+    },
+    set(name, value) {
+      stateName(name);
+      const json: string | undefined = JSON.stringify(value);
+      if (json === undefined) throw new TypeError(`state ${name}: the value cannot be written as JSON`);
+      const size = entryBytes(name, json);
+      if (size > MOST_ENTRY_BYTES) {
+        throw new RangeError(
+          `state ${name}: ${size} bytes exceed what one value may have (${MOST_ENTRY_BYTES}, its name included)`,
+        );
+      }
+      const next = total() + size - sizeOf(name);
+      if (next > maxBytes)
+        throw new RangeError(`state ${name}: ${next} bytes exceed maxStateBytes (${maxBytes})`);
+      if (isOpening()) return void early.set(name, json);
+      store.putEntry("state", name, json);
+      stored = next;
+    },
+    delete(name) {
+      stateName(name);
+      if (isOpening()) return early.delete(name);
+      const next = total() - sizeOf(name);
+      const isThere = store.deleteEntry("state", name);
+      stored = next;
+      return isThere;
+    },
+    keys: () => entries().map(({ name }) => name),
+    keep() {
+      for (const [name, value] of early) store.putEntry("state", name, value);
+      early.clear();
+    },
+  };
+}

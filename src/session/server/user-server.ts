@@ -1,0 +1,110 @@
+/**
+ * The user's server, as far as a session looks into it: that it is one, that no other session has it, what it
+ * reports, and that its `onclose` can fail without harm.
+ *
+ * The SDKs' servers keep their one transport in a property. To connect such a server a second time while the
+ * first session lives mixes users up (SDK 1.20 answers the one's calls to the other) or fails without a reason
+ * that anybody sees. Servers that keep transports apart, one for each session, are known by having no such property.
+ * @module
+ */
+import { type EventSink, messageOf } from "../../events.ts";
+import { runHook } from "../../hooks.ts";
+import type { ConnectableServer } from "./factory.ts";
+import type { SessionTransport } from "./transport.ts";
+
+/** The hooks of an SDK's `Server`, which a `McpServer` has inside. */
+interface Hooks {
+  onclose?: unknown;
+  onerror?: unknown;
+}
+
+/** The user's server, behind the wall. */
+export interface UserServer {
+  /** Connects it. Rejects where the server does. */
+  connect(): Promise<void>;
+  /** The transport is closed: tells the server, which may be used for another session from then on. Never throws. */
+  close(): void;
+}
+
+/** Servers that have a transport of a session which lives in this isolate. */
+const taken = new WeakMap<object, SessionTransport>();
+
+const SHARED =
+  "createServer returned a server that another session is using: it must build a new one each time it is called";
+
+/**
+ * @param onError hears what the server reports
+ * @throws {TypeError} where `server` is no server
+ * @throws {Error} where another session has it
+ */
+export function userServer(
+  server: ConnectableServer,
+  transport: SessionTransport,
+  emit: EventSink,
+  onError: (error: unknown) => void,
+): UserServer {
+  if (typeof (server as Partial<ConnectableServer> | null | undefined)?.connect !== "function") {
+    const given =
+      server === null || typeof server !== "object" ? messageOf(server) : "an object without connect";
+    throw new TypeError(`createServer returned ${given}: it must return an MCP server`);
+  }
+  const hooks = hooksOf(server);
+  if (taken.has(hooks)) throw new Error(SHARED);
+  let restore: (() => void) | undefined;
+
+  /** Where it has the transport for its own, it is ours until that is closed. */
+  const take = (): void => {
+    if (restore !== undefined || !keeps(server, hooks, transport)) return;
+    taken.set(hooks, transport);
+    const { onerror } = hooks;
+    const heard = (error: unknown): void => {
+      onError(error);
+      if (typeof onerror === "function")
+        runHook(emit, "onerror", () => onerror.call(hooks, error) as unknown);
+    };
+    Object.assign(hooks, { onerror: heard });
+    restore = () => {
+      taken.delete(hooks);
+      if (hooks.onerror === heard) Object.assign(hooks, { onerror });
+    };
+  };
+
+  return {
+    async connect() {
+      const connecting = server.connect(transport);
+      // At once as well: others may be connected while this one waits.
+      take();
+      await connecting;
+      take();
+    },
+    close() {
+      // Once, and not before the server has put it there.
+      const tell = transport.onclose?.bind(transport) as (() => unknown) | undefined;
+      delete transport.onclose;
+      const { onclose } = hooks;
+      const guarded = (): unknown => runHook(emit, "onclose", () => (onclose as () => unknown).call(hooks));
+      // Behind a guard of its own: what the SDK has to do after it must be done whatever it throws.
+      const isGuarded = restore !== undefined && typeof onclose === "function";
+      if (isGuarded) Object.assign(hooks, { onclose: guarded });
+      runHook(emit, "onclose", () => tell?.());
+      if (isGuarded && hooks.onclose === guarded) Object.assign(hooks, { onclose });
+      restore?.();
+      restore = undefined;
+    },
+  };
+}
+
+function hooksOf(server: ConnectableServer): Hooks {
+  const { server: inner } = server as { server?: unknown };
+  return typeof inner === "object" && inner !== null && "connect" in inner
+    ? (inner as Hooks)
+    : (server as Hooks);
+}
+
+function keeps(server: ConnectableServer, hooks: Hooks, transport: SessionTransport): boolean {
+  return [server, hooks].some(
+    (of) =>
+      (of as { transport?: unknown }).transport === transport ||
+      (Object.values(of) as unknown[]).includes(transport),
+  );
+}
