@@ -293,8 +293,12 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
 
     async alarm() {
       await upkeep.alarm();
-      // Of the streams that are in memory: what has one attached has been taken up, and storage may be unreadable.
-      if (isLive() && streams?.standalone.outlet() !== undefined) await interest?.again();
+      try {
+        if (isLive() && streams?.standalone.outlet() !== undefined) await interest?.again();
+      } catch (error) {
+        // Storage that cannot be read has been told of above, and the alarm is set.
+        settings.emit("send.error", { session: shortId(id), message: String(error) });
+      }
     },
 
     ack(stream, connectionId, seq) {

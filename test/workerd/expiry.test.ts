@@ -315,6 +315,8 @@ describe("a call that runs for too long", () => {
       "the first message",
     );
     stream.leave();
+    // Its connection has been ended, for its age.
+    await ringNext(session.stub);
     await evictDurableObject(session.stub);
     await pass(session.stub, CALL_MS);
     const { tables } = await inspectObject(session.stub);

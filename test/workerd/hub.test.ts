@@ -6,6 +6,7 @@ import type { Change } from "../../src/changes.ts";
 import { openRing, RING, RING_TTL_MS } from "../../worker/hub-ring.ts";
 import { keyOf } from "../../worker/hub-names.ts";
 import { HUB_PATHS } from "../../worker/hub-wire.ts";
+import { stamped } from "../../worker/wire-version.ts";
 
 const env = bindings as unknown as Record<"MCP_HUB" | "MCP_SESSION", DurableObjectNamespace>;
 
@@ -25,7 +26,7 @@ function hub(): DurableObjectStub {
 }
 
 async function post(stub: DurableObjectStub, path: string, body: unknown): Promise<number> {
-  return (await stub.fetch(path, { method: "POST", body: JSON.stringify(body) })).status;
+  return (await stub.fetch(path, { method: "POST", headers: stamped(), body: JSON.stringify(body) })).status;
 }
 
 async function publish(
@@ -124,7 +125,7 @@ test("a session that waits to be told keeps the hub's memory, its end releases i
   const stub = hub();
   const session = env.MCP_SESSION.newUniqueId().toString();
   expect(
-    await post(stub, HUB_PATHS.watch, { session, add: ["list_changed", "resource_updated x"], drop: [] }),
+    await post(stub, HUB_PATHS.watch, { session, names: ["list_changed", "resource_updated x"], drop: [] }),
   ).toBe(204);
   await publish(stub, ["a"]);
   vi.setSystemTime(Date.now() + 2 * RING_TTL_MS);
@@ -139,7 +140,7 @@ test("a session that waits to be told keeps the hub's memory, its end releases i
 test("a session that is gone is forgotten when it should be told", async () => {
   const stub = hub();
   const session = env.MCP_SESSION.newUniqueId().toString();
-  await post(stub, HUB_PATHS.watch, { session, add: ["resource_updated x"], drop: [] });
+  await post(stub, HUB_PATHS.watch, { session, names: ["resource_updated x"], drop: [] });
   await publish(stub, ["x"]);
   await vi.waitFor(async () =>
     expect(await runInDurableObject(stub, (_, state) => openRing(state.storage, LIMITS).isWatched())).toBe(
@@ -153,7 +154,7 @@ const watch = (
   session: string,
   add: readonly string[],
   drop: readonly string[] = [],
-): Promise<number> => post(stub, HUB_PATHS.watch, { session, add, drop });
+): Promise<number> => post(stub, HUB_PATHS.watch, { session, names: add, drop });
 
 const names = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, n) => `resource_updated ${from + n}`);

@@ -24,6 +24,7 @@ const VARIANTS = {
   calm: { keepaliveIntervalMs: 0, maxStreamMs: 604_800_000 },
   /** The same with times of different lengths, each shorter than the next. */
   brief: {
+    recovery: "rotate",
     keepaliveIntervalMs: 0,
     maxStreamMs: 60_000,
     provisionalTtlMs: 90_000,
