@@ -2,8 +2,8 @@
 import { statSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { inspect } from "../support/back-door.ts";
-import { type McpSession, openSession } from "../support/mcp.ts";
-import { request, toolCall } from "../support/messages.ts";
+import { type McpSession, openSession, post } from "../support/mcp.ts";
+import { initialize, LATEST, request, toolCall } from "../support/messages.ts";
 import { NODE } from "../support/node.ts";
 import { type ProcessServer, startProcess } from "../support/process.ts";
 
@@ -56,4 +56,20 @@ describe("with a heap of 128 MB", () => {
     expect(fileMegabytes()).toBeLessThan(10);
     await isWell(session);
   }, 120_000);
+
+  test("20,000 sessions that are opened and left are kept on disk, as many as there may be", async () => {
+    const session = await openSession(server.url);
+    const statuses = new Set<number>();
+    for (let round = 0; round < 400; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, () => post(`${server.url}/mcp`, initialize(LATEST))),
+      );
+      for (const answer of answers) {
+        statuses.add(answer.status);
+        await answer.body?.cancel();
+      }
+    }
+    expect([...statuses].filter((status) => status !== 200 && status !== 503)).toEqual([]);
+    await isWell(session);
+  }, 180_000);
 });
