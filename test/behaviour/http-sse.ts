@@ -235,7 +235,10 @@ export function testHttpSse(subject: Subject): void {
       const had = await session.stream.messages(4);
       session.stream.leave();
       const { lastEventId } = session.stream;
-      await session.post(toolCall("echo", { text: "meanwhile" }, { id: "meanwhile" }));
+      // As a browser sends it, which is let in without a stream: its EventSource comes back.
+      const browser = { "Sec-Fetch-Site": "same-origin" };
+      const meanwhile = toolCall("echo", { text: "meanwhile" }, { id: "meanwhile" });
+      expect((await session.post(meanwhile, browser)).status).toBe(202);
       const resumed = await openSse(server.url, { lastEventId });
       expect(resumed.id).toBe(session.id);
       const all = [...had, ...(await resumed.stream.messages(8))];
