@@ -30,14 +30,6 @@ const HEARD = /^heard/;
 export const REASONS: readonly Reason[] = [
   {
     side: "server",
-    why: "The request carries no session id, and is answered 400. ChatGPT sends none by design, claude.ai mostly.",
-    link: issue("modelcontextprotocol/ext-apps#issues#647"),
-    clients: /^without an id/,
-    parts: ANY,
-    rows: ANY,
-  },
-  {
-    side: "server",
     why: "The Go SDK 1.2 to 1.3.1 takes a frame that holds `retry:` alone for a message, and ends.",
     link: issue("modelcontextprotocol/go-sdk#issues#768"),
     clients: /^go-sdk-1\.3/,
@@ -186,8 +178,8 @@ export const REASONS: readonly Reason[] = [
     rows: ANY,
   },
   {
-    side: "server",
-    why: "In HTTP+SSE the session is its stream. The client goes on posting to the session whose stream is gone, is told 202, and waits for an answer that cannot come.",
+    side: "client",
+    why: "In HTTP+SSE the session is its stream. The client opens another, which it does not initialise, or none, and goes on posting to the session that it had: that is refused at once.",
     link: issue("modelcontextprotocol/typescript-sdk#issues#510"),
     clients: /^(ts-|ai-sdk|java|mark3labs)/,
     parts: /^sse/,
