@@ -113,6 +113,22 @@ export const REASONS: readonly Reason[] = [
   },
   {
     side: "client",
+    why: "The session is taken up again, but the client has given its standalone stream up while it slept.",
+    link: issue("modelcontextprotocol/python-sdk#issues#3257"),
+    clients: /^python/,
+    parts: /^expired-revive/,
+    rows: HEARD,
+  },
+  {
+    side: "client",
+    why: "The session is taken up again, but the client had its standalone stream end in order, and does not open it again.",
+    link: issue("modelcontextprotocol/typescript-sdk#issues#1061"),
+    clients: /^ts-1\.20/,
+    parts: /^expired-revive/,
+    rows: HEARD,
+  },
+  {
+    side: "client",
     why: "The TypeScript SDK does not open its session anew after a 404.",
     link: issue("modelcontextprotocol/typescript-sdk#issues#1708"),
     clients: /^ts-/,
