@@ -30,7 +30,7 @@ const HEARD = /^heard/;
 export const REASONS: readonly Reason[] = [
   {
     side: "server",
-    why: "The Go SDK 1.2 to 1.3.1 takes a frame that holds `retry:` alone for a message, and ends.",
+    why: "The Go SDK 1.3 does not hear what comes on a call's stream before its answer; the cause is not known. It ends where a frame holds `retry:` alone, of which none is sent.",
     link: issue("modelcontextprotocol/go-sdk#issues#768"),
     clients: /^go-sdk-1\.3/,
     parts: ANY,
@@ -88,7 +88,7 @@ export const REASONS: readonly Reason[] = [
     isUnsteady: true,
   },
   {
-    side: "server",
+    side: "client",
     why: "An error status other than 404 ends the Python SDK 1.x.",
     link: issue("modelcontextprotocol/python-sdk#issues#3091"),
     clients: /^python-1/,
