@@ -4,9 +4,7 @@
  * @module
  */
 import { isObject } from "./jsonrpc/messages.ts";
-
-/** Longest delay that timers take. No stream lives as long (`maxStreamMs`). */
-const MOST_DELAY_MS = 2_147_483_647;
+import { LONGEST_TIMER_MS } from "./within.ts";
 
 /** When what the caller has shown runs out, in ms since 1970; undefined where nothing is said of that. NaN never holds. */
 export function expiryOf(authInfo: unknown): number | undefined {
@@ -23,6 +21,7 @@ export function isExpired(authInfo: unknown): boolean {
 export function atExpiry(authInfo: unknown, end: () => void): () => void {
   const at = expiryOf(authInfo);
   if (at === undefined) return () => {};
-  const timer = setTimeout(end, Math.min(MOST_DELAY_MS, Math.max(0, at - Date.now())));
+  // No stream lives as long as the longest timer (`maxStreamMs`).
+  const timer = setTimeout(end, Math.min(LONGEST_TIMER_MS, Math.max(0, at - Date.now())));
   return () => clearTimeout(timer);
 }

@@ -1,5 +1,8 @@
 /** A limit for what one waits for. @module */
 
+/** Longest delay that timers take, in milliseconds: longer ones fire at once. */
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1;
+
 /** What the promise brings within `ms` milliseconds, or undefined; 0 waits as long as it takes. */
 export async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   if (ms === 0) return promise;

@@ -5,6 +5,7 @@
  */
 import type { Alarm } from "../session/deadlines.ts";
 import type { SqlStore } from "../session/store/schema.ts";
+import { LONGEST_TIMER_MS } from "../within.ts";
 
 export interface Alarms {
   /** The alarm of the session under `key`. */
@@ -13,8 +14,6 @@ export interface Alarms {
   stop(): void;
 }
 
-/** Longer timers fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** An alarm that could not be moved on, as where the disk is full, is not tried again sooner. */
 const RETRY_MS = 1000;
 /** Alarms that ring before others get a turn. */

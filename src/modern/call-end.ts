@@ -9,6 +9,7 @@ import { runHook } from "../hooks.ts";
 import { timedOut, unserialisable } from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
 import { callFailed, isAnswerLost, withoutPayload } from "../session/server/reports.ts";
+import { LONGEST_TIMER_MS } from "../within.ts";
 
 export interface CallEnd {
   /** Brings the answer, as JSON, where the server's will not come. */
@@ -18,9 +19,6 @@ export interface CallEnd {
   /** The call is over. */
   stop(): void;
 }
-
-/** Longer timers fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "settings">): CallEnd {
   const { emit, maxCallMs } = settings;

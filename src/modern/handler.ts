@@ -5,7 +5,7 @@
  * @module
  */
 import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@modelcontextprotocol/server";
-import { type ChangeBus, type ChangeHub, createMemoryHub, createNotifier } from "../changes.ts";
+import { type ChangeBus, type ChangeHub, createMemoryHub } from "../changes.ts";
 import type { StatelessCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import { failed } from "../http/respond.ts";
@@ -18,8 +18,8 @@ import {
   type Payload,
 } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server/factory.ts";
-import { userOfCall } from "../user/user.ts";
 import { type CallEnd, callEnd } from "./call-end.ts";
+import { contextOf } from "../request/context.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
@@ -79,7 +79,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       if (served === undefined) throw new Error("the request did not come through the router");
       const { call, end } = served;
       try {
-        const server = await createServer(contextOf(call));
+        const server = await createServer(contextOf("modern", call));
         end.served(server);
         return server;
       } catch (error) {
@@ -136,21 +136,6 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     },
 
     close: () => handler.close(),
-  };
-}
-
-function contextOf<Env>(call: StatelessCall<Env>): ServerContext<Env> {
-  const { env, request, payload, caller, bus } = call;
-  const user = userOfCall(call);
-  return {
-    era: "modern",
-    env,
-    request,
-    message: payload.messages[0] as JsonRpcMessage,
-    principal: caller.principal,
-    authInfo: caller.authInfo,
-    ...(bus && { notify: createNotifier((change) => bus.publish(change)) }),
-    ...(user && { user }),
   };
 }
 

@@ -5,15 +5,14 @@
  * where it arrived: nothing is stored, and nothing is there to come back to.
  * @module
  */
-import { createNotifier } from "../changes.ts";
-import type { RequestHandler, StatelessCall } from "../host.ts";
+import type { RequestHandler } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import { empty, failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isRequest, type JsonRpcMessage } from "../jsonrpc/messages.ts";
+import { isRequest } from "../jsonrpc/messages.ts";
 import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
-import type { CreateServer, RequestContext } from "../session/server/factory.ts";
-import { userOfCall } from "../user/user.ts";
+import type { CreateServer } from "../session/server/factory.ts";
+import { contextOf } from "./context.ts";
 import { serveOnce } from "./serve-once.ts";
 
 export interface RequestOptions<Env = unknown> {
@@ -38,23 +37,8 @@ export function requestHandler<Env = unknown>({ createServer }: RequestOptions<E
         caller: call.caller,
         version,
         settings,
-        create: () => createServer(contextOf(call)),
+        create: () => createServer(contextOf("request", call)),
       });
     },
-  };
-}
-
-function contextOf<Env>(call: StatelessCall<Env>): RequestContext<Env> {
-  const { env, request, payload, caller, bus } = call;
-  const user = userOfCall(call);
-  return {
-    era: "request",
-    env,
-    request,
-    message: payload.messages[0] as JsonRpcMessage,
-    principal: caller.principal,
-    authInfo: caller.authInfo,
-    ...(bus && { notify: createNotifier((change) => bus.publish(change)) }),
-    ...(user && { user }),
   };
 }

@@ -19,6 +19,7 @@ import { inTime } from "../session/server/in-time.ts";
 import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
 import { frame } from "../sse/frames.ts";
+import { LONGEST_TIMER_MS } from "../within.ts";
 
 export interface OneRequest {
   readonly request: Request;
@@ -32,9 +33,6 @@ export interface OneRequest {
   readonly settings: Settings;
   readonly create: () => ConnectableServer | Promise<ConnectableServer>;
 }
-
-/** Longer timers fire at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const encoder = new TextEncoder();
 const messageFrame = (message: string): string => frame({ event: "message", data: message });

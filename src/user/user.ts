@@ -1,6 +1,5 @@
 /** The user of a call, for the factory's context. @module */
 import { DEFAULT_TOPIC } from "../changes.ts";
-import type { StatelessCall } from "../host.ts";
 import { nameOfParts } from "../names.ts";
 import { createUserState, type User, type UserChannel, type UserState } from "./state.ts";
 
@@ -35,15 +34,6 @@ export function userOf(
 ): User | undefined {
   const { principal } = options;
   return principal === undefined ? undefined : new LazyUser({ ...options, principal });
-}
-
-/** The user of a request that belongs to no session. */
-export function userOfCall({
-  caller: { principal, topic },
-  userChannel,
-  settings: { maxUserStateBytes },
-}: Pick<StatelessCall, "caller" | "userChannel" | "settings">): User | undefined {
-  return userOf({ principal, topic, channel: userChannel, maxUserStateBytes });
 }
 
 /** Reaches a user's state; its name is made with the first request. */

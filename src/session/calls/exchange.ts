@@ -38,6 +38,31 @@ export interface CallOptions extends PostOptions, Standalone {
   readonly openStream: () => AnswerStream;
 }
 
+interface WithoutStream extends Pick<Exchange, "answer"> {
+  readonly post: Post;
+  readonly options: Pick<JsonOptions, "sendStandalone" | "asideStandalone">;
+  /** Whether its answers are stored. */
+  readonly stores: boolean;
+}
+
+/** The exchange of a POST that has no stream of its own: what is not its answer goes to the standalone one. */
+function withoutStream({ post, options, answer, stores }: WithoutStream): Exchange {
+  const { sendStandalone, asideStandalone } = options;
+  const fail: Exchange["fail"] = (errorOf) => post.fail(answer, errorOf);
+  return {
+    reply: post.reply,
+    streams: false,
+    stores: () => stores,
+    answer,
+    send: (json) => sendStandalone(json, null),
+    aside: asideStandalone,
+    cancel: (id) => post.reduce(id, true),
+    close() {},
+    fail,
+    suspend: () => fail(interrupted),
+  };
+}
+
 /** The client reads JSON only. Nothing of it is stored: it is answered as it is, or not at all. */
 export function createJsonExchange(options: JsonOptions): Exchange {
   const post = new Post(options);
@@ -46,22 +71,10 @@ export function createJsonExchange(options: JsonOptions): Exchange {
     post.reduce(id, false);
     return Promise.resolve();
   };
-  const fail: Exchange["fail"] = (errorOf) => post.fail(answer, errorOf);
   post.wait(() => {
     if (!post.isSettled) options.onLasting?.();
   });
-  return {
-    reply: post.reply,
-    streams: false,
-    stores: () => false,
-    answer,
-    send: (json) => options.sendStandalone(json, null),
-    aside: options.asideStandalone,
-    cancel: (id) => post.reduce(id, true),
-    close() {},
-    fail,
-    suspend: () => fail(interrupted),
-  };
+  return withoutStream({ post, options, answer, stores: false });
 }
 
 /** HTTP+SSE: the POST is only accepted, at the latest when the answer has not come quickly. */
@@ -72,25 +85,13 @@ export function createRelayExchange(options: RelayOptions): Exchange {
     post.reduce(id, false);
     return paced;
   };
-  const fail: Exchange["fail"] = (errorOf) => post.fail(answer, errorOf);
   post.wait(() => {
     if (post.isSettled) return;
     options.onLasting?.();
     options.owe();
     post.settle({ kind: "accepted" });
   });
-  return {
-    reply: post.reply,
-    streams: false,
-    stores: () => true,
-    answer,
-    send: (json) => options.sendStandalone(json, null),
-    aside: options.asideStandalone,
-    cancel: (id) => post.reduce(id, true),
-    close() {},
-    fail,
-    suspend: () => fail(interrupted),
-  };
+  return withoutStream({ post, options, answer, stores: true });
 }
 
 /**

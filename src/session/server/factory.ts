@@ -65,7 +65,8 @@ export interface ModernContext<Env = unknown> extends StatelessContext<Env> {
   readonly era: "modern";
 }
 
-interface StatelessContext<Env> extends AnyContext<Env> {
+/** What the contexts of both have in common. */
+export interface StatelessContext<Env> extends AnyContext<Env> {
   readonly session?: undefined;
   readonly request: Request;
   /** What the request says; the first of a batch. */

@@ -1,0 +1,24 @@
+/** What the factory is told of a request that belongs to no session, of whichever era. @module */
+import { createNotifier } from "../changes.ts";
+import type { StatelessCall } from "../host.ts";
+import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
+import type { StatelessContext } from "../session/server/factory.ts";
+import { userOf } from "../user/user.ts";
+
+export function contextOf<Env, Era extends "request" | "modern">(
+  era: Era,
+  { env, request, payload, caller, bus, userChannel, settings: { maxUserStateBytes } }: StatelessCall<Env>,
+): StatelessContext<Env> & { readonly era: Era } {
+  const { principal, topic, authInfo } = caller;
+  const user = userOf({ principal, topic, channel: userChannel, maxUserStateBytes });
+  return {
+    era,
+    env,
+    request,
+    message: payload.messages[0] as JsonRpcMessage,
+    principal,
+    authInfo,
+    ...(bus && { notify: createNotifier((change) => bus.publish(change)) }),
+    ...(user && { user }),
+  };
+}
