@@ -1,7 +1,7 @@
 /** Bodies that are too large, too slow or too many: what they cost, and what their senders are told. @module */
 import { describe, expect, test } from "vitest";
 import { openSse } from "../support/http-sse.ts";
-import { openSession, post } from "../support/mcp.ts";
+import { openSession } from "../support/mcp.ts";
 import { initialize, LATEST, toolCall } from "../support/messages.ts";
 import { expectNotNow } from "../support/not-now.ts";
 import { serve, type Subject } from "../support/subject.ts";
@@ -45,9 +45,17 @@ export function testBodies(subject: Subject): void {
     });
 
     test("what is sent whole is answered whole: the client reads the 404", async () => {
-      const large = toolCall("echo", { text: padded(3_000_000) });
-      const answer = await post(`${server.url}/mcp`, large, { "Mcp-Session-Id": FORGED });
-      expect([answer.status, await answer.json()]).toMatchObject([404, { error: { code: -32001 } }]);
+      const body = JSON.stringify(toolCall("echo", { text: padded(3_000_000) }));
+      // On a connection of its own, as below.
+      const sent = unfinishedPost(`${server.url}/mcp`, {
+        headers: { "Mcp-Session-Id": FORGED },
+        body,
+        length: body.length,
+      });
+      const answer = await sent.answer;
+      expect(answer.status).toBe(404);
+      expect(answer.body).toContain('"code":-32001');
+      sent.leave();
     });
 
     test("64 KiB are enough for `initialize`, also in place of a session that is gone", async () => {
