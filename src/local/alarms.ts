@@ -10,6 +10,8 @@ import { LONGEST_TIMER_MS } from "../within.ts";
 export interface Alarms {
   /** The alarm of the session under `key`. */
   of(key: number): Alarm;
+  /** Rows have come by another way: looks when the first of them is due. */
+  look(): void;
   /** Stops the timer; the pending times stay. */
   stop(): void;
 }
@@ -87,6 +89,7 @@ export function createAlarms(
         sql.exec("DELETE FROM alarm WHERE key = ?", key);
       },
     }),
+    look: () => arm(earliest()),
     stop() {
       isStopped = true;
       clearTimeout(timer);
