@@ -26,7 +26,13 @@ export async function main(
     const { env } = process;
     const text = { type: "string" } as const;
     const { values } = parseArgs({
-      options: { port: text, host: text, postgres: text, address: text, help: { type: "boolean", short: "h" } },
+      options: {
+        port: text,
+        host: text,
+        postgres: text,
+        address: text,
+        help: { type: "boolean", short: "h" },
+      },
     });
     if (values.help) return console.log(USAGE);
     const port = Number(values.port ?? env["HOLDFAST_PORT"] ?? 8787);

@@ -20,7 +20,15 @@ export async function startProxy(targets: () => readonly number[], port = 0): Pr
     const ports = targets();
     const to = ports[turn++ % ports.length];
     const { method, url, rawHeaders } = request;
-    const upstream = send({ host: "127.0.0.1", port: to, method, path: url, headers: rawHeaders, agent, setHost: false });
+    const upstream = send({
+      host: "127.0.0.1",
+      port: to,
+      method,
+      path: url,
+      headers: rawHeaders,
+      agent,
+      setHost: false,
+    });
     let isAnswered = false;
     upstream.on("response", (answer) => {
       isAnswered = true;

@@ -76,7 +76,8 @@ export function openCopy(): WorkingCopy {
 
   /** Ends what is being noted, and begins anew after `body`, of which nothing is. */
   const aside = (body: () => void): void => {
-    for (const row of touchedRows(tracker.patchset())) touched.set(`${row.table} ${JSON.stringify(row.pk)}`, row);
+    for (const row of touchedRows(tracker.patchset()))
+      touched.set(`${row.table} ${JSON.stringify(row.pk)}`, row);
     tracker.end();
     try {
       body();

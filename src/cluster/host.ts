@@ -125,7 +125,11 @@ export async function clusterHost<Env = unknown>(
   };
 
   const rejoin = async (): Promise<void> => {
-    for (let pause = PAUSE_MS; closing === undefined && tenure === undefined; pause = Math.min(2 * pause, 1000)) {
+    for (
+      let pause = PAUSE_MS;
+      closing === undefined && tenure === undefined;
+      pause = Math.min(2 * pause, 1000)
+    ) {
       try {
         await join();
       } catch (error) {
@@ -213,8 +217,10 @@ export async function clusterHost<Env = unknown>(
       refused: unknown,
     });
 
-  const userChannel = (name: string): UserChannel => (request) =>
-    engine.user(name, request, settings.maxUserStateBytes);
+  const userChannel =
+    (name: string): UserChannel =>
+    (request) =>
+      engine.user(name, request, settings.maxUserStateBytes);
 
   const hub = createClusterHub({
     engine,
@@ -265,9 +271,12 @@ export async function clusterHost<Env = unknown>(
     const known = refTo(id);
     return {
       ...known,
-      post: (call) => (call.opens ? fresh<Answer>((at, owned) => at.post(owned, call, false)) : known.post(call)),
+      post: (call) =>
+        call.opens ? fresh<Answer>((at, owned) => at.post(owned, call, false)) : known.post(call),
       attach: (request) =>
-        request.opens ? fresh<Attached>((at, owned) => at.attach(owned, request, false)) : known.attach(request),
+        request.opens
+          ? fresh<Attached>((at, owned) => at.attach(owned, request, false))
+          : known.attach(request),
     };
   };
 
@@ -326,7 +335,7 @@ export async function clusterHost<Env = unknown>(
     if (tenure === undefined) return;
     const at = tenure;
     await places.look(at);
-    for (const node of [...peers.linked()]) if (!places.isAlive(node)) peers.lose(node);
+    for (const node of peers.linked()) if (!places.isAlive(node)) peers.lose(node);
     await takeDue(at);
     if (looks % COUNT_EVERY === 0) await census.refresh();
     if (looks % SWEEP_EVERY === 1) await engine.sweep();
@@ -356,7 +365,10 @@ export async function clusterHost<Env = unknown>(
     peers.close();
     await tenure?.close(CLOSE_MS);
     tenure = undefined;
-    await within(engine.close().catch(() => {}), CLOSE_MS);
+    await within(
+      engine.close().catch(() => {}),
+      CLOSE_MS,
+    );
   };
 
   return {

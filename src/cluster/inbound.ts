@@ -113,7 +113,9 @@ export function createInbound(options: InboundOptions): Inbound {
       return eventStream(encodeReply({ kind: "streaming" }, bodyOf(name, link, BEAT), link.at ?? NOWHERE));
     }
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
-    void late(replying, writable, (link) => bodyOf(name, link, `${WIRE} ${STREAM_LINE} ${link.at ?? NOWHERE}\n${BEAT}`));
+    void late(replying, writable, (link) =>
+      bodyOf(name, link, `${WIRE} ${STREAM_LINE} ${link.at ?? NOWHERE}\n${BEAT}`),
+    );
     return eventStream(new Response(readable, { status: STATUS.later }));
   };
 

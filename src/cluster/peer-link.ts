@@ -71,7 +71,8 @@ export function createPeerLink({ body, first, at, onAck, onClose }: PeerLinkOpti
         return encoder.encode(controlFrame({ type: "end", value: "shutdown" }));
       }
       if (isOver) return undefined;
-      const chunk = waiting !== undefined && waiting.length > 0 ? waiting : await next().catch(() => undefined);
+      const chunk =
+        waiting !== undefined && waiting.length > 0 ? waiting : await next().catch(() => undefined);
       waiting = undefined;
       if (isShutDown) return this.read();
       if (isOver) return undefined;

@@ -190,7 +190,7 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
       told(await ask(to, "publish", "", JSON.stringify({ topic, changes }))),
     linked: () => links.keys(),
     lose(node) {
-      for (const link of [...(links.get(node) ?? [])]) link.break();
+      for (const link of links.get(node) ?? []) link.break();
     },
     close() {
       for (const held of links.values()) for (const link of held) link.shutdown();

@@ -3,6 +3,7 @@
  * setting or a transaction around it, so that poolers in transaction mode serve as well.
  * @module
  */
+import type * as Pg from "pg";
 import type { PoolConfig } from "pg";
 
 export type PgValue = string | number | boolean | null | readonly (string | number | null)[];
@@ -31,7 +32,7 @@ const CONNECTIONS = 4;
  * @throws {ClusterError} where `pg` is not installed
  */
 export async function openPg(options: PostgresOptions, onError: (error: unknown) => void): Promise<Query> {
-  let pg: typeof import("pg");
+  let pg: typeof Pg;
   try {
     pg = await import("pg");
   } catch (error) {

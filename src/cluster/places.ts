@@ -55,10 +55,7 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
   /** Addresses whose node was ended since nobody listened there, and that nobody has been reached at since. */
   const silent = new Set<string>();
 
-  const fence = async (
-    { id, address }: NodeRow,
-    reason: "expired" | "refused",
-  ): Promise<boolean> => {
+  const fence = async ({ id, address }: NodeRow, reason: "expired" | "refused"): Promise<boolean> => {
     const isEnded = await engine.fence(id, reason === "expired");
     if (!isEnded) return false;
     emit("cluster.fenced", { node: id, address, reason });
@@ -95,7 +92,8 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
       return { kind: "here", tenure, owned: tenure.take(session, loaded) };
     }
     // Only by one that has had its own lease for so long: after an outage all have run out, and each has its chance.
-    if (owner.isExpired && tenure.gate.isSteady() && (await fence(owner, "expired"))) return { kind: "moving" };
+    if (owner.isExpired && tenure.gate.isSteady() && (await fence(owner, "expired")))
+      return { kind: "moving" };
     if (remembered.size >= MOST_REMEMBERED) {
       for (const oldest of remembered.keys()) {
         remembered.delete(oldest);
@@ -135,7 +133,8 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
       const next = new Map(alive.map((node) => [node.id, node]));
       if (tenure.gate.isSteady()) {
         for (const node of alive) {
-          if (node.id !== tenure.node && node.isExpired && (await fence(node, "expired"))) next.delete(node.id);
+          if (node.id !== tenure.node && node.isExpired && (await fence(node, "expired")))
+            next.delete(node.id);
         }
       }
       members = next;

@@ -75,7 +75,9 @@ export function postgresEngine(query: Query): Engine {
       "INSERT INTO holdfast.meta (version, oldest, secret) VALUES (0, 0, $1) ON CONFLICT DO NOTHING",
       [newSecret()],
     );
-    const [meta] = await query<{ version: number; oldest: number }>("SELECT version, oldest FROM holdfast.meta");
+    const [meta] = await query<{ version: number; oldest: number }>(
+      "SELECT version, oldest FROM holdfast.meta",
+    );
     const { version = 0, oldest = 0 } = meta ?? {};
     if (oldest > TABLES_VERSION) {
       throw new ClusterError(
@@ -180,10 +182,7 @@ export function postgresEngine(query: Query): Engine {
 
     claim: async (session, node, claims) =>
       load(
-        await query<LoadedRow>(
-          `${CLAIM}, head AS (SELECT * FROM claimed) ${ROWS}`,
-          [session, node, claims],
-        ),
+        await query<LoadedRow>(`${CLAIM}, head AS (SELECT * FROM claimed) ${ROWS}`, [session, node, claims]),
       ),
 
     async reserve(session, node, schema, untilMs) {
@@ -358,5 +357,7 @@ function kept(text: string): string {
 }
 
 function given(text: string): string {
-  return text.includes("\\") ? text.replace(/\\(0|\\)/g, (_, what: string) => (what === "0" ? "\0" : "\\")) : text;
+  return text.includes("\\")
+    ? text.replace(/\\(0|\\)/g, (_, what: string) => (what === "0" ? "\0" : "\\"))
+    : text;
 }

@@ -317,7 +317,8 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
 
   const alarms = createAlarms(copy.sql, now, async (id, key) => {
     const owned = byKey.get(key);
-    if (owned !== undefined && owned.id === id && !isClosing) await visit(owned, ({ session }) => session.alarm());
+    if (owned !== undefined && owned.id === id && !isClosing)
+      await visit(owned, ({ session }) => session.alarm());
   });
 
   /** Runs `body` with the session in memory, where there is room; rejects where the tenure ends before it is done. */
@@ -342,7 +343,13 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
   /** False where it is not known in time whether what the session has written is stored. */
   const stored = async (key: number): Promise<boolean> => {
     const storing = gate.stored(key);
-    return storing === undefined || (await within(storing.then(() => true), STORE_MS)) === true;
+    return (
+      storing === undefined ||
+      (await within(
+        storing.then(() => true),
+        STORE_MS,
+      )) === true
+    );
   };
 
   /** Answers with what the session answers, once that may leave. */
@@ -418,7 +425,11 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
   };
 
   /** Does what is asked, where there is a place for the session in case it comes to be by it. */
-  const placed = async <T>(owned: Owned, asked: Call | Attach, body: () => Promise<T>): Promise<T | Refusal> => {
+  const placed = async <T>(
+    owned: Owned,
+    asked: Call | Attach,
+    body: () => Promise<T>,
+  ): Promise<T | Refusal> => {
     const mayOpen = asked.opens || (asked.keyed !== undefined && !isStored(owned.key));
     if (!mayOpen) return body();
     owned.users += 1;
@@ -514,12 +525,18 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       alarms.stop();
       for (const reject of waiting.items()) reject(new Error("The host is closed"));
       if (!isOver) {
-        await within(gate.flush().catch(() => {}), ms);
+        await within(
+          gate.flush().catch(() => {}),
+          ms,
+        );
         gate.end("closed");
         isOver = true;
-        await within(engine.leave(node).catch(() => {}), ms);
+        await within(
+          engine.leave(node).catch(() => {}),
+          ms,
+        );
       }
-      for (const link of [...links]) link.break();
+      for (const link of links) link.break();
       copy.close();
     },
     abandon() {
@@ -527,7 +544,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       isOver = true;
       gate.end("closed");
       alarms.stop();
-      for (const link of [...links]) link.break();
+      for (const link of links) link.break();
       for (const reject of waiting.items()) reject(new TenureOver());
       for (const settle of letting.values()) settle();
       letting.clear();

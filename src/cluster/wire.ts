@@ -9,7 +9,7 @@
  * | ------ | ---------------------------------------------------------------------------------------------------- |
  * | 207    | what was asked goes on: beats, then the reply as a line and what follows it                          |
  * | 404    | no process of this cluster has signed that                                                           |
- * | 421    | the session is not here, or not any more, or this is another node: nothing has been done             |
+ * | 410    | the session is not here, or not any more, or this is another node: nothing has been done             |
  *
  * A stream that has nothing to say sends a beat, as a control frame that nobody has to know: who hears nothing for
  * {@link SILENCE_MS} takes the link for broken.
@@ -34,10 +34,28 @@ export {
   type Said,
   decodeEnd,
 } from "../../worker/wire.ts";
-export { READ_BY_ALL, reportUnreadable, stamp, stamped, Unreadable, versionOf, WIRE } from "../../worker/wire-version.ts";
+export {
+  READ_BY_ALL,
+  reportUnreadable,
+  stamp,
+  stamped,
+  Unreadable,
+  versionOf,
+  WIRE,
+} from "../../worker/wire-version.ts";
 
 /** What is asked of another process. */
-export const ASKED = ["post", "attach", "end", "terminate", "live", "notify", "publish", "ack", "leave"] as const;
+export const ASKED = [
+  "post",
+  "attach",
+  "end",
+  "terminate",
+  "live",
+  "notify",
+  "publish",
+  "ack",
+  "leave",
+] as const;
 export type Asked = (typeof ASKED)[number];
 
 export const HEADERS = {
@@ -47,7 +65,7 @@ export const HEADERS = {
   signature: "holdfast-signature",
 } as const;
 
-export const STATUS = { later: 207, unsigned: 404, notHere: 421 } as const;
+export const STATUS = { later: 207, unsigned: 404, notHere: 410 } as const;
 
 /** A reply that takes longer is begun without. */
 export const QUICK_MS = 1000;

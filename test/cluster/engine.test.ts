@@ -73,7 +73,9 @@ describe("the tables", () => {
 
   test("a step that has been taken is not taken again", async () => {
     await database.query(migration(0));
-    expect(await database.query("SELECT version, oldest FROM holdfast.meta")).toEqual([{ version: 1, oldest: 1 }]);
+    expect(await database.query("SELECT version, oldest FROM holdfast.meta")).toEqual([
+      { version: 1, oldest: 1 },
+    ]);
   });
 
   test("of a version that this code cannot go on with are refused, and left as they are", async () => {
@@ -135,9 +137,7 @@ describe("a flush", () => {
     await other.query("BEGIN");
     await other.query("UPDATE holdfast.node SET alive = false WHERE id = $1", [node]);
     const late = engine.flush(node, 2, LEASE, { ...NOTHING, rows: [row(id, "late")] });
-    await expect
-      .poll(() => database.query("SELECT 1 FROM pg_locks WHERE NOT granted"))
-      .not.toHaveLength(0);
+    await expect.poll(() => database.query("SELECT 1 FROM pg_locks WHERE NOT granted")).not.toHaveLength(0);
     await other.query("COMMIT");
     await other.end();
     expect(await late).toEqual({ kind: "fenced" });
@@ -172,7 +172,9 @@ describe("a claim", () => {
     expect(found?.owner).toMatchObject({ id: first, isAlive: true, isExpired: false });
     expect(await engine.claim(id, second, found?.claims ?? 0)).toBeUndefined();
     await engine.fence(first, false);
-    const claims = await Promise.all([second, third].map((node) => engine.claim(id, node, found?.claims ?? 0)));
+    const claims = await Promise.all(
+      [second, third].map((node) => engine.claim(id, node, found?.claims ?? 0)),
+    );
     const won = claims.filter((claim) => claim !== undefined);
     expect(won).toHaveLength(1);
     expect(won[0]?.rows.map(({ pk }) => pk).sort()).toEqual(["a", "b"]);
@@ -196,7 +198,9 @@ describe("a claim", () => {
 
   test("a lease that ran out ends nobody by itself", async () => {
     const node = await joined(1);
-    await expect.poll(async () => (await engine.members()).find(({ id }) => id === node)?.isExpired).toBe(true);
+    await expect
+      .poll(async () => (await engine.members()).find(({ id }) => id === node)?.isExpired)
+      .toBe(true);
     const id = await stored(node, 1, "a");
     expect((await engine.find(id))?.owner).toMatchObject({ isAlive: true });
     expect(await engine.fence(node, true)).toBe(false);
@@ -209,7 +213,10 @@ describe("a claim", () => {
     const now = Date.now();
     const ids = Array.from({ length: 30 }, () => crypto.randomUUID());
     const due = ids.map((id) => head(id, { alarm: now - 60_000 }));
-    await engine.flush(gone, 1, LEASE, { ...NOTHING, heads: [...due, head("later", { alarm: now + 600_000 })] });
+    await engine.flush(gone, 1, LEASE, {
+      ...NOTHING,
+      heads: [...due, head("later", { alarm: now + 600_000 })],
+    });
     await engine.flush(here, 1, LEASE, { ...NOTHING, heads: [head("mine", { alarm: now - 60_000 })] });
     await engine.fence(gone, false);
     expect(await engine.due(here, 1, 100)).toEqual([]);
@@ -251,7 +258,8 @@ test("those who want to hear of a change are found by their entries, whatever th
 });
 
 describe("users' state", () => {
-  const stateOf = (owner: string, most = 1000) => createUserState((request) => engine.user(owner, request, most), most);
+  const stateOf = (owner: string, most = 1000) =>
+    createUserState((request) => engine.user(owner, request, most), most);
 
   test("holds what is put, by name, and forgets it", async () => {
     const state = stateOf("ann");

@@ -2,7 +2,7 @@
  * A database for tests: of a server of its own, or, with `HOLDFAST_TEST_POSTGRES=url`, a fresh one in that server.
  * @module
  */
-import pg from "pg";
+import { Client, Pool } from "pg";
 import { type EmbeddedPostgres, startPostgres } from "../../examples/cluster/embedded-postgres.ts";
 
 export interface TestDatabase {
@@ -14,12 +14,17 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** @param isOwn a server of its own, whatever the environment says: for tests that kill it */
-export async function testDatabase(isOwn = false): Promise<TestDatabase> {
-  const elsewhere = isOwn ? undefined : process.env["HOLDFAST_TEST_POSTGRES"];
-  const server = elsewhere === undefined || elsewhere === "" ? await startPostgres() : undefined;
+/**
+ * @param elsewhere the URL of a server to make it in; `own` for a server of its own, whatever the environment says: for
+ * tests that kill it
+ */
+export async function testDatabase(
+  elsewhere: string | undefined = process.env["HOLDFAST_TEST_POSTGRES"],
+): Promise<TestDatabase> {
+  const isElsewhere = elsewhere !== undefined && elsewhere !== "" && elsewhere !== "own";
+  const server = isElsewhere ? undefined : await startPostgres();
   const url = server?.url ?? (await freshDatabase(elsewhere ?? ""));
-  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  const pool = new Pool({ connectionString: url, max: 2 });
   // A server that is killed is what some tests are about.
   pool.on("error", () => {});
   return {
@@ -35,7 +40,7 @@ export async function testDatabase(isOwn = false): Promise<TestDatabase> {
 }
 
 async function freshDatabase(url: string): Promise<string> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   const name = `holdfast_${crypto.randomUUID().replaceAll("-", "")}`;
   await client.connect();
   await client.query(`CREATE DATABASE ${name}`);
