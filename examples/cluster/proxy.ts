@@ -29,6 +29,8 @@ export async function startProxy(targets: () => readonly number[], port = 0): Pr
       agent,
       setHost: false,
     });
+    // A body may take its time to begin, and be refused before it has.
+    upstream.flushHeaders();
     let isAnswered = false;
     upstream.on("response", (answer) => {
       isAnswered = true;
