@@ -136,8 +136,8 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   onEvent?: (event: HoldfastEvent) => unknown;
   /** Runs once for each client connection that carried a stream, after it ended. */
   onDisconnect?: (disconnect: Disconnect) => void | Promise<void>;
-  /** Answers `GET /test`: `testPage` of `holdfast/test-page`, for development. Without it there is no such path. */
-  testPage?: () => Response;
+  /** Answers `GET /test`: `consolePage()` of `holdfast/console`. Without it there is no such path. */
+  console?: () => Response;
 }
 
 /** All settings, checked and complete. */
@@ -150,7 +150,7 @@ export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly rerun: (request: JsonRpcRequest) => boolean;
   readonly emit: EventSink;
   readonly onDisconnect: ((disconnect: Disconnect) => void | Promise<void>) | undefined;
-  readonly testPage: (() => Response) | undefined;
+  readonly console: (() => Response) | undefined;
 }
 
 /** Methods that only read: running one again changes nothing but the answer's date. */
@@ -207,7 +207,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       (userRerun !== undefined && runHook(emit, "rerun", () => userRerun(request)) === true),
     emit,
     onDisconnect: checkFunction("onDisconnect", options.onDisconnect),
-    testPage: checkFunction("testPage", options.testPage),
+    console: checkFunction("console", options.console),
   });
 }
 

@@ -120,16 +120,16 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
   route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
   route("/info", "GET, HEAD", { GET: info, HEAD: info });
-  const { basePath, testPage } = settings;
+  const { basePath, console: consolePage } = settings;
   app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
-  if (testPage !== undefined) {
+  if (consolePage !== undefined) {
     const page = async (c: Context<E>): Promise<Response> => {
       try {
-        const response: unknown = await testPage();
-        if (!(response instanceof Response)) throw new TypeError("testPage must return a Response");
+        const response: unknown = await consolePage();
+        if (!(response instanceof Response)) throw new TypeError("console must return a Response");
         return mounted(c, response);
       } catch (error) {
-        hookFailed(settings.emit, "testPage", error);
+        hookFailed(settings.emit, "console", error);
         return failed(failures.internalError);
       }
     };
