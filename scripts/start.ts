@@ -34,6 +34,10 @@ const { values } = parseArgs({
   allowPositionals: true,
 });
 const asked = typeof values.port === "string" ? Number(values.port) : undefined;
+// wrangler takes a port once, and gets it below.
+const others = given.filter(
+  (arg, at) => arg !== "--port" && !arg.startsWith("--port=") && given[at - 1] !== "--port",
+);
 const ip = typeof values.ip === "string" ? values.ip : "127.0.0.1";
 const name = ["0.0.0.0", "*", "::"].includes(ip) ? "127.0.0.1" : ip;
 // Chosen here and not by wrangler, which would take another each time that the server starts anew.
@@ -73,7 +77,7 @@ function start(): void {
   const settings = Object.entries(variables)
     .filter(([name]) => name.startsWith("HOLDFAST_"))
     .flatMap(([name, value]) => ["--var", `${name}:${value ?? ""}`]);
-  const args = ["dev", "worker/example/dev.ts", ...settings, ...given, "--port", String(port)];
+  const args = ["dev", "worker/example/dev.ts", ...settings, ...others, "--port", String(port)];
   const child = spawn("wrangler", args, { stdio: "inherit" });
   wrangler = child;
   child.on("error", (error) => {

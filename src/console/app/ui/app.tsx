@@ -1,7 +1,7 @@
 /** The whole page. @module */
 import { signal } from "@preact/signals";
-import type { JSX } from "preact";
-import { useId } from "preact/hooks";
+import type { ComponentChildren, JSX } from "preact";
+import { useErrorBoundary, useId } from "preact/hooks";
 import {
   authorization,
   base,
@@ -36,7 +36,7 @@ const view = signal<View>("Drive");
 
 export function App(): JSX.Element {
   const now = view.value;
-  const left = now === "Operate" ? <Operate /> : <Drive />;
+  const left = <Guard>{now === "Operate" ? <Operate /> : <Drive />}</Guard>;
   return (
     <>
       <Top />
@@ -45,15 +45,35 @@ export function App(): JSX.Element {
         <main class="wide">
           {left}
           <div class="beside">
-            <Life />
-            <Wire />
+            <Guard>
+              <Life />
+            </Guard>
+            <Guard>
+              <Wire />
+            </Guard>
           </div>
         </main>
       ) : (
         <main>{now === "Session" ? <Life /> : now === "Wire" ? <Wire /> : left}</main>
       )}
-      <Questions />
+      <Guard>
+        <Questions />
+      </Guard>
     </>
+  );
+}
+
+/** What a server sends must not take the page down: where one part cannot show it, the others go on. */
+function Guard({ children }: { children: ComponentChildren }): JSX.Element {
+  const [error, reset] = useErrorBoundary();
+  if (error === undefined) return <>{children}</>;
+  return (
+    <section class="panel" role="alert">
+      <p class="problem">This part cannot show what came: {inLine(String(error), 300)}</p>
+      <button type="button" onClick={reset}>
+        Try again
+      </button>
+    </section>
   );
 }
 

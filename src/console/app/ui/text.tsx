@@ -11,7 +11,7 @@ const MORE = 100_000;
  * breaks, tabs and the joiner within emoji stay.
  */
 export function visible(text: string): string {
-  return text.replaceAll("\r\n", "\n").replace(/[^\P{C}\n\t\u200d]/gu, (character) => {
+  return text.replaceAll("\r\n", "\n").replace(/[\u2028\u2029]|[^\P{C}\n\t\u200d]/gu, (character) => {
     return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
   });
 }

@@ -52,8 +52,11 @@ export function createHttpSse(environment: ClientEnvironment): Client {
   const inbox = createInbox(environment, tell, over.signal);
 
   const endpoint = (data: string): void => {
-    const url = new URL(data, `${base}/sse`);
-    if (url.origin !== new URL(base).origin) return finish("the server names an endpoint of another origin");
+    const url = URL.parse(data, `${base}/sse`);
+    if (url === null || url.origin !== new URL(base).origin) {
+      log("error", `Not an endpoint of this origin: ${data.slice(0, 200)}`);
+      return finish("the server names no endpoint of this origin");
+    }
     const id = url.searchParams.get("sessionId") ?? undefined;
     onSession(id);
     messages.resolve(url.href);

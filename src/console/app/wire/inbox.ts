@@ -2,7 +2,7 @@
 import { log } from "../journal.ts";
 import type { ClientEnvironment, Progress, RequestOptions } from "./client.ts";
 import { askUser } from "./questions.ts";
-import { isObject, type Json, type Message, type Outcome, textIn } from "./types.ts";
+import { errorIn, isObject, type Json, type Message, type Outcome, textIn } from "./types.ts";
 
 export interface Waiting {
   readonly id: number;
@@ -36,7 +36,7 @@ export function createInbox(
   const settled = (message: Message): Outcome =>
     message.error === undefined
       ? { type: "result", result: isObject(message.result) ? message.result : {} }
-      : { type: "error", error: message.error };
+      : { type: "error", error: errorIn(message.error) };
 
   const question = async (message: Message, id: string | number): Promise<void> => {
     if (message.method === "ping") return reply({ jsonrpc: "2.0", id, result: {} });
@@ -96,7 +96,8 @@ export function createInbox(
     },
     sent(message) {
       const { id, method } = message;
-      if (typeof id === "number" && method !== undefined) sentAt.set(id, { at: Date.now(), title: titleOf(message) });
+      if (typeof id === "number" && method !== undefined)
+        sentAt.set(id, { at: Date.now(), title: titleOf(message) });
     },
     receive(raw) {
       let parsed: unknown;
@@ -130,7 +131,8 @@ export function createInbox(
 /** In one line, what a message is about. */
 export function titleOf(message: Message, method: string = message.method ?? ""): string {
   if (message.error !== undefined) {
-    return `${method} ${message.error.code ?? ""} ${textIn(message.error.message) ?? ""}`.trim();
+    const { code = "", message: words = "" } = errorIn(message.error);
+    return `${method} ${code} ${words}`.trim();
   }
   const { params } = message;
   // What it is says the log itself.
@@ -142,8 +144,7 @@ export function titleOf(message: Message, method: string = message.method ?? "")
     const { progress, total } = progressIn(params);
     return `${method} ${progress}${total === undefined ? "" : ` of ${total}`}`;
   }
-  if (method === "message")
-    return `${method} ${JSON.stringify(params["data"] ?? null)}`.slice(0, 200);
+  if (method === "message") return `${method} ${JSON.stringify(params["data"] ?? null)}`.slice(0, 200);
   return method;
 }
 

@@ -1,6 +1,6 @@
 /** How a call ended, in a few words. @module */
 import { mark } from "../journal.ts";
-import { type Json, type Outcome, textIn } from "./types.ts";
+import { type Json, objectsIn, type Outcome, textIn } from "./types.ts";
 
 /** The end of a call, for the timeline. */
 export function tellOutcome(outcome: Outcome, title: string, lane: number): void {
@@ -18,8 +18,7 @@ export function tellOutcome(outcome: Outcome, title: string, lane: number): void
 
 /** A result in a few words: the first text of it, where there is one. */
 function inShort(result: Json): string {
-  const { content } = result;
-  const [first] = Array.isArray(content) ? (content as Json[]) : [];
+  const [first] = objectsIn(result["content"]);
   const words = textIn(first?.["text"]) ?? (first === undefined ? "ok" : String(first["type"]));
   return words.length > 60 ? `${words.slice(0, 60)}…` : words;
 }

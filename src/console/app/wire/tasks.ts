@@ -2,7 +2,7 @@
 import type { Client } from "./client.ts";
 import { pause } from "./follow.ts";
 import { answersTo } from "./questions.ts";
-import { isObject, type Json, type Outcome, textIn } from "./types.ts";
+import { errorIn, isObject, type Json, type Outcome, textIn } from "./types.ts";
 
 export interface Task {
   readonly id: string;
@@ -54,8 +54,8 @@ export async function followTask(
       return client.request("tasks/result", { taskId: task.id });
     }
     if (task.status === "failed") {
-      const error = isObject(said["error"]) ? said["error"] : { message: task.message ?? "the task failed" };
-      return { type: "error", error };
+      const error = said["error"] ?? { message: task.message ?? "the task failed" };
+      return { type: "error", error: errorIn(error) };
     }
     if (task.status === "cancelled") return { type: "cancelled" };
     try {

@@ -30,6 +30,17 @@ export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** An error as the server sent it, with what in it can be read. */
+export function errorIn(value: unknown): RpcError {
+  if (!isObject(value)) return { message: JSON.stringify(value) };
+  const { code, message, data } = value;
+  return {
+    ...(typeof code === "number" && { code }),
+    ...(typeof message === "string" && { message }),
+    ...(data !== undefined && { data }),
+  };
+}
+
 /** The objects of a list that a server sent; whatever else is in it is passed over. */
 export function objectsIn(value: unknown): Json[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
