@@ -3,7 +3,7 @@ import { createBodyReader } from "../../src/http/body.ts";
 import { single } from "../../src/http/headers.ts";
 import { acceptedAnswers, accepts, acceptsByName, isJson, isPlain } from "../../src/http/negotiate.ts";
 import { createHostCheck, isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
-import { type AllowedOrigins, type HoldfastOptions, resolveOptions } from "../../src/options.ts";
+import type { AllowedOrigins } from "../../src/option-checks.ts";
 
 describe("Accept", () => {
   it.each([
