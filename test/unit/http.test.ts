@@ -4,6 +4,7 @@ import { single } from "../../src/http/headers.ts";
 import { acceptedAnswers, accepts, acceptsByName, isJson, isPlain } from "../../src/http/negotiate.ts";
 import { createHostCheck, isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
 import type { AllowedOrigins } from "../../src/option-checks.ts";
+import { type HoldfastOptions, resolveOptions } from "../../src/options.ts";
 
 describe("Accept", () => {
   it.each([
