@@ -155,17 +155,23 @@ export function oauthResource(options: OAuthResourceOptions): OAuthResource {
     }
     const principal = subject(verdict);
     if (!isText(principal)) return unauthorized("the token names no subject");
-    return { principal, authInfo: authInfoOf(token, verdict, resource, metadataUrl) };
+    return {
+      principal,
+      authInfo: authInfoOf(token, verdict, { resource, resourceMetadataUrl: metadataUrl }),
+    };
   };
 
-  return { authorize, metadata: metadataApp(resource, document, server, tellOperator), metadataUrl };
+  return {
+    authorize,
+    metadata: metadataApp(resource, document, { server, onError: tellOperator }),
+    metadataUrl,
+  };
 }
 
 function authInfoOf(
   token: string,
   { clientId, scopes, expiresAt, claims }: AccessToken,
-  resource: URL,
-  resourceMetadataUrl: string | undefined,
+  { resource, resourceMetadataUrl }: { resource: URL; resourceMetadataUrl: string | undefined },
 ): OAuthAuthInfo {
   return {
     token,

@@ -69,11 +69,12 @@ export async function visit(
       ms: performance.now() - since,
     });
     if ("tools" in capabilities) report({ type: "tools", tools: await orAborted(allTools(client), signal) });
-    if (options.tool !== undefined) await orAborted(callTool(client, options.tool, options, report), signal);
+    if (options.tool !== undefined)
+      await orAborted(callTool(client, { ...options, tool: options.tool }, report), signal);
     if (watch)
       await (connection.era === "modern"
         ? watchChanges(client, report, signal)
-        : watchSession(connection, options.pingMs, report, signal));
+        : watchSession(connection, { pingMs: options.pingMs, signal }, report));
   } finally {
     await connection.close();
     report({ type: "closed" });
@@ -93,10 +94,10 @@ async function allTools(client: CliClient): Promise<ToolInfo[]> {
 
 async function callTool(
   client: CliClient,
-  name: string,
-  options: VisitOptions,
+  options: VisitOptions & { readonly tool: string },
   report: (report: Report) => void,
 ): Promise<void> {
+  const { tool: name } = options;
   const limits = {
     timeout: options.callTimeoutMs,
     onprogress: (progress: { progress: number; total?: number; message?: string }) =>
@@ -115,9 +116,8 @@ async function callTool(
 /** Keeps a session, and asks now and then whether it is there: a stream alone may be dead and not know it. */
 async function watchSession(
   { client }: Connection<CliClient>,
-  pingMs: number,
+  { pingMs, signal }: { readonly pingMs: number; readonly signal: AbortSignal },
   report: (report: Report) => void,
-  signal: AbortSignal,
 ): Promise<void> {
   report({ type: "watching" });
   for (;;) {

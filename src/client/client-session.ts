@@ -242,7 +242,9 @@ export function createSession(
           if (method === "resources/unsubscribe") standing.delete(uri);
         }
       }
-      return isEventStream(reply) ? lastingStream(host, request.signal, reply, calls) : reply;
+      return isEventStream(reply)
+        ? lastingStream(host, reply, { signal: request.signal, calls, generation })
+        : reply;
     },
     async GET(request) {
       last ??= request;
@@ -259,7 +261,7 @@ export function createSession(
       // No client tries again where its first GET fails. From here on it is a stream that dropped.
       reply ??= new Response(null, { headers: { "content-type": "text/event-stream" } });
       return isEventStream(reply)
-        ? lastingStream(host, request.signal, reply, undefined, eventId, before)
+        ? lastingStream(host, reply, { signal: request.signal, eventId, generation: before })
         : reply;
     },
     async DELETE(request) {

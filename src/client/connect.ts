@@ -249,5 +249,5 @@ function alsoTried(first: ConnectError, second: unknown): ConnectError {
   const what = first.message.slice(first.message.indexOf(url) + url.length + 2);
   const then =
     second instanceof ConnectError && second.status !== undefined ? `HTTP ${second.status}` : String(second);
-  return new ConnectError(reason, url, status, `${what}; HTTP+SSE: ${then}`, cause);
+  return new ConnectError(url, `${what}; HTTP+SSE: ${then}`, { reason, status, cause });
 }

@@ -25,7 +25,7 @@ export function startDeadline(
   // Between two steps nobody waits for it.
   expired.catch(() => undefined);
   const fail = (reason: "timeout" | "aborted", what: string, cause?: unknown): void => {
-    failure ??= new ConnectError(reason, url, undefined, what, cause);
+    failure ??= new ConnectError(url, what, { reason, cause });
     expire(failure);
   };
   const timer = setTimeout(() => fail("timeout", `no session within ${ms} ms`), ms);

@@ -131,7 +131,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const userChannel =
     (name: string): UserChannel =>
     async (request) =>
-      answerUserRequest(sql, name, request, settings.maxUserStateBytes);
+      answerUserRequest(sql, request, { owner: name, maxBytes: settings.maxUserStateBytes });
 
   /** Places of sessions that are being opened. By a key several requests may open one at once, in one place. */
   const places = new Map<string, Place>();
@@ -270,41 +270,23 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const post = (id: string, key: number, call: Call): Promise<Answer> =>
     use(id, key, (resident) => {
       const { session } = resident;
-      const { connectionId } = call;
-      // As between isolates: the end of a POST's connection does not tell what its client has read.
-      const onLeave = (stream: number): void => session.leave(stream, connectionId());
-      return replyOf<Exclude<Answer, { kind: "stream" }>>(
-        id,
-        resident,
-        connectionId,
-        onLeave,
-        async (open) => {
-          const reply = await session.post(call, open);
-          // Others may be opening it by the same key, and have yet to store it.
-          const isLast = (places.get(id)?.requests ?? 1) === 1;
-          if ((call.opens || call.keyed !== undefined) && isLast && storedKeyOf(id) === undefined) {
-            // A server that refused to be initialised leaves no session, nor what its factory may have stored.
-            erase(id, key);
-            if (session.isLive()) throw new Error("the session could not be stored");
-          }
-          return reply;
-        },
-      );
+      return replyOf<Exclude<Answer, { kind: "stream" }>>(resident, call, async (open) => {
+        const reply = await session.post(call, open);
+        // Others may be opening it by the same key, and have yet to store it.
+        const isLast = (places.get(id)?.requests ?? 1) === 1;
+        if ((call.opens || call.keyed !== undefined) && isLast && storedKeyOf(id) === undefined) {
+          // A server that refused to be initialised leaves no session, nor what its factory may have stored.
+          erase(id, key);
+          if (session.isLive()) throw new Error("the session could not be stored");
+        }
+        return reply;
+      });
     });
 
   const attach = (id: string, key: number, request: Attach): Promise<Attached> =>
-    use(id, key, (resident) => {
-      const { session } = resident;
-      const { connectionId } = request;
-      const onLeave = (stream: number, seq: number): void => session.leave(stream, connectionId, seq);
-      return replyOf<Refusal>(
-        id,
-        resident,
-        () => connectionId,
-        onLeave,
-        (open) => session.attach(request, open),
-      );
-    });
+    use(id, key, (resident) =>
+      replyOf<Refusal>(resident, request, (open) => resident.session.attach(request, open)),
+    );
 
   /** Does what is asked, in a place for the session where it may come to be by it. */
   const placed = <T>(id: string, asked: Call | Attach, body: () => Promise<T>): Promise<T | Refusal> => {

@@ -41,7 +41,7 @@ export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "
   ): void => {
     if (isOver || !isRequest(message)) return;
     stop();
-    callFailed(emit, undefined, message, reason, why);
+    callFailed(emit, { session: undefined, request: message, reason, message: why });
     // A turn later: what the server said just before is on its way through the SDK's stream, and comes first.
     setTimeout(() => {
       bring(JSON.stringify(answer(message.id)));

@@ -105,7 +105,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     const place = places.enter(call);
     if ("status" in place) return failed(place, {}, listening.id);
     try {
-      return await listens.serve(await serve(), place, bus, settings.keepaliveIntervalMs);
+      return await listens.serve(await serve(), { place, bus, keepaliveMs: settings.keepaliveIntervalMs });
     } catch (error) {
       place.leave();
       throw error;

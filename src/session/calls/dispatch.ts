@@ -21,7 +21,7 @@ import { createPhase } from "./phase.ts";
 import { createStarter, type SessionSide } from "./starter.ts";
 import { createState } from "../server/state.ts";
 import { openingOf, type Streams } from "../streams/streams.ts";
-import { createExtra } from "../server/extra.ts";
+import { createExtra, polls } from "../server/extra.ts";
 import type { MessageExtra } from "../server/transport.ts";
 import { createWaker, startFailed } from "../server/waker.ts";
 import type { Delay } from "./delays.ts";
@@ -127,8 +127,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     asideStandalone: (json) => streams()?.standalone.aside(json),
   });
 
+  const endStandalone = (): void => streams()?.standalone.end("closed");
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
-    createExtra(caller, row, exchange, () => streams()?.standalone.end("closed"));
+    polls(row) ? createExtra(caller, exchange, endStandalone) : createExtra(caller);
 
   const interrupted = createInterrupted({
     sessionId: id,
@@ -138,7 +139,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     now,
     isLive: () => lifecycle.live() !== undefined,
     streams,
-    async run(requests, caller, unfinished, stream) {
+    async run({ requests, caller, unfinished, stream }) {
       const row = lifecycle.live();
       if (row === undefined) return;
       const server = await waker.wake(row);

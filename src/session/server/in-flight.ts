@@ -123,7 +123,7 @@ export function createCalls(options: CallsOptions): Calls {
       if (json.length <= maxEventBytes) return [restored, json];
       instead = failures.tooLarge(id, json.length, maxEventBytes);
     } catch (error) {
-      callFailed(emit, session, request, "unserialisable", withoutPayload(error));
+      callFailed(emit, { session, request, reason: "unserialisable", message: withoutPayload(error) });
       instead = failures.unserialisable(id);
     }
     return [instead, toWire(instead)];
@@ -221,14 +221,14 @@ export function createCalls(options: CallsOptions): Calls {
         inbound.take(id);
         return call.replayed(failures.notTaken("replay"));
       }
-      callFailed(emit, session, call.request, "not-taken", withoutPayload(why));
+      callFailed(emit, { session, request: call.request, reason: "not-taken", message: withoutPayload(why) });
       attempt(() => settle(id, call, failures.notTaken(call.request.id)));
     },
     miss(why) {
       const [only, another] = clientCalls();
       if (only === undefined || another !== undefined || only.entry.lost) return;
       const { request } = only.entry;
-      callFailed(emit, session, request, "unserialisable", withoutPayload(why));
+      callFailed(emit, { session, request, reason: "unserialisable", message: withoutPayload(why) });
       attempt(() => settle(only.id, only.entry, failures.unserialisable(request.id)));
     },
     cancel(original, tell) {
@@ -247,7 +247,13 @@ export function createCalls(options: CallsOptions): Calls {
       for (const { id, entry } of clientCalls()) {
         if (entry.due > now) continue;
         const { request, lost } = entry;
-        if (!lost) callFailed(emit, session, request, "timeout", "the server did not answer in time");
+        if (!lost)
+          callFailed(emit, {
+            session,
+            request,
+            reason: "timeout",
+            message: "the server did not answer in time",
+          });
         attempt(() => settle(id, entry, lost ? failures.lost(request.id) : failures.timedOut(request.id)));
         if (!lost) tell(id, request);
       }

@@ -22,7 +22,7 @@ import { toWire } from "../../jsonrpc/wire.ts";
 import { type CallsOptions, type ClientCall, createCalls } from "./in-flight.ts";
 import { createOutbound } from "./correlation.ts";
 import type { Exchange } from "./reply.ts";
-import { challengeOf, type ScopeRefusal, type ScopeResolver } from "./scopes.ts";
+import { challengeBy, type Challenger, type ScopeRefusal } from "./scopes.ts";
 import type { ConnectableServer } from "./factory.ts";
 import { isAnswerLost, withoutPayload } from "./reports.ts";
 import { createTransport, type MessageExtra } from "./transport.ts";
@@ -198,10 +198,10 @@ export function startInstance(options: InstanceOptions): Instance {
   };
 
   /** Without one, as of SDK v1 and of servers of other makes, no request needs anything. */
-  let scopes: ScopeResolver | undefined;
+  let challenge: Challenger | undefined;
 
   const transport = createTransport(options.sessionId, {
-    scopes: (resolver) => void (scopes = resolver),
+    scopes: (resolver) => void (challenge = challengeBy(resolver, emit)),
     send,
     error: complain,
     close() {
@@ -247,7 +247,7 @@ export function startInstance(options: InstanceOptions): Instance {
   const start = async (): Promise<void> => {
     let greeting: JsonObject | undefined;
     const created = await options.create();
-    server = userServer(created, transport, emit, complain);
+    server = userServer(created, transport, { emit, onError: complain });
     await server.connect();
     if (isOver) {
       // Given up while it was being built or connected: it must not live on unseen.
@@ -279,7 +279,8 @@ export function startInstance(options: InstanceOptions): Instance {
     ready,
     size: calls.size,
     requests: calls.requests,
-    challenge: (requests, authInfo) => scopes && challengeOf(requests, authInfo, scopes, emit),
+    challenge: (requests, authInfo) => challenge?.(requests, authInfo),
+    // Four of them, by place, as nowhere else: an object would be made for each request that a session takes.
     request(request, exchange, extra, due) {
       const id = calls.begin(request, exchange, due);
       deliver({ ...request, id }, extra, id);

@@ -159,12 +159,14 @@ export function createSchema(sql: SqlStore): void {
   for (const statement of SCHEMA) sql.exec(statement);
 }
 
-/** Brings tables that version `from` left to the present one; within a transaction of the caller's. */
+/** Brings tables that version `from` left to version `to`, the present one; within a transaction of the caller's. */
 export function migrate(
   sql: SqlStore,
   from: number,
-  to: number = SCHEMA_VERSION,
-  migrations: Readonly<Record<number, readonly string[]>> = MIGRATIONS,
+  {
+    to = SCHEMA_VERSION,
+    migrations = MIGRATIONS,
+  }: { readonly to?: number; readonly migrations?: Readonly<Record<number, readonly string[]>> } = {},
 ): void {
   for (let version = from; version < to; version++) {
     for (const statement of migrations[version] ?? []) sql.exec(statement);
