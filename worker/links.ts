@@ -14,6 +14,7 @@ const encoder = new TextEncoder();
 
 /** What the runtime answers by itself, without waking the object. */
 export const PING = "ping";
+/** What the runtime answers to {@link PING} in the sleeping object's place. */
 export const PONG = "pong";
 
 /**

@@ -20,6 +20,7 @@ export interface SessionIndex {
 
 const PREFIX = "session:";
 
+/** The index that this object is, if it is one: it comes with the first session, and nothing is left of it after the last. */
 export function createSessionIndex(storage: DurableObjectStorage): SessionIndex {
   const ids = async (): Promise<string[]> =>
     [...(await storage.list({ prefix: PREFIX })).keys()].map((key) => key.slice(PREFIX.length));
@@ -49,6 +50,7 @@ export function indexName(principal: string): Promise<string> {
   return nameOfParts("index", principal);
 }
 
+/** The index of this principal's sessions. */
 export function sessionIndexOf(namespace: DurableObjectNamespace, principal: string): RemoteIndex {
   const ask = async (init: RequestInit, done: 200 | 204): Promise<Response> => {
     const name = await indexName(principal);

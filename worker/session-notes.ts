@@ -10,6 +10,7 @@ import type { Attach, Call } from "../src/host.ts";
 import type { Session } from "../src/session/contract.ts";
 import type { RemoteIndex } from "./session-index.ts";
 
+/** What the object of a session tells the index of its principal. */
 export interface Notes {
   /** For a request that may open the session; undefined for one to a session that is there. */
   opening(asked: Call | Attach): Opening | undefined;
@@ -27,6 +28,7 @@ export interface Opening {
   after(): Promise<boolean>;
 }
 
+/** The session, and the way to the indexes. */
 export interface NotesOptions {
   readonly storage: DurableObjectStorage;
   readonly session: () => Session;
@@ -35,6 +37,7 @@ export interface NotesOptions {
   readonly id: string;
 }
 
+/** Tells nothing before a session opens. */
 export function createNotes({ storage, session, indexOf, id }: NotesOptions): Notes {
   /** In order: one that is found by its key may begin anew while its end is still being told. */
   let telling: Promise<void> = Promise.resolve();

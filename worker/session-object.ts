@@ -41,6 +41,7 @@ import {
   PATHS,
 } from "./wire.ts";
 
+/** What all objects of one class go by. */
 export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
   readonly createServer: CreateServer<Env>;

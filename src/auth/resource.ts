@@ -15,6 +15,7 @@ import { jwt } from "./jwt.ts";
 import { metadataApp, type ResourceMetadata } from "./metadata.ts";
 import { type AccessToken, isRefusal, isText, type TokenRefusal, type Verifier } from "./verifier.ts";
 
+/** What the server says of itself as an OAuth resource, and whose tokens it takes. */
 export interface OAuthResourceOptions {
   /** The URL of the MCP endpoint as clients write it, such as `https://mcp.example.com/mcp`: the tokens' audience. */
   resource: string | URL;

@@ -9,6 +9,7 @@ import type { ContentBlock, Report, ToolInfo } from "./cli-report.ts";
 import { type CliClient, loadSdk } from "./cli-sdk.ts";
 import { isModernClient } from "./sdk.ts";
 
+/** What the command line is to do at a server. */
 export interface VisitOptions {
   readonly url: string;
   readonly tool: string | undefined;

@@ -30,6 +30,7 @@ export interface ErrorReply {
   readonly body: string;
 }
 
+/** What a session goes by in all of its recoveries. */
 export interface SessionSettings {
   readonly fetch: FetchLike;
   readonly backoff: Backoff;
@@ -38,6 +39,7 @@ export interface SessionSettings {
   readonly emit: (event: RecoveryEvent) => void;
 }
 
+/** A session as its client uses it: one method for each of HTTP's. Rejects as `fetch` does. */
 export interface ClientSession {
   /** Takes a POST; `messages` are those in its body. */
   POST(request: ClientRequest, messages: readonly Message[]): Promise<Response>;

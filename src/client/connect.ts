@@ -23,6 +23,7 @@ import {
 /** `modern`: stateless, from 2026-07-28. `session`: Streamable HTTP with sessions. `legacy`: HTTP+SSE. */
 export type Era = "modern" | "session" | "legacy";
 
+/** What `connect` goes by, besides what recovery does. */
 export interface ConnectOptions<Client extends SdkClient> extends RecoveringFetchOptions {
   /** A client of SDK v1 or v2 that is not connected yet. */
   client: Client;

@@ -4,6 +4,7 @@
  */
 import { ConnectError } from "./connect-error.ts";
 
+/** The time that an attempt to connect has. */
 export interface Deadline {
   /** Set once the time is over, or the caller has given up. */
   readonly failure: ConnectError | undefined;

@@ -6,6 +6,7 @@
 import { ConnectError, type ConnectFailure } from "./connect-error.ts";
 import { type FetchLike, messagesIn } from "./wire.ts";
 
+/** A `fetch` for an SDK transport, and what it has seen. */
 export interface HttpObserver {
   readonly fetch: FetchLike;
   /** Status of the last answer to an MCP request; undefined before the first, and where there was none. */

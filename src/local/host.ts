@@ -31,6 +31,7 @@ import { createSessions } from "./sessions.ts";
 import { createSlots } from "./slots.ts";
 import { createTurns } from "./turns.ts";
 
+/** What the host serves, and where it keeps it. */
 export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
   /** Builds the MCP server of one session. */
   createServer: CreateServer<Env>;
@@ -45,6 +46,7 @@ export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
   evictAfterMs?: number;
 }
 
+/** A host in one process, and what its owner can ask of it. */
 export interface LocalHost extends SessionHost {
   /** Number of sessions in memory now. */
   readonly inMemory: number;

@@ -4,6 +4,7 @@ import type { OpenOutlet } from "../session/streams/outlet.ts";
 import { createLink } from "./link.ts";
 import type { Resident, Residents } from "./residents.ts";
 
+/** What a reply's link needs of the host. */
 export interface RepliesOptions {
   readonly residents: Residents;
   readonly now: () => number;
@@ -22,6 +23,7 @@ export type ReplyOf = <R extends { kind: string }>(
   ask: (open: OpenOutlet) => Promise<R | { kind: "streaming" }>,
 ) => Promise<R | { kind: "stream"; link: Link }>;
 
+/** One for each host. What it returns rejects where the session does. */
 export function createReplies({ residents, now, settled, isClosed, attempt }: RepliesOptions): ReplyOf {
   return async <R extends { kind: string }>(
     resident: Resident,

@@ -1,6 +1,7 @@
 /** Sessions as their server ends them: one, or all of a principal. @module */
 import type { Sessions } from "../host.ts";
 
+/** What the host can find and end. */
 export interface SessionsOptions {
   /** Ids of all sessions that the principal has. */
   readonly idsOf: (principal: string) => readonly string[];

@@ -48,6 +48,7 @@ export interface Listener {
   readonly keepaliveMs: number;
 }
 
+/** The streams of `subscriptions/listen` in this isolate. */
 export interface Listens {
   /**
    * Puts the changes of the bus into the SDK's answer to a request to listen.
@@ -64,6 +65,7 @@ interface Open {
   end(): void;
 }
 
+/** None at first. */
 export function createListens(): Listens {
   const open = new Set<Open>();
   let sweptAt = 0;

@@ -19,6 +19,7 @@ export interface Admission {
   otherwise(request: Call | Attach): Promise<SessionRow | Refusal>;
 }
 
+/** What admission asks of the rest of the session. */
 export interface AdmissionOptions extends Pick<SessionOptions<unknown>, "id" | "settings" | "now"> {
   readonly lifecycle: Lifecycle;
   /** The session's own end is to be looked after from now on. */

@@ -26,6 +26,7 @@ export interface Versioned {
   readonly version: number;
 }
 
+/** What became of it. `full` says how many bytes there would be, and stored nothing. */
 export type UserReply =
   | { readonly kind: "value"; readonly found: Versioned }
   | { readonly kind: "keys"; readonly keys: readonly string[] }

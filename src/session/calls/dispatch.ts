@@ -55,6 +55,7 @@ export interface Dispatch {
   suspend(): void;
 }
 
+/** What dispatch asks of the rest of the session. */
 export interface DispatchOptions<Env> extends SessionSide<Env> {
   /** Waits `quickAnswerMs`. */
   readonly quick: Delay;

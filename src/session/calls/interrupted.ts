@@ -37,6 +37,7 @@ export interface Rerun {
   readonly stream: Stream;
 }
 
+/** What is needed to end, or run again, what an earlier isolate left. */
 export interface InterruptedOptions {
   readonly sessionId: string;
   readonly emit: EventSink;

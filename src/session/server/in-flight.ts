@@ -88,6 +88,7 @@ export interface Calls {
   end(settle: (exchange: Exchange) => void): void;
 }
 
+/** How requests are answered, and who hears of it; sizes in bytes, times in milliseconds. */
 export interface CallsOptions {
   /** Undefined for a server that belongs to no session. */
   readonly sessionId: string | undefined;
@@ -108,6 +109,7 @@ export interface CallsOptions {
 
 type Held = NonNullable<ReturnType<Inbound<Entry>["take"]>>;
 
+/** Nothing is in flight at first. */
 export function createCalls(options: CallsOptions): Calls {
   const { emit, maxEventBytes } = options;
   const session = options.sessionId && shortId(options.sessionId);

@@ -49,6 +49,7 @@ export interface Instance {
   close(settle: (exchange: Exchange) => void): void;
 }
 
+/** How the server is built, what is replayed into it, and where its messages go. */
 export interface InstanceOptions extends CallsOptions, OutgoingWays {
   readonly emit: EventSink;
   /** In front of the ids of what the server asks its client. */

@@ -28,6 +28,7 @@ export interface OutgoingWays {
   readonly refuseRequests?: boolean;
 }
 
+/** What a message on its way out is looked up in. */
 export interface OutgoingOptions extends OutgoingWays {
   readonly calls: Calls;
   readonly outbound: Outbound;
