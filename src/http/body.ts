@@ -66,7 +66,9 @@ export function createBodyReader({ bodyTimeoutMs, maxBodyBytes, maxBodyBytesInFl
       const stop = header !== null && announced <= SMALL ? undefined : new AbortController();
       try {
         const reading =
-          stop === undefined ? readWhole(request, limit) : readChunks(request, limit, hold, stop.signal);
+          stop === undefined
+            ? readWhole(request, limit)
+            : readChunks(request, limit, { hold, signal: stop.signal });
         const read = await within(reading, bodyTimeoutMs);
         if (read === undefined) return { failure: failures.bodyTimeout(bodyTimeoutMs) };
         return "failure" in read ? read : use(read.text);
@@ -95,13 +97,13 @@ async function readWhole(request: Request, limit: number): Promise<Read> {
   }
 }
 
-/** @param hold counts the bytes that have come; false where they are too many for all */
-async function readChunks(
-  { body }: Request,
-  limit: number,
-  hold: (bytes: number) => boolean,
-  signal: AbortSignal,
-): Promise<Read> {
+interface Reading {
+  /** Counts the bytes that have come; false where they are too many for all. */
+  readonly hold: (bytes: number) => boolean;
+  readonly signal: AbortSignal;
+}
+
+async function readChunks({ body }: Request, limit: number, { hold, signal }: Reading): Promise<Read> {
   if (body === null) return { text: "" };
   const reader = body.getReader();
   const cancel = (): void => void reader.cancel().catch(() => {});
