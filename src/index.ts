@@ -5,7 +5,17 @@
  */
 export type { DisconnectReason, HoldfastEvent, LogLevel } from "./events.ts";
 export type { Change, ChangeBus, ChangeHub, Notifier } from "./changes.ts";
-export type { ModernHandler, SessionHost, SessionRef, Sessions } from "./host.ts";
+export type { ModernHandler, SessionHost, SessionRef } from "./host.ts";
+export type {
+  CallDetail,
+  ClientInfo,
+  SessionDetail,
+  SessionPage,
+  SessionQuery,
+  Sessions,
+  SessionSummary,
+  StreamDetail,
+} from "./sessions.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
 export {
   type AllowedOrigins,
