@@ -17,8 +17,8 @@ export type {
   StreamDetail,
 } from "./sessions.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
+export type { AllowedOrigins } from "./option-checks.ts";
 export {
-  type AllowedOrigins,
   type Disconnect,
   environmentName,
   type HoldfastOptions,
