@@ -25,7 +25,7 @@ export {
   type KeepaliveMode,
   optionsFromEnv,
 } from "./options.ts";
-export { createMcpRouter, type RouterOptions } from "./router.ts";
+export { type Annex, createMcpRouter, type RouterOptions } from "./router.ts";
 export { openaiConversation, perPrincipal } from "./routes/keyed.ts";
 export type { KeyedRequest, SessionKey } from "./routes/session-key.ts";
 export type { Authorization, Authorize, Topic } from "./routes/context.ts";

@@ -14,6 +14,7 @@ import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, resolveOptions } from "./options.ts";
+import type { Sessions } from "./sessions.ts";
 import {
   type Admitted,
   admit,
@@ -51,13 +52,28 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** Carries changes to those who listen; without it they stay within the isolate or process. */
   hub?: ChangeHub;
   /**
+   * Serves `/admin`, where sessions are seen and ended: `sessionsAdmin` of `holdfast/admin`. Without it there is no
+   * such path, on localhost neither.
+   */
+  admin?: Annex<E>;
+  /**
    * The hub's topic that a request belongs to, such as its tenant: changes stay within one. A session
    * keeps the topic of its requests, so one principal should have one.
    */
   topic?: Topic<E>;
 }
 
-type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
+export type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
+
+/** Routes that an entry of its own brings: what serves them is no part of the router. */
+export interface Annex<E extends Env> {
+  /** Judges each of their requests, in place of the router's `authorize`. */
+  readonly authorize: Authorize<E>;
+  /** Path below the mount, the methods for `Allow`, and what serves each. */
+  routes(
+    sessions: Sessions,
+  ): readonly (readonly [path: string, methods: string, Readonly<Record<string, Handler<E>>>])[];
+}
 
 /**
  * Builds the router.
@@ -77,6 +93,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     sessionKey,
     hub,
     topic,
+    admin,
   } = options;
   const site: Site<E> = {
     name,
@@ -94,9 +111,14 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   };
   const app = new Hono<E>();
 
-  const route = (path: string, methods: string, handlers: Readonly<Record<string, Handler<E>>>): void => {
+  const route = (
+    path: string,
+    methods: string,
+    handlers: Readonly<Record<string, Handler<E>>>,
+    of: Site<E> = site,
+  ): void => {
     const handle = async (c: Context<E>): Promise<Response> => {
-      const response = mounted(c, await answer(site, c, methods, handlers));
+      const response = mounted(c, await answer(of, c, methods, handlers));
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
@@ -120,6 +142,19 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
   route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
   route("/info", "GET, HEAD", { GET: info, HEAD: info });
+  if (admin !== undefined) {
+    if (host.sessions === undefined) throw new TypeError("admin needs a host that has sessions to show");
+    const headers = { "Cache-Control": "no-store" };
+    const closed: Site<E> = {
+      ...site,
+      authorize: admin.authorize,
+      judge: "admin",
+      headers,
+      topic: undefined,
+    };
+    for (const [path, methods, handlers] of admin.routes(host.sessions))
+      route(path, methods, handlers, closed);
+  }
   const { basePath, testPage } = settings;
   app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
   if (testPage !== undefined) {
@@ -150,7 +185,7 @@ async function answer<E extends Env>(
     const { method } = c.req.raw;
     const cors = admitOrigin(c, site);
     if (cors instanceof Response) return cors;
-    headers = cors;
+    headers = site.headers === undefined ? cors : { ...cors, ...site.headers };
     if (method === "OPTIONS") return preflight(c, methods, headers);
     const admitted = await admit(c, site, headers);
     if (admitted instanceof Response) return admitted;
