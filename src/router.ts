@@ -65,14 +65,18 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
 
 export type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
 
+/** What is served under a path: the methods, for `Allow`, and what serves each. */
+export interface Served<E extends Env> {
+  readonly methods: string;
+  readonly handlers: Readonly<Record<string, Handler<E>>>;
+}
+
 /** Routes that an entry of its own brings: what serves them is no part of the router. */
 export interface Annex<E extends Env> {
   /** Judges each of their requests, in place of the router's `authorize`. */
   readonly authorize: Authorize<E>;
-  /** Path below the mount, the methods for `Allow`, and what serves each. */
-  routes(
-    sessions: Sessions,
-  ): readonly (readonly [path: string, methods: string, Readonly<Record<string, Handler<E>>>])[];
+  /** What it serves, by path below the mount. */
+  routes(sessions: Sessions): Readonly<Record<string, Served<E>>>;
 }
 
 /**
@@ -111,14 +115,9 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   };
   const app = new Hono<E>();
 
-  const route = (
-    path: string,
-    methods: string,
-    handlers: Readonly<Record<string, Handler<E>>>,
-    of: Site<E> = site,
-  ): void => {
+  const route = (path: string, served: Served<E>, of: Site<E> = site): void => {
     const handle = async (c: Context<E>): Promise<Response> => {
-      const response = mounted(c, await answer(of, c, methods, handlers));
+      const response = mounted(c, await answer(of, c, served));
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
@@ -134,26 +133,18 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     app.all(`${settings.basePath}${path}`, handle).all(`${settings.basePath}${path}/`, handle);
   };
 
-  route("/mcp", streamable.METHODS, {
-    POST: streamable.post,
-    GET: streamable.get,
-    DELETE: streamable.remove,
-  });
-  route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
-  route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
-  route("/info", "GET, HEAD", { GET: info, HEAD: info });
+  const { post, get, remove } = streamable;
+  route("/mcp", { methods: streamable.METHODS, handlers: { POST: post, GET: get, DELETE: remove } });
+  route("/sse", { methods: httpSse.STREAM_METHODS, handlers: { GET: httpSse.stream } });
+  route("/messages", { methods: httpSse.MESSAGE_METHODS, handlers: { POST: httpSse.message } });
+  route("/info", { methods: "GET, HEAD", handlers: { GET: info, HEAD: info } });
   if (admin !== undefined) {
+    const { authorize: judge } = admin;
     if (host.sessions === undefined) throw new TypeError("admin needs a host that has sessions to show");
     const headers = { "Cache-Control": "no-store" };
-    const closed: Site<E> = {
-      ...site,
-      authorize: admin.authorize,
-      judge: "admin",
-      headers,
-      topic: undefined,
-    };
-    for (const [path, methods, handlers] of admin.routes(host.sessions))
-      route(path, methods, handlers, closed);
+    const closed: Site<E> = { ...site, authorize: judge, judge: "admin", headers, topic: undefined };
+    const served = Object.entries(admin.routes(host.sessions));
+    for (const [path, each] of served) route(path, each, closed);
   }
   const { basePath, testPage } = settings;
   app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
@@ -176,8 +167,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
 async function answer<E extends Env>(
   site: Site<E>,
   c: Context<E>,
-  methods: string,
-  handlers: Readonly<Record<string, Handler<E>>>,
+  { methods, handlers }: Served<E>,
 ): Promise<Response> {
   let headers: Readonly<Record<string, string>> = {};
   try {

@@ -29,10 +29,13 @@ export function sessionsAdmin<E extends Env = Env>(authorize: Authorize<E>): Ann
     throw new TypeError("sessionsAdmin must be given a function that judges");
   return {
     authorize,
-    routes: (sessions) => [
-      ["/admin/sessions", "GET", { GET: list(sessions) }],
-      ["/admin/sessions/:id", "GET, DELETE", { GET: detail(sessions), DELETE: end(sessions) }],
-    ],
+    routes: (sessions) => ({
+      "/admin/sessions": { methods: "GET", handlers: { GET: list(sessions) } },
+      "/admin/sessions/:id": {
+        methods: "GET, DELETE",
+        handlers: { GET: detail(sessions), DELETE: end(sessions) },
+      },
+    }),
   };
 }
 
