@@ -3,7 +3,7 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
-import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
+import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { createLimitNotice } from "../limits.ts";
@@ -15,6 +15,7 @@ import type { CreateServer } from "../session/server/factory.ts";
 import { createSession } from "../session/session.ts";
 import type { Session } from "../session/contract.ts";
 import { createSessionStore } from "../session/store/store.ts";
+import type { Sessions } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import { answerUserRequest } from "../user/store.ts";
 import { createAlarms } from "./alarms.ts";
@@ -27,7 +28,7 @@ import { createOwnStore } from "./own-store.ts";
 import { createPlaces } from "./places.ts";
 import { createReplies } from "./replies.ts";
 import { createResidents, type Resident } from "./residents.ts";
-import { createSessions } from "./sessions.ts";
+import { localSessions } from "./sessions.ts";
 import { createSlots } from "./slots.ts";
 import { createTurns } from "./turns.ts";
 
@@ -281,14 +282,14 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     end: (caller) => use(id, key, ({ session }) => session.end(caller)),
   });
 
-  const sessions = createSessions({
-    idsOf: (principal) =>
-      sql.exec<{ id: string }>("SELECT id FROM session WHERE principal = ?", principal).map(({ id }) => id),
-    async end(id) {
-      if (closing !== undefined) throw new Error("The host is closed");
-      const key = keyOf(id);
-      return key !== undefined && visit(id, key, ({ session }) => session.terminate());
-    },
+  const sessions = localSessions({
+    sql,
+    keyOf,
+    now,
+    alarmOf: (key) => alarms.of(key).get(),
+    peek: residents.peek,
+    terminate: (id, key) => visit(id, key, ({ session }) => session.terminate()),
+    isClosing: () => closing !== undefined,
   });
 
   const close = async (): Promise<void> => {

@@ -15,6 +15,7 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from "../../jsonrpc/messages.ts";
+import type { CallDetail } from "../../sessions.ts";
 import { type CallsOptions, createCalls } from "./in-flight.ts";
 import { createOutbound } from "./correlation.ts";
 import { createOutgoing, type OutgoingWays } from "./outgoing.ts";
@@ -33,6 +34,8 @@ export interface Instance {
   size(): number;
   /** The client's requests in flight. */
   requests(): JsonRpcRequest[];
+  /** The same, for whoever runs the server. */
+  inFlight(): CallDetail[];
   /** What the server asks of the caller's token for these requests. To be asked before any of them is handed on. */
   challenge(requests: readonly JsonRpcRequest[], authInfo: unknown): ScopeRefusal;
   /** Hands a client's request to the server; its answer goes to `exchange`. `due` is when it will have run for too long. */
@@ -191,6 +194,7 @@ export function startInstance(options: InstanceOptions): Instance {
     ready,
     size: calls.size,
     requests: calls.requests,
+    inFlight: calls.inFlight,
     challenge: (requests, authInfo) => challenge?.(requests, authInfo),
     // Four of them, by place, as nowhere else: an object would be made for each request that a session takes.
     request(request, exchange, extra, due) {

@@ -39,6 +39,8 @@ export interface Streams {
   retried(id: number, attempts: number): void;
   /** Streams with a connection. */
   attached(): Stream[];
+  /** Streams in memory. */
+  live(): Iterable<Stream>;
   /**
    * Forgets what was stored before `before`, and streams that hold nothing more and owe nothing. The log is read
    * once. Returns when the oldest event that remains was stored; undefined where none does.
@@ -191,6 +193,7 @@ export function createStreams({ row, store, limits, now, emit }: StreamsOptions)
     settle: forget,
     release: (id, request) => store.updateStream(id, { pending: owing.strike(id, [request]) }),
     retried: (id, attempts) => store.updateStream(id, { attempts }),
+    live: () => live.values(),
     attached: () => [...live.values()].filter((stream) => stream.outlet() !== undefined),
     age(before) {
       const rows = store.streamRows();
