@@ -64,8 +64,7 @@ export function createStateless(environment: ClientEnvironment): Client {
   const once = async (
     method: string,
     params: Json,
-    options: RequestOptions,
-    lane: number,
+    { lane, ...options }: RequestOptions & { lane: number },
   ): Promise<Outcome> => {
     const waiting = inbox.expect(options);
     const _meta = {
@@ -122,7 +121,7 @@ export function createStateless(environment: ClientEnvironment): Client {
     let asking = params;
     let outcome: Outcome = { type: "lost", reason: "the server asks again and again" };
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      outcome = await once(method, asking, options, lane);
+      outcome = await once(method, asking, { ...options, lane });
       if (outcome.type !== "result" || outcome.result["resultType"] !== "input_required") break;
       const { inputRequests, requestState } = outcome.result;
       const inputResponses = await answersTo(inputRequests, signal).catch(() => undefined);
@@ -142,7 +141,7 @@ export function createStateless(environment: ClientEnvironment): Client {
     const lane = openLane("subscriptions/listen");
     for (let attempt = 0; !over.signal.aborted; attempt++) {
       if (attempt > 0) mark("redial", "listens again: what changed in between is not told again", { lane });
-      const outcome = await once("subscriptions/listen", { notifications: EVERYTHING }, {}, lane);
+      const outcome = await once("subscriptions/listen", { notifications: EVERYTHING }, { lane });
       if (over.signal.aborted) return;
       if (outcome.type !== "lost") return mark("end", "the server hears no listeners", { lane });
       if (isCut !== undefined) {
