@@ -34,8 +34,11 @@ export async function consoleAssets(): Promise<string> {
   // Within HTML these would begin or end something else; esbuild writes none of them, and must not begin to.
   if (/<\/script|<!--/i.test(script)) throw new Error("the script cannot stand in a page");
   return `/** The console's script and style: made by \`npm run build:console\` from \`app\`, not by hand. @module */
+
+/** The page's script: ECMAScript, one module. */
 export const SCRIPT: string = ${JSON.stringify(script)};
 
+/** The page's style: CSS. */
 export const STYLE: string = ${JSON.stringify(textOf(".css"))};
 `;
 }

@@ -3,6 +3,7 @@ import { modernHandler } from "../../src/modern/index.ts";
 import { type McpWorkerOptions, optionsFromEnv } from "../cloudflare.ts";
 import { createExampleServer } from "./server.ts";
 
+/** What the example is bound to. */
 export interface Env {
   MCP_SESSION: DurableObjectNamespace;
   MCP_HUB: DurableObjectNamespace;

@@ -3,12 +3,17 @@ import { signal } from "@preact/signals";
 import { authorization, base } from "./store.ts";
 import { isObject, type Json, objectsIn, textIn } from "./wire/types.ts";
 
+/** The header for operators; empty: the one that the client connects with. */
 export const adminAuthorization = signal("");
 /** Shows the sessions of one principal. */
 export const principal = signal("");
+/** The sessions that are listed. */
 export const sessions = signal<readonly Json[]>([]);
+/** Where the next page begins, where there is one. */
 export const nextCursor = signal<string | undefined>(undefined);
+/** The id of the session that is looked at. */
 export const selected = signal<string | undefined>(undefined);
+/** What goes on in it. */
 export const detail = signal<Json | undefined>(undefined);
 /** Why nothing is shown. */
 export const trouble = signal<string | undefined>(undefined);
@@ -16,6 +21,7 @@ export const trouble = signal<string | undefined>(undefined);
 const PAGE = 50;
 /** Pages that are kept: what is shown is asked for anew each time. */
 const MAX_LISTED = 500;
+const MAX_PAGES = 20;
 
 async function ask(path: string, method: string = "GET"): Promise<Json | undefined> {
   const header = adminAuthorization.value.trim() || authorization.value.trim();
@@ -28,7 +34,7 @@ async function ask(path: string, method: string = "GET"): Promise<Json | undefin
     return undefined;
   }
   if (!response.ok) {
-    trouble.value = TROUBLES[response.status] ?? `The server answers HTTP ${response.status}.`;
+    trouble.value = TROUBLES[response.status] ?? reasonIn(await response.text(), response.status);
     return undefined;
   }
   trouble.value = undefined;
@@ -39,6 +45,17 @@ async function ask(path: string, method: string = "GET"): Promise<Json | undefin
   } catch {
     trouble.value = "The server answers something else than JSON.";
     return undefined;
+  }
+}
+
+/** What the server says is wrong. */
+function reasonIn(text: string, status: number): string {
+  try {
+    const said: unknown = JSON.parse(text);
+    const error = isObject(said) && isObject(said["error"]) ? said["error"] : {};
+    return textIn(error["message"]) ?? `HTTP ${status}`;
+  } catch {
+    return `The server answers HTTP ${status}.`;
   }
 }
 
@@ -53,12 +70,14 @@ export async function refresh(): Promise<void> {
   const wanted = Math.max(sessions.value.length, PAGE);
   const listed: Json[] = [];
   let cursor: string | undefined;
-  do {
+  // A page may be short, or empty, and still not be the last.
+  for (let pages = 0; pages < MAX_PAGES && listed.length < wanted; pages++) {
     const page = await ask(queryFor(cursor));
     if (page === undefined) return;
     listed.push(...objectsIn(page["sessions"]));
     cursor = textIn(page["nextCursor"]);
-  } while (cursor !== undefined && listed.length < wanted);
+    if (cursor === undefined) break;
+  }
   sessions.value = listed;
   nextCursor.value = cursor;
   const id = selected.value;
@@ -85,12 +104,14 @@ function queryFor(cursor: string | undefined): string {
   return `?${query.toString()}`;
 }
 
+/** Looks at a session, or at none. */
 export async function look(id: string | undefined): Promise<void> {
   selected.value = id;
   detail.value = undefined;
   if (id !== undefined) await refresh();
 }
 
+/** Ends a session, whoever's it is. */
 export async function endSession(id: string): Promise<void> {
   await ask(`/${encodeURIComponent(id)}`, "DELETE");
   selected.value = undefined;

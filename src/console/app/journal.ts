@@ -12,8 +12,10 @@ export const KINDS = [
   "comment",
   "error",
 ] as const;
+/** A kind of log entry. */
 export type Kind = (typeof KINDS)[number];
 
+/** One line of the wire log. */
 export interface Entry {
   readonly n: number;
   /** Milliseconds since 1970. */
@@ -31,9 +33,11 @@ const MAX_ENTRIES = 1000;
 /** Characters: messages are up to 16 MiB, and a page that keeps a thousand of them is gone. */
 const MAX_KEPT = 48_000_000;
 
+/** The wire log, oldest first. */
 export const entries = signal<readonly Entry[]>([]);
 let lastEntry = 0;
 
+/** Notes what went over the wire, or what became of it. */
 export function log(kind: Kind, title: string, more: { raw?: string; ms?: number } = {}): void {
   const entry: Entry = { n: ++lastEntry, at: Date.now(), kind, title, raw: more.raw, ms: more.ms };
   let kept = [...entries.value, entry].slice(-MAX_ENTRIES);
@@ -61,6 +65,7 @@ export type MarkKind =
   | "error"
   | "end";
 
+/** A moment of the session's life, or several of one kind that followed each other closely. */
 export interface Mark {
   readonly n: number;
   readonly at: number;
@@ -101,11 +106,14 @@ const MERGED: Partial<Record<MarkKind, number>> = { event: 1500, redial: 60_000 
 
 const NO_LANE = 0;
 
+/** The session's moments, oldest first. */
 export const marks = signal<readonly Mark[]>([]);
+/** The session's streams, in the order in which they began. */
 export const lanes = signal<readonly Lane[]>([]);
 let lastMark = 0;
 let lastLane = 0;
 
+/** Notes a moment of the session's life. */
 export function mark(
   kind: MarkKind,
   text: string,

@@ -12,14 +12,20 @@ import { isObject, type Json, type Message, objectsIn, type Outcome, textIn } fr
 /** Beside the page, whatever the mount. */
 export const base: string = location.origin + location.pathname.replace(/\/test\/?$/, "");
 
+/** What the next connection speaks. */
 export const era = signal<Era>(DEFAULT_ERA);
+/** What the header `Authorization` says; empty: nothing. */
 export const authorization = signal("");
+/** How the connection is. */
 export const status = signal<Status>("Disconnected");
+/** The session's id, where the era has sessions. */
 export const sessionId = signal<string | undefined>(undefined);
 /** Name and version, as the server calls itself. */
 export const server = signal<string | undefined>(undefined);
+/** What the server says of its use. */
 export const instructions = signal<string | undefined>(undefined);
 
+/** What the server offers, as it lists it. */
 export interface Lists {
   readonly tools: readonly Json[];
   readonly prompts: readonly Json[];
@@ -27,8 +33,10 @@ export interface Lists {
   readonly templates: readonly Json[];
 }
 const NO_LISTS: Lists = { tools: [], prompts: [], resources: [], templates: [] };
+/** What the server offers, as far as it was asked. */
 export const lists = signal<Lists>(NO_LISTS);
 
+/** A call that a person made, and what came of it. */
 export interface Call {
   readonly n: number;
   readonly title: string;
@@ -46,18 +54,21 @@ const MAX_CALLS = 10;
 /** Pages of a list; a server that always has one more is not read for ever. */
 const MAX_PAGES = 100;
 
+/** The last calls, newest first. */
 export const calls = signal<readonly Call[]>([]);
 let lastCall = 0;
 let client: Client | undefined;
 /** The version in `/info`, to see a deploy by. */
 let deployed: string | undefined;
 
+/** There is a session, or one is being opened. */
 export const isConnected = computed(() => status.value !== "Disconnected");
 /** There is somebody to talk to. */
 export const isOn = computed(() => ["Connected", "Reconnecting", "Cut"].includes(status.value));
 
 const CLIENTS = { streamable: createStreamable, "http+sse": createHttpSse, stateless: createStateless };
 
+/** Opens a session, and asks what the server offers; nothing where there is a session already. */
 export async function connect(): Promise<void> {
   // A double click opens one session.
   if (client !== undefined) return;
@@ -97,10 +108,12 @@ export async function connect(): Promise<void> {
   }
 }
 
+/** Ends the session. */
 export async function disconnect(): Promise<void> {
   await client?.end();
 }
 
+/** Asks whether the server is there. */
 export async function ping(): Promise<void> {
   await client?.request("ping");
 }
@@ -183,6 +196,7 @@ export async function call(
   change({ outcome, endedAt: Date.now() });
 }
 
+/** The server has the tool that sends events. */
 export const canBurst = computed(() => lists.value.tools.some(({ name }) => name === "emit"));
 
 /** A hundred numbered events, by the example's tool `emit`. */
@@ -195,10 +209,12 @@ export function sendEvents(): Promise<void> {
   );
 }
 
+/** Cuts every connection, until `resume`. */
 export function cut(): void {
   client?.cut();
 }
 
+/** Comes back to where the streams were, or to this event of one of them. */
 export function resume(from?: string): void {
   client?.resume(from);
 }
@@ -206,6 +222,7 @@ export function resume(from?: string): void {
 /** Under `npm start`: where the server is told to start anew. */
 export const restartUrl: string | undefined = document.getElementById("app")?.dataset["restart"] || undefined;
 
+/** Has the development server started anew. */
 export async function restartServer(): Promise<void> {
   if (restartUrl === undefined) return;
   mark("deploy", "the server is told to start anew");

@@ -49,6 +49,7 @@ function indexIn(options: readonly { value: unknown }[], value: unknown): string
 /** The value, undefined for one that is left out; or what is wrong with it. */
 export type Read = { readonly value: unknown } | { readonly problem: string };
 
+/** Reads what was typed as the field's value. */
 export function readDraft(field: Field, draft: Draft | undefined, isRequired: boolean): Read {
   const missing: Read = isRequired ? { problem: "is required" } : { value: undefined };
   switch (field.kind) {

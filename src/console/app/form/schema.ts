@@ -1,11 +1,13 @@
 /** What a JSON Schema asks for, as far as a form can ask a person: the rest is asked for as JSON. @module */
 import { isObject, type Json, objectsIn, textIn } from "../wire/types.ts";
 
+/** One of the values to choose from. */
 export interface Option {
   readonly label: string;
   readonly value: unknown;
 }
 
+/** One member of an object. */
 export interface Property {
   readonly key: string;
   readonly field: Field;
@@ -18,6 +20,7 @@ interface About {
   readonly initial: unknown;
 }
 
+/** What a form asks for, by its kind; `initial` is the schema's default. */
 export type Field = About &
   (
     | {

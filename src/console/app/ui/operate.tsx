@@ -91,7 +91,7 @@ function SessionRow({ session, isSelected }: { session: Json; isSelected: boolea
       </td>
       <td>{said(session["principal"])}</td>
       <td>{clientOf(session["client"])}</td>
-      <td>{said(session["era"] ?? session["protocolVersion"])}</td>
+      <td>{eraOf(session)}</td>
       <td>{said(session["status"])}</td>
       <td>{ago(session["lastUsed"])}</td>
     </tr>
@@ -174,6 +174,9 @@ function Rows({ name, rows }: { name: string; rows: readonly unknown[] }): JSX.E
 }
 
 function cell(column: string, value: unknown): string {
+  if (isObject(value) && typeof value["ageMs"] === "number") {
+    return `${textIn(value["id"])?.slice(0, 8) ?? ""} ${duration(value["ageMs"])}`;
+  }
   return typeof value === "number" && /(age|ms)$/i.test(column) ? duration(value) : said(value);
 }
 
@@ -192,6 +195,11 @@ function ago(value: unknown): string {
   if (!Number.isFinite(at)) return said(value);
   const ms = Date.now() - at;
   return ms >= 0 ? `${duration(ms)} ago` : `in ${duration(-ms)}`;
+}
+
+function eraOf({ version, transport }: Json): string {
+  const era = textIn(version) ?? "?";
+  return inLine(transport === "http+sse" ? `${era} · HTTP+SSE` : era, 40);
 }
 
 function clientOf(value: unknown): string {

@@ -2,14 +2,17 @@
 import type { Era } from "./eras.ts";
 import type { Json, Message, Outcome } from "./types.ts";
 
+/** How a connection is: `Reconnecting` is on its way back, `Cut` waits to be told. */
 export type Status = "Disconnected" | "Connecting" | "Connected" | "Reconnecting" | "Cut";
 
+/** How far a call is, as its server says. */
 export interface Progress {
   readonly progress: number;
   readonly total: number | undefined;
   readonly message: string | undefined;
 }
 
+/** What a request may come with. */
 export interface RequestOptions {
   /** Names the request's lane in the timeline, where it is worth one. */
   readonly title?: string;
@@ -20,6 +23,7 @@ export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A client, from the opening of its session to the end of it. */
 export interface Client {
   readonly era: Era;
   /** Opens the session, or finds the stateless server; its result is that of `initialize` or `server/discover`. */

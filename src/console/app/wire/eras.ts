@@ -1,6 +1,7 @@
 /** The protocol's eras, as a person picks one. @module */
 import type { Json } from "./types.ts";
 
+/** One of the ways to speak. */
 export interface Era {
   /** The revision that is asked for. */
   readonly version: string;
@@ -8,6 +9,7 @@ export interface Era {
   readonly transport: "streamable" | "http+sse" | "stateless";
 }
 
+/** The newest era that has sessions. */
 export const DEFAULT_ERA: Era = {
   version: "2025-11-25",
   label: "2025-11-25 · sessions",
@@ -23,7 +25,9 @@ export const ERAS: readonly Era[] = [
   { version: "2024-11-05", label: "2024-11-05 · HTTP+SSE", transport: "http+sse" },
 ];
 
+/** How the console calls itself. */
 export const CLIENT_INFO = { name: "holdfast-console", version: "1" };
+/** The name of the extension by which calls become tasks. */
 export const TASKS = "io.modelcontextprotocol/tasks";
 
 /** What the console can do for a server: a person answers what it asks. */

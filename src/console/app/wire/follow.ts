@@ -7,6 +7,7 @@ import { countEvent, laneIs, log, mark } from "../journal.ts";
 import { createOrder } from "./order.ts";
 import { type Place, readEvents } from "./sse.ts";
 
+/** What a stream is, and who hears of it. */
 export interface FollowOptions {
   readonly lane: number;
   /** Over: nothing is followed any more. */
@@ -27,6 +28,7 @@ export interface FollowOptions {
   readonly onAnswer: (response: Response, isFirst: boolean) => Promise<string>;
 }
 
+/** A stream that is followed. */
 export interface Stream {
   /** Settles once nothing is followed any more: undefined where the stream is done, else why it is not. */
   readonly ended: Promise<string | undefined>;
@@ -164,6 +166,7 @@ export function follow(options: FollowOptions): Stream {
   };
 }
 
+/** What an error says. */
 export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -175,6 +178,7 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Waits; rejects where the signal aborts. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason as Error);

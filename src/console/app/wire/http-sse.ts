@@ -7,6 +7,7 @@ import { createInbox, titleOf } from "./inbox.ts";
 import { tellOutcome } from "./outcome.ts";
 import type { Json, Message, Outcome } from "./types.ts";
 
+/** A client over HTTP+SSE, not started yet. */
 export function createHttpSse(environment: ClientEnvironment): Client {
   const { era, base, authorization, onStatus, onSession } = environment;
   const over = new AbortController();

@@ -4,6 +4,7 @@ import type { ClientEnvironment, Progress, RequestOptions } from "./client.ts";
 import { askUser } from "./questions.ts";
 import { errorIn, isObject, type Json, type Message, type Outcome, textIn } from "./types.ts";
 
+/** A request that waits for its answer. */
 export interface Waiting {
   readonly id: number;
   /** Settles with the answer, or with what `give` says. */
@@ -12,6 +13,7 @@ export interface Waiting {
   settle(outcome: Outcome): void;
 }
 
+/** What comes in, and what it belongs to. */
 export interface Inbox {
   /** Notes a request that is about to be sent. */
   expect(options: RequestOptions): Waiting;

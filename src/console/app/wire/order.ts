@@ -7,11 +7,13 @@
 /** A server that invents stream after stream is not followed for ever. */
 const MAX_STREAMS = 100;
 
+/** Follows the ids of one stream. */
 export interface Order {
   /** How many events before this one never came, and whether it has come before. */
   next(eventId: string | undefined): { readonly lost: number; readonly doubled: boolean };
 }
 
+/** An order that has seen nothing yet. */
 export function createOrder(): Order {
   /** The highest sequence of each stream: a connection may carry one after another. */
   const highest = new Map<string, number>();

@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import { isObject, type Json, textIn } from "./types.ts";
 
+/** Something that the server wants of the user. */
 export interface Question {
   readonly n: number;
   /** `elicitation/create`, `sampling/createMessage` or `roots/list`. */
@@ -11,6 +12,7 @@ export interface Question {
   readonly answer: (reply: Reply) => void;
 }
 
+/** What the user says to it. */
 export type Reply =
   | { readonly result: Json }
   | { readonly error: { readonly code: number; readonly message: string } };
@@ -19,6 +21,7 @@ export type Reply =
 const MAX_WAITING = 20;
 const METHODS = new Set(["elicitation/create", "sampling/createMessage", "roots/list"]);
 
+/** What waits for the user, oldest first. */
 export const questions = signal<readonly Question[]>([]);
 let last = 0;
 

@@ -26,6 +26,7 @@ const NAMES: Readonly<Record<string, string>> = {
   "tasks/cancel": "taskId",
 };
 
+/** A client of 2026-07-28, not started yet. */
 export function createStateless(environment: ClientEnvironment): Client {
   const { era, base, authorization, onStatus } = environment;
   const endpoint = `${base}/mcp`;

@@ -7,6 +7,7 @@ import { createInbox, titleOf } from "./inbox.ts";
 import { tellOutcome } from "./outcome.ts";
 import { type Json, type Message, type Outcome, textIn } from "./types.ts";
 
+/** A client over Streamable HTTP with sessions, not started yet. */
 export function createStreamable(environment: ClientEnvironment): Client {
   const { era, base, authorization, onStatus, onSession } = environment;
   const endpoint = `${base}/mcp`;

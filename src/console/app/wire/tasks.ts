@@ -4,6 +4,7 @@ import { pause } from "./follow.ts";
 import { answersTo } from "./questions.ts";
 import { errorIn, isObject, type Json, type Outcome, textIn } from "./types.ts";
 
+/** A task, as its server tells of it. */
 export interface Task {
   readonly id: string;
   readonly status: string;

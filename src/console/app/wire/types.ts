@@ -3,6 +3,7 @@
 /** A JSON object of unknown content. */
 export type Json = Record<string, unknown>;
 
+/** An error, with what in it could be read. */
 export interface RpcError {
   readonly code?: number;
   readonly message?: string;
@@ -26,6 +27,7 @@ export type Outcome =
   | { readonly type: "cancelled" }
   | { readonly type: "lost"; readonly reason: string };
 
+/** Whether it is a JSON object. */
 export function isObject(value: unknown): value is Json {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
