@@ -127,7 +127,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     redial: false,
     noRetry: QUIRKS.noRetry.matches(request.headers),
   });
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
 }
 
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {

@@ -8,6 +8,7 @@
  * @module
  */
 import { shortId } from "../events.ts";
+import { expiryOf } from "../expiry.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest, isResponse, unknownClient } from "../jsonrpc/messages.ts";
@@ -237,7 +238,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request, true));
       if (isRefusal(row)) return row;
       dispatch.settleInterrupted();
-      const place = locate(request, { id, settings, row, streams: streamsOf(row) });
+      const place = locate(request, { id, settings, row, streams: streamsOf(row), now });
       if ("kind" in place) return place;
       const { stream, after } = place;
       const lacking = dispatch.challengeRerun(stream.id, request.caller);
@@ -249,7 +250,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
       const retryMs = request.noRetry ? undefined : settings.retryMs;
-      stream.attach(outlet, { after, opening, retryMs });
+      stream.attach(outlet, { after, opening, retryMs, expiresAt: expiryOf(request.caller.authInfo) });
       arrival.arrived();
       await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);
