@@ -12,6 +12,7 @@ import { createMcpRouter, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
 import { durableHost } from "./durable-host.ts";
+import { workerEndings } from "./endings.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
 import { workerSessions } from "./session-index.ts";
@@ -36,7 +37,8 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
   hub?: (env: Env) => DurableObjectNamespace;
   /**
    * Keeps note of whose each session is, so that `sessions.endAll` can end all of a principal's: one object request
-   * and one row more as a session opens, and as it ends. False by default.
+   * and one row more as a session opens, and as it ends. With `hub`, what they have under way in 2026-07-28 hears of it in
+   * every isolate: a link to a topic of the hub for each isolate that has listeners or lasting calls. False by default.
    */
   sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
@@ -85,9 +87,10 @@ export function createMcpWorker<Env extends object, Variables extends object = o
     jurisdiction === undefined ? namespace(env) : namespace(env).jurisdiction(jurisdiction);
   const settings = resolveOptions(options);
   const { emit, keepaliveIntervalMs } = settings;
-  const host = durableHost<Env>({ namespace, jurisdiction }, emit);
   const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
   const hub = options.hub && createHub<Env>({ namespace: options.hub, jurisdiction, beatMs, emit });
+  const endings = indexed ? workerEndings(hub) : undefined;
+  const host = durableHost<Env>({ namespace, jurisdiction }, emit, endings);
   const notifyTopic = (topic: string): Notifier =>
     createNotifier((change) => {
       if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
@@ -102,7 +105,7 @@ export function createMcpWorker<Env extends object, Variables extends object = o
     }),
     McpSession: sessionObject<Env>({ settings, createServer, namespace: within, host, hub, indexed }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
-    sessions: workerSessions<Env>(within, indexed),
+    sessions: workerSessions<Env>(within, endings),
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
     users: createUsers((name) => host.user(name, env as Env)),

@@ -9,6 +9,7 @@
 import { env } from "cloudflare:workers";
 import type { Sessions } from "../src/host.ts";
 import { nameOfParts } from "../src/names.ts";
+import type { WorkerEndings } from "./endings.ts";
 import { stamped, versionOf } from "./wire-version.ts";
 import { decodeId, decodeIds, PATHS } from "./wire.ts";
 
@@ -69,10 +70,10 @@ export function sessionIndexOf(namespace: DurableObjectNamespace, principal: str
 /** How many are ended side by side: a Worker has six connections at a time, and waits for more in silence. */
 const AT_ONCE = 6;
 
-/** @param indexed whether sessions are noted under their principals */
+/** @param endings undefined where sessions are not noted under their principals */
 export function workerSessions<Env>(
   namespaceOf: (env: Env) => DurableObjectNamespace,
-  indexed: boolean,
+  endings: WorkerEndings | undefined,
 ): Sessions {
   /** @param principal whose index has it, which hears of it from the session: that may have begun anew by then */
   const end = async (id: string, principal = ""): Promise<boolean> => {
@@ -96,12 +97,14 @@ export function workerSessions<Env>(
   return {
     end: (id) => end(id),
     async endAll(principal) {
-      if (!indexed)
+      if (endings === undefined)
         throw new Error("Sessions are not kept by principal: give createMcpWorker `sessions: true`");
       const index = sessionIndexOf(namespaceOf(env as Env), principal);
-      const left = await index.ids();
       let count = 0;
       const failures: unknown[] = [];
+      // Begun first, so that what comes back at once is judged anew; a hub that is out of reach holds up nothing.
+      const told = endings.end(principal).catch((error: unknown) => void failures.push(error));
+      const left = await index.ids();
       const work = async (): Promise<void> => {
         for (let id = left.pop(); id !== undefined; id = left.pop()) {
           try {
@@ -111,9 +114,9 @@ export function workerSessions<Env>(
           }
         }
       };
-      await Promise.all(Array.from({ length: AT_ONCE }, work));
+      await Promise.all([told, ...Array.from({ length: AT_ONCE }, work)]);
       if (failures.length > 0)
-        throw new AggregateError(failures, `${failures.length} sessions could not be ended`);
+        throw new AggregateError(failures, `not all could be ended: ${failures.length} failures`);
       return count;
     },
   };

@@ -3,6 +3,7 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
+import { createEndings } from "../endings.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -89,6 +90,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const maxResidents = settings.maxResidents || sessionsThatFit();
   const tellLimit = createLimitNotice(settings.emit, now);
   const census = createCensus(sql, settings, tellLimit);
+  const endings = createEndings();
   /** Ends the wait of each request that is being answered. */
   const waiting = createSlots<(error: Error) => void>();
 
@@ -329,6 +331,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
       return key !== undefined && visit(id, key, ({ session }) => session.terminate());
     },
     async endAll(principal) {
+      endings.end(principal);
       const ids = sql.exec<{ id: string }>("SELECT id FROM session WHERE principal = ?", principal);
       let count = 0;
       const errors: unknown[] = [];
@@ -360,6 +363,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     },
     hub,
     sessions,
+    endings,
     find(id) {
       // While the process ends nobody can say that a session is gone; its calls are turned away.
       const key = closing === undefined ? keyOf(id) : 0;

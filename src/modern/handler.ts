@@ -92,7 +92,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     { legacy: "reject", bus: SILENT, maxSubscriptions: Infinity, keepAliveMs: 0 },
   );
 
-  const answer = async (call: StatelessCall<Env>, bus: ChangeBus): Promise<Response> => {
+  const answer = async (call: StatelessCall<Env>, bus: ChangeBus, end: CallEnd): Promise<Response> => {
     const { request, payload, caller, settings } = call;
     const serve = (): Promise<Response> =>
       handler.fetch(request, {
@@ -105,7 +105,9 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     const place = places.enter(call);
     if ("status" in place) return failed(place, {}, listening.id);
     try {
-      return await listens.serve(await serve(), place, bus, settings.keepaliveIntervalMs);
+      const ready = async (): Promise<void> =>
+        void (await Promise.all([bus.ready?.(), end.watch?.everywhere()]));
+      return await listens.serve(await serve(), place, { ...bus, ready }, settings.keepaliveIntervalMs);
     } catch (error) {
       place.leave();
       throw error;
@@ -132,7 +134,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       calls.set(call.request, { call, end });
       const { request, settings, payload, caller } = call;
       const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
-      return carry({ request, payload, settings, endsWith }, answer(call, bus), end);
+      return carry({ request, payload, settings, endsWith }, answer(call, bus, end), end);
     },
 
     close: () => handler.close(),

@@ -6,6 +6,7 @@
 import type { Context, Env } from "hono";
 import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
+import { ENDED_TOPIC } from "../endings.ts";
 import { hookFailed } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
 import type { BodyReader } from "../http/body.ts";
@@ -64,6 +65,8 @@ export interface Admitted<E extends Env> {
   readonly c: Context<E>;
   readonly request: Request;
   readonly caller: Caller;
+  /** The mark of `Endings` as it came, before it was judged. */
+  readonly since: number;
   /** CORS headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -97,6 +100,7 @@ export async function admit<E extends Env>(
 ): Promise<Admitted<E> | Response> {
   const request = c.req.raw;
   const { authorize, settings } = site;
+  const since = site.host.endings?.mark() ?? 0;
   let principal: string | undefined;
   let authInfo: unknown;
   if (authorize !== undefined) {
@@ -115,6 +119,7 @@ export async function admit<E extends Env>(
   let topic: string | undefined;
   try {
     topic = site.topic && nameOf(site.topic(request, c), "topic must return");
+    if (topic === ENDED_TOPIC) throw new TypeError(`topic must not return ${ENDED_TOPIC}`);
   } catch (error) {
     hookFailed(settings.emit, "topic", error);
     return failed(failures.internalError, headers);
@@ -128,7 +133,7 @@ export async function admit<E extends Env>(
     headers: () => (names ??= Object.fromEntries(request.headers)),
     original: request.method === "POST" ? () => request : undefined,
   };
-  return { c, request, caller, headers };
+  return { c, request, caller, since, headers };
 }
 
 function expired(authInfo: unknown): failures.Failure {

@@ -16,7 +16,7 @@ interface StatelessHandler<Env> {
 export async function stateless<E extends Env>(
   { settings, hub, host }: Site<E>,
   handler: StatelessHandler<E["Bindings"]>,
-  { c, request, caller, headers }: Admitted<E>,
+  { c, request, caller, since, headers }: Admitted<E>,
   payload: Payload,
 ): Promise<Response> {
   const topic = caller.topic ?? DEFAULT_TOPIC;
@@ -28,6 +28,8 @@ export async function stateless<E extends Env>(
     topic,
     bus: hub?.bus(topic),
     userChannel: (name) => host.user(name, c.env),
+    since,
+    endings: host.endings,
     settings,
     onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
   });
