@@ -83,12 +83,12 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   } catch (error) {
     over();
     if (!signal.aborted) emit("request.error", { method: "POST", message: String(error) });
-    return turnedAway(failures.notReady, payload, {}, only);
+    return turnedAway(failures.notReady, payload, { only });
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {
     over();
-    return turnedAway(lacking, payload, {}, only);
+    return turnedAway(lacking, payload, { only });
   }
 
   const post = {
