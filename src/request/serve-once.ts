@@ -15,11 +15,10 @@ import { createDelay } from "../session/calls/delays.ts";
 import { createCallExchange, createJsonExchange } from "../session/calls/exchange.ts";
 import type { Exchange } from "../session/server/reply.ts";
 import { createExtra } from "../session/server/extra.ts";
-import { inTime } from "../session/server/in-time.ts";
 import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
 import { frame } from "../sse/frames.ts";
-import { LONGEST_TIMER_MS } from "../within.ts";
+import { inTime, LONGEST_TIMER_MS } from "../within.ts";
 
 export interface OneRequest extends Pick<StatelessCall, "since" | "endings"> {
   readonly request: Request;
@@ -51,6 +50,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   const server = startInstance({
     sessionId: undefined,
     emit,
+    hookTimeoutMs: initializeTimeoutMs,
     create: one.create,
     maxEventBytes: settings.maxEventBytes,
     progressHeartbeatMs: settings.progressHeartbeatMs,

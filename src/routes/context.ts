@@ -7,7 +7,7 @@ import type { Context, Env } from "hono";
 import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
 import { ENDED_TOPIC } from "../endings.ts";
-import { hookFailed } from "../hooks.ts";
+import { hookFailed, hookInTime, HookLate } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
 import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
@@ -106,13 +106,20 @@ export async function admit<E extends Env>(
   if (authorize !== undefined) {
     try {
       // What a user's code returns is whatever it returns.
-      const judged: unknown = await authorize(request, c);
+      const judged: unknown = await hookInTime(
+        "authorize",
+        authorize(request, c),
+        settings.initializeTimeoutMs,
+      );
       if (judged === undefined || judged === null) return failed(failures.unauthorized, headers);
       if (judged instanceof Response) return withHeaders(judged, headers);
       ({ principal, authInfo } = authorizationOf(judged));
     } catch (error) {
       hookFailed(settings.emit, "authorize", error);
-      return failed(failures.internalError, headers);
+      return failed(
+        error instanceof HookLate ? failures.credentialsUnjudged() : failures.internalError,
+        headers,
+      );
     }
     if (isExpired(authInfo)) return failed(expired(authInfo), headers);
   }

@@ -12,7 +12,7 @@ import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
-import { inTime } from "../server/in-time.ts";
+import { inTime } from "../../within.ts";
 import { createInterrupted } from "./interrupted.ts";
 import { createJournal } from "../server/journal.ts";
 import type { OpenOutlet } from "../streams/outlet.ts";

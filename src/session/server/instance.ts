@@ -54,6 +54,8 @@ export interface Instance {
 
 export interface InstanceOptions extends CallsOptions {
   readonly emit: EventSink;
+  /** How long the server's own hooks may take of a request, in milliseconds. */
+  readonly hookTimeoutMs: number;
   /** In front of the ids of what the server asks its client. */
   readonly questionPrefix?: string | undefined;
   readonly create: () => ConnectableServer | Promise<ConnectableServer>;
@@ -279,7 +281,8 @@ export function startInstance(options: InstanceOptions): Instance {
     ready,
     size: calls.size,
     requests: calls.requests,
-    challenge: (requests, authInfo) => scopes && challengeOf(requests, authInfo, scopes, emit),
+    challenge: (requests, authInfo) =>
+      scopes && challengeOf(requests, authInfo, { resolve: scopes, emit, limitMs: options.hookTimeoutMs }),
     request(request, exchange, extra, due) {
       const id = calls.begin(request, exchange, due);
       deliver({ ...request, id }, extra, id);
