@@ -9,6 +9,7 @@ import { inTime } from "./within.ts";
 
 /** What of the user's can fail. */
 export type HookName =
+  | "admin"
   | "allowedOrigins"
   | "authorize"
   | "createServer"

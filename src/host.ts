@@ -10,6 +10,7 @@ import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
 import type { Settings } from "./options.ts";
+import type { Sessions } from "./sessions.ts";
 import type { UserChannel } from "./user/state.ts";
 
 /**
@@ -153,17 +154,8 @@ export interface SessionHost<Env = unknown> {
   user(name: string, env: Env): UserChannel;
   /** Who has been shut out (`Sessions.endAll`), for what belongs to no session; without it nobody is. */
   readonly endings?: Endings | undefined;
-}
-
-/** Ending sessions from the server's side. What is ended is gone as if its client had deleted it, for every client. */
-export interface Sessions {
-  /** Ends a session: its streams end, calls in flight get one error, its next request gets 404. True where there was one. */
-  end(id: string): Promise<boolean>;
-  /**
-   * Ends every session of a principal, and what they have under way outside of any: log out everywhere. Returns how
-   * many sessions there were.
-   */
-  endAll(principal: string): Promise<number>;
+  /** Its sessions from the server's side: what `admin` shows. */
+  readonly sessions?: Sessions | undefined;
 }
 
 /** A request that belongs to no session, past the router's guards. */

@@ -159,6 +159,11 @@ export const forbiddenHost: Failure = refused(
   "Forbidden: this Host is not allowed; a name that this server is reached by is set in publicUrl or listed in allowedHosts",
 );
 
+/** What `admin` answers to a list that cannot be asked for. */
+export const badQuery = (why: string): Failure => refused(400, `Bad Request: ${why}`);
+
+export const notListed = (why: string): Failure => refused(501, `Not Implemented: ${why}`);
+
 /** Exactly this message: clients match on it. */
 export const sessionNotFound: Failure = failure(404, {
   code: CODE.sessionNotFound,

@@ -4,7 +4,7 @@
  */
 import type { ChangeHub } from "../changes.ts";
 import { createEndings } from "../endings.ts";
-import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
+import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { createLimitNotice } from "../limits.ts";
@@ -16,6 +16,7 @@ import type { CreateServer } from "../session/server/factory.ts";
 import { createSession } from "../session/session.ts";
 import type { Session } from "../session/contract.ts";
 import { createSessionStore } from "../session/store/store.ts";
+import type { Sessions } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import { answerUserRequest } from "../user/store.ts";
 import { createAlarms } from "./alarms.ts";
@@ -27,6 +28,7 @@ import { sessionsThatFit } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
 import { createReplies } from "./replies.ts";
 import { createResidents, type Resident } from "./residents.ts";
+import { localSessions } from "./sessions.ts";
 import { createSlots } from "./slots.ts";
 import { createTurns } from "./turns.ts";
 
@@ -324,29 +326,16 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     end: (caller) => use(id, key, ({ session }) => session.end(caller)),
   });
 
-  const sessions: Sessions = {
-    async end(id) {
-      if (closing !== undefined) throw new Error("The host is closed");
-      const key = keyOf(id);
-      return key !== undefined && visit(id, key, ({ session }) => session.terminate());
-    },
-    async endAll(principal) {
-      endings.end(principal);
-      const ids = sql.exec<{ id: string }>("SELECT id FROM session WHERE principal = ?", principal);
-      let count = 0;
-      const errors: unknown[] = [];
-      // One after the other: they may be many more than have room in memory.
-      for (const { id } of ids) {
-        try {
-          if (await sessions.end(id)) count += 1;
-        } catch (error) {
-          errors.push(error);
-        }
-      }
-      if (errors.length > 0) throw new AggregateError(errors, `${errors.length} sessions could not be ended`);
-      return count;
-    },
-  };
+  const sessions = localSessions({
+    sql,
+    endings,
+    keyOf,
+    now,
+    alarmOf: (key) => alarms.of(key).get(),
+    peek: residents.peek,
+    terminate: (id, key) => visit(id, key, ({ session }) => session.terminate()),
+    isClosing: () => closing !== undefined,
+  });
 
   const close = async (): Promise<void> => {
     residents.shutdown();

@@ -5,9 +5,9 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
-import type { Sessions } from "../host.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
+import type { Sessions } from "../sessions.ts";
 import { createUsers, type Users } from "../user/user.ts";
 import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 

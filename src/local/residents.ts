@@ -33,6 +33,8 @@ export interface Residents {
   admit(id: string): boolean;
   /** Keeps the session in memory until the returned function is called, once. */
   hold(resident: Resident): () => void;
+  /** The session, where it is in memory. It is not used by that. */
+  peek(id: string): Session | undefined;
   /** The key of a session that is in memory. */
   keyOf(id: string): number | undefined;
   /** The session is no more. */
@@ -168,6 +170,7 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
         if (held === 0) onReleased?.();
       };
     },
+    peek: (id) => entries.get(id)?.session,
     keyOf: (id) => entries.get(id)?.key,
     forget: (id) => void drop(id),
     evict,

@@ -7,7 +7,7 @@ import type { Context, Env } from "hono";
 import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
 import { ENDED_TOPIC } from "../endings.ts";
-import { hookFailed, hookInTime, HookLate } from "../hooks.ts";
+import { hookFailed, hookInTime, HookLate, type HookName } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
 import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
@@ -45,6 +45,10 @@ export interface Site<E extends Env> {
   readonly settings: Settings;
   readonly bodies: BodyReader;
   readonly authorize: Authorize<E> | undefined;
+  /** What `authorize` is called where it is another hook. */
+  readonly judge?: HookName;
+  /** Headers of every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;
   /** The session of a request that names none, for clients that keep no id. */
@@ -99,23 +103,19 @@ export async function admit<E extends Env>(
   headers: Readonly<Record<string, string>>,
 ): Promise<Admitted<E> | Response> {
   const request = c.req.raw;
-  const { authorize, settings } = site;
+  const { authorize, settings, judge = "authorize" } = site;
   const since = site.host.endings?.mark() ?? 0;
   let principal: string | undefined;
   let authInfo: unknown;
   if (authorize !== undefined) {
     try {
       // What a user's code returns is whatever it returns.
-      const judged: unknown = await hookInTime(
-        "authorize",
-        authorize(request, c),
-        settings.initializeTimeoutMs,
-      );
+      const judged: unknown = await hookInTime(judge, authorize(request, c), settings.initializeTimeoutMs);
       if (judged === undefined || judged === null) return failed(failures.unauthorized, headers);
       if (judged instanceof Response) return withHeaders(judged, headers);
       ({ principal, authInfo } = authorizationOf(judged));
     } catch (error) {
-      hookFailed(settings.emit, "authorize", error);
+      hookFailed(settings.emit, judge, error);
       return failed(
         error instanceof HookLate ? failures.credentialsUnjudged() : failures.internalError,
         headers,

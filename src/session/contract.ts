@@ -5,6 +5,7 @@
  */
 import type { Change } from "../changes.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
+import type { InMemory } from "./inspect.ts";
 import type { Seed } from "./ports.ts";
 import type { Reply } from "./server/reply.ts";
 import type { OpenOutlet, Outlet } from "./streams/outlet.ts";
@@ -34,6 +35,8 @@ export interface Session {
   leave(stream: number, connectionId: string, seq?: number): void;
   /** Takes up a connection that outlived the isolate, at its place; its client has been handed everything up to `handed`. */
   restore(stream: number, outlet: Outlet, place: number, handed: number): void;
+  /** What is in memory of it: see `inspect.ts`. */
+  inMemory(): InMemory;
   /** True while nothing is under way: no connection, no call, no server being built. */
   isIdle(): boolean;
   /** Lets go of the session as the process ends or needs the memory: connections and server end, the session stays. */

@@ -37,6 +37,7 @@ export function createLaterSession(
     ack() {},
     leave() {},
     restore: (_stream, outlet) => outlet.end("lost"),
+    inMemory: () => ({ lastUsed: 0, calls: [], streams: [] }),
     isIdle: () => true,
     shutdown() {},
   };

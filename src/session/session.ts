@@ -326,6 +326,16 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       dispatch.giveUp(stream);
     },
 
+    inMemory: () => ({
+      lastUsed: lifecycle.lastUsed(),
+      calls: dispatch.calls(),
+      streams: Array.from(streams?.live() ?? [], (stream) => ({
+        stream: stream.id,
+        acked: stream.handed(),
+        outlet: stream.outlet(),
+      })),
+    }),
+
     isIdle: () =>
       (streams?.attached() ?? []).length === 0 && dispatch.inFlight() === 0 && !dispatch.isStarting(),
 

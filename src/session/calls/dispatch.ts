@@ -11,6 +11,7 @@ import { toWire } from "../../jsonrpc/wire.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
+import type { CallDetail } from "../../sessions.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
 import { inTime } from "../../within.ts";
 import { createInterrupted } from "./interrupted.ts";
@@ -31,6 +32,8 @@ import type { Delay } from "./delays.ts";
 export interface Dispatch {
   /** Number of requests in flight. */
   inFlight(): number;
+  /** What they are. */
+  calls(): CallDetail[];
   /** When the first request in flight will have run for too long. */
   due(): number | undefined;
   /** Ends the requests that have. */
@@ -171,6 +174,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
   const dispatch: Dispatch = {
     inFlight: () => waker.instance()?.size() ?? 0,
+    calls: () => waker.instance()?.inFlight() ?? [],
     due: () => waker.instance()?.due(),
     expire: () => waker.instance()?.expire(now()),
     isStarting: waker.isStarting,

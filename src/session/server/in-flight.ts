@@ -3,7 +3,7 @@
  * here once: answered, cancelled, refused, out of time, or with the server that had it.
  * @module
  */
-import { type EventSink, messageOf, shortId } from "../../events.ts";
+import { clientText, type EventSink, messageOf, shortId } from "../../events.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import {
   isObject,
@@ -17,7 +17,8 @@ import { toWire } from "../../jsonrpc/wire.ts";
 import type { Exchange } from "./reply.ts";
 import { heartbeatMessage } from "./heartbeat.ts";
 import { createPulses, type Pulse } from "./pulses.ts";
-import { callFailed, withoutPayload } from "./reports.ts";
+import type { CallDetail } from "../../sessions.ts";
+import { callFailed, nameIn, withoutPayload } from "./reports.ts";
 
 /** What becomes of an answer that grants something, once the transport has borne it out, or could not. */
 export interface Confirmed {
@@ -34,6 +35,8 @@ export type Confirm = (request: JsonRpcRequest, response: JsonRpcResponse) => Pr
 export interface ClientCall {
   readonly exchange: Exchange;
   readonly request: JsonRpcRequest;
+  /** When it began, in milliseconds since 1970. */
+  readonly began: number;
   /** When it has run for too long; Infinity for never. */
   due: number;
   /** Where it asked for progress. */
@@ -55,6 +58,8 @@ export interface Calls {
   size(): number;
   /** The client's requests in flight. */
   requests(): JsonRpcRequest[];
+  /** The same, for whoever runs the server. */
+  inFlight(): CallDetail[];
   /** Exchanges with a request in flight, each once. */
   exchanges(): Set<Exchange>;
   /** A client's request is handed to the server; returns the id under which it is. */
@@ -183,8 +188,21 @@ export function createCalls(options: CallsOptions): Calls {
     size: inbound.size,
     requests: () => clientCalls().map(({ entry }) => entry.request),
     exchanges,
+    inFlight: () =>
+      clientCalls().map(({ entry: { request, began } }) => ({
+        method: clientText(request.method),
+        name: nameIn(request),
+        ageMs: Date.now() - began,
+      })),
     begin: (request, exchange, due) =>
-      inbound.add(request.id, { exchange, request, due, pulse: pulses.of(request), lost: false }),
+      inbound.add(request.id, {
+        exchange,
+        request,
+        began: Date.now(),
+        due,
+        pulse: pulses.of(request),
+        lost: false,
+      }),
     replay: (replayed) => inbound.add("replay", { replayed }),
     find: inbound.get,
     ofToken: (token) =>

@@ -19,6 +19,7 @@ import {
   type RequestId,
 } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
+import type { CallDetail } from "../../sessions.ts";
 import { type CallsOptions, type ClientCall, createCalls } from "./in-flight.ts";
 import { createOutbound } from "./correlation.ts";
 import type { Exchange } from "./reply.ts";
@@ -36,6 +37,8 @@ export interface Instance {
   size(): number;
   /** The client's requests in flight. */
   requests(): JsonRpcRequest[];
+  /** The same, for whoever runs the server. */
+  inFlight(): CallDetail[];
   /** What the server asks of the caller's token for these requests. To be asked before any of them is handed on. */
   challenge(requests: readonly JsonRpcRequest[], authInfo: unknown): ScopeRefusal;
   /** Hands a client's request to the server; its answer goes to `exchange`. `due` is when it will have run for too long. */
@@ -281,6 +284,7 @@ export function startInstance(options: InstanceOptions): Instance {
     ready,
     size: calls.size,
     requests: calls.requests,
+    inFlight: calls.inFlight,
     challenge: (requests, authInfo) =>
       scopes && challengeOf(requests, authInfo, { resolve: scopes, emit, limitMs: options.hookTimeoutMs }),
     request(request, exchange, extra, due) {

@@ -64,6 +64,8 @@ export interface SessionStore extends EntryStore {
   handed(stream: number): number;
   /** Characters of the requests that streams keep so that they can run again. */
   requestSizes(): { stream: number; size: number }[];
+  /** What the session holds, its own row included: rows, and characters. Reads sizes, not data. */
+  weight(): { rows: number; bytes: number };
   /** The size of each event, in characters, in order. */
   sizes(stream: number): { seq: number; bytes: number }[];
   /** The same of all streams, the oldest first. */
@@ -268,6 +270,19 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
         "SELECT stream, length(request) AS size FROM stream WHERE key = ? AND request IS NOT NULL",
         key,
       ),
+    weight() {
+      const weighed = sql.exec<{ rows: number; bytes: number }>(
+        `SELECT sum(rows) AS rows, sum(bytes) AS bytes FROM (
+          SELECT count(*) AS rows, coalesce(sum(size), 0) AS bytes FROM event WHERE key = ?1
+          UNION ALL SELECT count(*), coalesce(sum(length(pending) + coalesce(length(request), 0)), 0)
+            FROM stream WHERE key = ?1
+          UNION ALL SELECT count(*), coalesce(sum(length(name) + length(value)), 0) FROM entry WHERE key = ?1
+          UNION ALL SELECT count(*), coalesce(sum(coalesce(length(initialize), 0)), 0)
+            FROM session WHERE key = ?1)`,
+        key,
+      );
+      return weighed[0] ?? { rows: 0, bytes: 0 };
+    },
     sizes: (stream) =>
       sql.exec<{ seq: number; bytes: number }>(
         `SELECT seq, sum(size) AS bytes FROM event WHERE key = ? AND stream = ?

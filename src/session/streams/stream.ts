@@ -61,6 +61,8 @@ export interface Stream {
    * where that is not so, or nothing is left.
    */
   forsakenAt(now: number): number | undefined;
+  /** The last event that its client is known to have been handed. */
+  handed(): number;
   /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
   resumePoint(): number;
   /**
@@ -236,6 +238,7 @@ export function createStream(options: StreamOptions): Stream {
       const known = attachment?.acked ?? delivered;
       return complete && known >= log.last() ? undefined : expiresAt;
     },
+    handed: () => delivered,
     resumePoint: () => attachment?.sent ?? delivered,
     emit(json, answers) {
       const seq = log.append({

@@ -41,6 +41,8 @@ export interface Streams {
   forsaken(now: number): { readonly stream: Stream; readonly at: number } | undefined;
   /** Streams with a connection. */
   attached(): Stream[];
+  /** Streams in memory. */
+  live(): Iterable<Stream>;
   /**
    * Forgets what was stored before `before`, and streams that hold nothing more and owe nothing. The log is read
    * once. Returns when the oldest event that remains was stored; undefined where none does.
@@ -199,6 +201,7 @@ export function createStreams({ row, store, limits, now, emit }: StreamsOptions)
       }
       return undefined;
     },
+    live: () => live.values(),
     attached: () => [...live.values()].filter((stream) => stream.outlet() !== undefined),
     age(before) {
       const rows = store.streamRows();
