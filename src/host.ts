@@ -105,6 +105,7 @@ export interface Attach {
   readonly noRetry?: boolean | undefined;
 }
 
+/** What an attach became: a link, or why there is none. */
 export type Attached = { readonly kind: "stream"; readonly link: Link } | Refusal;
 
 /**

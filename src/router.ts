@@ -29,6 +29,7 @@ import { mounted } from "./routes/mounted.ts";
 import type { SessionKey } from "./routes/session-key.ts";
 import * as streamable from "./routes/streamable.ts";
 
+/** What the router serves, whom it lets in, and every option of the transport. */
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** The server's name and version, for `/info`. */
   name?: string;
@@ -63,6 +64,7 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   topic?: Topic<E>;
 }
 
+/** Answers one method of a route, once its request has been admitted. */
 export type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
 
 /** What is served under a path: the methods, for `Allow`, and what serves each. */

@@ -129,6 +129,7 @@ export function pageSize({ limit = PAGE }: SessionQuery): number {
   throw new RangeError(`limit must be a whole number from 1 to ${LONGEST_PAGE}, not ${limit}`);
 }
 
+/** The error for a cursor that no page gave out. */
 export function badCursor(): RangeError {
   return new RangeError("cursor must be the nextCursor of a page of the same list");
 }

@@ -22,6 +22,7 @@ export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
 export type { SessionObject } from "./session-object.ts";
 
+/** Options of the router and of its Durable Objects, in one. */
 export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
   RouterOptions<{ Bindings: Env; Variables: Variables }>,
   "host" | "hub" | "requests"

@@ -14,6 +14,7 @@ import { parseEventId } from "../sse/event-id.ts";
 import { primingFrame } from "../sse/frames.ts";
 import { createConnection, SLICE } from "./connection.ts";
 
+/** What is carried, to whom, and how it goes on where the link breaks. */
 export interface Delivery {
   readonly connectionId: string;
   readonly sessionId: string;

@@ -10,6 +10,7 @@ import type { SqlStore } from "../session/store/schema.ts";
 import { createSessionStore } from "../session/store/store.ts";
 import { badCursor, pageSize, type Sessions } from "../sessions.ts";
 
+/** What of the host is listed, shown and ended. */
 export interface LocalSessionsOptions {
   readonly sql: SqlStore;
   readonly endings: EndingRegister;
@@ -24,6 +25,7 @@ export interface LocalSessionsOptions {
   readonly isClosing: () => boolean;
 }
 
+/** All methods reject once the host closes; `endAll` ends all that it can, and rejects with an AggregateError where some could not be. */
 export function localSessions(options: LocalSessionsOptions): Sessions {
   const { sql, keyOf } = options;
   const open = (): void => {

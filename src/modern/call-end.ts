@@ -9,9 +9,10 @@ import type { StatelessCall } from "../host.ts";
 import { runHook } from "../hooks.ts";
 import { sessionEnded, timedOut, unserialisable } from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
-import { callFailed, isAnswerLost, withoutPayload } from "../session/server/reports.ts";
+import { type CallFailed, callFailed, isAnswerLost, withoutPayload } from "../session/server/reports.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
 
+/** The end of one call, if its server does not bring it. */
 export interface CallEnd {
   /** Brings the answer, as JSON, where the server's will not come. */
   readonly instead: Promise<string>;
@@ -25,6 +26,7 @@ export interface CallEnd {
 
 type Ending = Pick<StatelessCall, "payload" | "settings" | "caller" | "endings" | "since">;
 
+/** Watches over the call from now on, for `maxCallMs` where that is set. */
 export function callEnd({ payload, settings, caller, endings, since }: Ending): CallEnd {
   const { emit, maxCallMs } = settings;
   const { principal } = caller;
@@ -45,11 +47,11 @@ export function callEnd({ payload, settings, caller, endings, since }: Ending): 
   /** @param told what the operator is told */
   const end = (
     answer: (id: RequestId) => JsonRpcResponse,
-    told?: readonly ["unserialisable" | "timeout", why: string],
+    told?: Pick<CallFailed, "reason" | "message">,
   ): void => {
     if (isOver || !isRequest(message)) return;
     stop();
-    if (told !== undefined) callFailed(emit, undefined, message, ...told);
+    if (told !== undefined) callFailed(emit, { session: undefined, request: message, ...told });
     // A turn later: what the server said just before is on its way through the SDK's stream, and comes first.
     setTimeout(() => {
       bring(JSON.stringify(answer(message.id)));
@@ -60,7 +62,8 @@ export function callEnd({ payload, settings, caller, endings, since }: Ending): 
 
   // A stream of changes is no call: it lasts as long as its client listens.
   if (isRequest(message) && message.method !== "subscriptions/listen") {
-    const late = (): void => end(timedOut, ["timeout", "the server did not answer in time"]);
+    const late = (): void =>
+      end(timedOut, { reason: "timeout", message: "the server did not answer in time" });
     if (maxCallMs > 0) timer = setTimeout(late, Math.min(maxCallMs, LONGEST_TIMER_MS));
     void watch?.ended.then(() => end(sessionEnded));
   }
@@ -76,7 +79,7 @@ export function callEnd({ payload, settings, caller, endings, since }: Ending): 
       const heard = (error: Error): void => {
         const why = withoutPayload(error);
         emit("server.error", { session: undefined, message: why });
-        if (isAnswerLost(error)) end(unserialisable, ["unserialisable", why]);
+        if (isAnswerLost(error)) end(unserialisable, { reason: "unserialisable", message: why });
         if (onerror !== undefined) runHook(emit, "onerror", () => onerror.call(served, error));
       };
       const guarded = (): void => void runHook(emit, "onclose", () => onclose?.call(served));

@@ -26,6 +26,7 @@ import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
 
+/** What the handler builds its servers by. */
 export interface ModernOptions<Env = unknown> {
   /**
    * Builds the MCP server of one request: an SDK v2 `McpServer` or `Server`. The factory of the
@@ -115,7 +116,11 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     try {
       const ready = async (): Promise<void> =>
         void (await Promise.all([bus.ready?.(), end.watch?.everywhere()]));
-      return await listens.serve(await serve(), place, { ...bus, ready }, settings.keepaliveIntervalMs);
+      return await listens.serve(await serve(), {
+        place,
+        bus: { ...bus, ready },
+        keepaliveMs: settings.keepaliveIntervalMs,
+      });
     } catch (error) {
       place.leave();
       throw error;

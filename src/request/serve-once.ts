@@ -20,6 +20,7 @@ import type { ConnectableServer } from "../session/server/factory.ts";
 import { frame } from "../sse/frames.ts";
 import { inTime, LONGEST_TIMER_MS } from "../within.ts";
 
+/** One POST, and the server for it. */
 export interface OneRequest extends Pick<StatelessCall, "since" | "endings"> {
   readonly request: Request;
   /** The POST's requests, at least one. */
@@ -36,6 +37,7 @@ export interface OneRequest extends Pick<StatelessCall, "since" | "endings"> {
 const encoder = new TextEncoder();
 const messageFrame = (message: string): string => frame({ event: "message", data: message });
 
+/** Serves it. Never rejects for what the user's server does; the response's stream ends with the server. */
 export async function serveOnce(one: OneRequest): Promise<Response> {
   const { request, requests, payload, caller, settings, since, endings } = one;
   const { emit, initializeTimeoutMs, maxCallMs } = settings;

@@ -93,6 +93,7 @@ export interface Calls {
   end(settle: (exchange: Exchange) => void): void;
 }
 
+/** How requests are answered, and who hears of it; sizes in bytes, times in milliseconds. */
 export interface CallsOptions {
   /** Undefined for a server that belongs to no session. */
   readonly sessionId: string | undefined;
@@ -113,6 +114,7 @@ export interface CallsOptions {
 
 type Held = NonNullable<ReturnType<Inbound<Entry>["take"]>>;
 
+/** Nothing is in flight at first. */
 export function createCalls(options: CallsOptions): Calls {
   const { emit, maxEventBytes } = options;
   const session = options.sessionId && shortId(options.sessionId);
@@ -128,7 +130,7 @@ export function createCalls(options: CallsOptions): Calls {
       if (json.length <= maxEventBytes) return [restored, json];
       instead = failures.tooLarge(id, json.length, maxEventBytes);
     } catch (error) {
-      callFailed(emit, session, request, "unserialisable", withoutPayload(error));
+      callFailed(emit, { session, request, reason: "unserialisable", message: withoutPayload(error) });
       instead = failures.unserialisable(id);
     }
     return [instead, toWire(instead)];
@@ -239,14 +241,14 @@ export function createCalls(options: CallsOptions): Calls {
         inbound.take(id);
         return call.replayed(failures.notTaken("replay"));
       }
-      callFailed(emit, session, call.request, "not-taken", withoutPayload(why));
+      callFailed(emit, { session, request: call.request, reason: "not-taken", message: withoutPayload(why) });
       attempt(() => settle(id, call, failures.notTaken(call.request.id)));
     },
     miss(why) {
       const [only, another] = clientCalls();
       if (only === undefined || another !== undefined || only.entry.lost) return;
       const { request } = only.entry;
-      callFailed(emit, session, request, "unserialisable", withoutPayload(why));
+      callFailed(emit, { session, request, reason: "unserialisable", message: withoutPayload(why) });
       attempt(() => settle(only.id, only.entry, failures.unserialisable(request.id)));
     },
     cancel(original, tell) {
@@ -265,7 +267,13 @@ export function createCalls(options: CallsOptions): Calls {
       for (const { id, entry } of clientCalls()) {
         if (entry.due > now) continue;
         const { request, lost } = entry;
-        if (!lost) callFailed(emit, session, request, "timeout", "the server did not answer in time");
+        if (!lost)
+          callFailed(emit, {
+            session,
+            request,
+            reason: "timeout",
+            message: "the server did not answer in time",
+          });
         attempt(() => settle(id, entry, lost ? failures.lost(request.id) : failures.timedOut(request.id)));
         if (!lost) tell(id, request);
       }

@@ -113,6 +113,7 @@ interface Attachment {
   outstanding: number;
 }
 
+/** The stream as it is stored. */
 export interface StreamOptions {
   readonly id: number;
   readonly log: EventLog;

@@ -57,6 +57,7 @@ const BURST_MS = 1000;
 
 const EMPTY: LogExtent = { first: 0, last: 0, bytes: 0 };
 
+/** Whose streams they are, and what they may keep. */
 export interface StreamsOptions {
   /** The session's. */
   readonly row: SessionRow;
