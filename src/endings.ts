@@ -8,6 +8,7 @@
 /** The part of the hub that carries the names of those who are shut out: no request's topic may be called so. */
 export const ENDED_TOPIC = "holdfast/ended";
 
+/** Who has been shut out, as requests ask. */
 export interface Endings {
   /** How often anybody has been shut out so far: for a request that comes now. A count, since a clock stands still at times. */
   mark(): number;
@@ -39,7 +40,10 @@ export interface EndingRegister extends Endings {
 /** A request may take as long to be read (`bodyTimeoutMs`), and to begin; in ms. */
 const REMEMBERED_MS = 3_660_000;
 
-/** @param now milliseconds since 1970 */
+/**
+ * Nobody has been shut out yet.
+ * @param now milliseconds since 1970
+ */
 export function createEndings(now: () => number = Date.now): EndingRegister {
   const watches = new Map<string, Set<() => void>>();
   let count = 0;

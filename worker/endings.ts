@@ -6,12 +6,16 @@
 import { createEndings, ENDED_TOPIC, type EndingRegister, type Endings } from "../src/endings.ts";
 import type { WorkerHub } from "./hub.ts";
 
+/** The same in a Worker, where telling all isolates takes a moment, and may fail. */
 export interface WorkerEndings extends Endings {
   /** Shuts a principal out, in this isolate at once; rejects where others may not have heard of it. */
   end(principal: string): Promise<void>;
 }
 
-/** @param hub undefined where there is none, or nobody is shut out: then this isolate is all there is */
+/**
+ * Nobody has been shut out yet, as far as this isolate has heard.
+ * @param hub undefined where there is none, or nobody is shut out: then this isolate is all there is
+ */
 export function workerEndings(hub: WorkerHub | undefined): WorkerEndings {
   const here: EndingRegister = createEndings();
   return {
