@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { type ClusterMcpOptions, createClusterMcp, optionsFromEnv } from "../../src/cluster/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import type { ServeOptions, Server } from "../../src/local/serve.ts";
+import { consolePage } from "../../src/console/index.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 
 const USAGE = `Options, each with its variable:
@@ -46,6 +47,7 @@ export async function main(
       modern: modernHandler({ createServer: createExampleServer }),
       env,
       postgres,
+      console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
       address: values.address ?? env["HOLDFAST_ADDRESS"] ?? `http://${hostname}:${port}`,
       ...optionsFromEnv(env),
       ...more,

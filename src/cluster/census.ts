@@ -15,6 +15,7 @@ export interface Place {
   entered(isOpen: boolean): void;
 }
 
+/** Who may open one more session. */
 export interface Census {
   /** Takes a place for one more session; what to answer where there is none. Rejects where nobody can tell. */
   enter(principal: string | null): Promise<Place | failures.Failure>;
@@ -26,6 +27,7 @@ export interface Census {
   refresh(): Promise<void>;
 }
 
+/** Nothing is counted before {@link Census.refresh}. */
 export function createCensus(engine: Engine, settings: Settings, now: () => number): Census {
   const { maxSessions, maxSessionsPerPrincipal } = settings;
   const tell = createLimitNotice(settings.emit, now);

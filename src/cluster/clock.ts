@@ -1,5 +1,6 @@
 /** Time in a cluster: all processes go by the database's clock, however far their own are apart. @module */
 
+/** The cluster's clock. */
 export interface Clock {
   /** Milliseconds since 1970, by the database's clock as it was last heard. */
   now(): number;
@@ -10,6 +11,7 @@ export interface Clock {
 /** Less than this is the way of the answer. */
 const NOISE_MS = 250;
 
+/** Goes as this process's own until the database's is heard. */
 export function createClock(own: () => number = Date.now): Clock {
   let ahead = 0;
   return {
@@ -35,6 +37,7 @@ export function createElapsed(
   };
 }
 
+/** A moment, on both clocks. */
 export interface Mark {
   readonly monotonic: number;
   readonly wall: number;

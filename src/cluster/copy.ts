@@ -24,12 +24,14 @@ export interface LocalHead {
   readonly alarm: number | null;
 }
 
+/** What has changed in the working copy. */
 export interface Changed {
   readonly rows: readonly ChangedRow[];
   /** Sessions whose head may have changed. */
   readonly heads: ReadonlySet<number>;
 }
 
+/** The rows of all sessions that this process has. */
 export interface WorkingCopy {
   readonly sql: SqlStore;
   /** Takes in what is stored of a session: no change. */
@@ -56,6 +58,7 @@ export function pkOf(values: readonly SqlValue[]): string {
   return pk.length > LONGEST_PK ? `${String(values[0])}#${digestOf(pk)}` : pk;
 }
 
+/** An empty one. */
 export function openCopy(): WorkingCopy {
   const sqlite = openSqlite(":memory:");
   createSchema(sqlite);

@@ -26,6 +26,21 @@ export type Flushed =
   /** The database holds less than it has acknowledged: it was put back, or a standby that lagged took its place. */
   | { readonly kind: "lost" };
 
+/** Which flush of whom. */
+export interface FlushId {
+  readonly node: string;
+  /** Counted from 1. */
+  readonly n: number;
+  readonly leaseMs: number;
+}
+
+/** Who takes an id, and for how long where nothing comes to be stored under it. */
+export interface Reservation {
+  readonly node: string;
+  readonly schema: number;
+  readonly forMs: number;
+}
+
 /** A row of a session: its table, its primary key without the session's, and its columns, each as JSON. */
 export interface StoredRow {
   readonly table: string;
@@ -33,6 +48,7 @@ export interface StoredRow {
   readonly data: string;
 }
 
+/** The same with its session. */
 export interface RowOf extends StoredRow {
   readonly session: string;
 }
@@ -69,6 +85,7 @@ export interface Found {
   readonly owner: Owner | undefined;
 }
 
+/** The node that has a session. */
 export interface Owner extends NodeRow {
   readonly isAlive: boolean;
   /** Its lease has run out, by the database's clock. That alone changes nothing. */
@@ -79,11 +96,6 @@ export interface Owner extends NodeRow {
 export interface Claimed {
   readonly head: Pick<SessionHead, "status" | "principal" | "alarm">;
   readonly rows: readonly StoredRow[];
-}
-
-/** A session and, where somebody has it, its owner. */
-export interface Watcher {
-  readonly session: string;
 }
 
 /**
@@ -102,7 +114,7 @@ export interface Engine {
    * The node's `n`th flush: stores the batch and renews the lease, if the node is alive and this is the next one.
    * May be asked again with the same `n` where its outcome is not known: it happens once.
    */
-  flush(node: string, n: number, leaseMs: number, batch: Batch): Promise<Flushed>;
+  flush(which: FlushId, batch: Batch): Promise<Flushed>;
   /** Ends a node: for good. With `onlyExpired` only where its lease has run out. True where it is not alive afterwards. */
   fence(node: string, onlyExpired: boolean): Promise<boolean>;
   /** Lets go of all that the node has, and ends it. */
@@ -115,7 +127,7 @@ export interface Engine {
    */
   claim(session: string, node: string, claims: number): Promise<Claimed | undefined>;
   /** Takes an id of which nothing is stored. False where something is. */
-  reserve(session: string, node: string, schema: number, untilMs: number): Promise<boolean>;
+  reserve(session: string, by: Reservation): Promise<boolean>;
   /** Takes sessions whose alarm is due and whose owner is not alive; their ids. Passes over those that others take just now. */
   due(node: string, schema: number, limit: number): Promise<string[]>;
   /** The rows of a session that this node has. */
@@ -126,6 +138,15 @@ export interface Engine {
   watchers(topic: string, value: string | undefined, sticky: string | undefined): Promise<string[]>;
   /** How many sessions there are, tombstones aside, counted no further than `limit`; of one principal or of all. */
   count(principal: string | undefined, limit: number): Promise<number>;
+  /**
+   * Sessions by their ids, those whose time is up aside: the data of their rows, as `flush` was given it.
+   * @param after the last id of the page before
+   */
+  list(page: {
+    readonly principal: string | undefined;
+    readonly after: string;
+    readonly limit: number;
+  }): Promise<{ readonly id: string; readonly data: string }[]>;
   /** The sessions of a principal, tombstones too. */
   sessionsOf(principal: string): Promise<string[]>;
   /** Forgets nodes that ended long ago. */

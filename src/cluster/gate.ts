@@ -17,6 +17,7 @@ import type { Batch, Flushed } from "./engine.ts";
 /** Why a process's tenure is over. */
 export type GateEnd = "fenced" | "lost" | "closed";
 
+/** What lets out what is stored. */
 export interface Gate {
   /** The session under this key has written, just now. */
   wrote(key: number): void;
@@ -39,6 +40,7 @@ export interface Gate {
   end(why: GateEnd): void;
 }
 
+/** What stands behind a gate. */
 export interface GateOptions {
   readonly leaseMs: number;
   readonly emit: EventSink;
@@ -63,6 +65,7 @@ const RETRY_MOST_MS = 1000;
 
 const elapsed = createElapsed();
 
+/** Opens as the node has joined: its lease holds, and nothing waits. */
 export function createGate(options: GateOptions): Gate {
   const { leaseMs, emit, collect, onStored, onClock, onEnd } = options;
   /** The number of the batch that is gathering, and of the last that is stored. */

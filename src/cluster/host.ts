@@ -5,7 +5,8 @@
  */
 import type { ChangeHub } from "../changes.ts";
 import { messageOf, shortId } from "../events.ts";
-import type { Answer, Attached, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
+import { createEndings, ENDED_TOPIC } from "../endings.ts";
+import type { Answer, Attached, Refusal, SessionHost, SessionRef } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { letExit } from "../local/alarms.ts";
 import type { LocalHostOptions } from "../local/host.ts";
@@ -13,6 +14,7 @@ import { sessionsThatFit } from "../local/memory.ts";
 import { resolveOptions } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
+import type { Sessions } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import { within } from "../within.ts";
 import { createCensus } from "./census.ts";
@@ -23,8 +25,10 @@ import { createInbound, type Inbound } from "./inbound.ts";
 import { createPeers, Refused } from "./peers.ts";
 import { createPlaces, type Place } from "./places.ts";
 import { createSeal } from "./seal.ts";
+import { clusterSessions } from "./sessions.ts";
 import { createTenure, NotHere, type Owned, type Tenure } from "./tenure.ts";
 
+/** What the host serves, and how others reach it. */
 export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions<Env>, "database"> {
   /**
    * Where the other processes reach this one: the URL of its router, as in `http://10.0.0.7:8787`, `basePath` aside. Requests between
@@ -38,6 +42,7 @@ export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions
   leaseMs?: number;
 }
 
+/** A host in one of several processes, and what its owner can ask of it. */
 export interface ClusterHost extends SessionHost {
   /** Number of sessions in this process's memory now. */
   readonly inMemory: number;
@@ -79,13 +84,14 @@ export async function clusterHost<Env = unknown>(
   const settings = resolveOptions(options);
   const address = checkAddress(options.address) + settings.basePath;
   const { emit } = settings;
-  checkWhole("evictAfterMs", evictAfterMs, 10, 86_400_000);
-  checkWhole("leaseMs", leaseMs, 500, 600_000);
+  checkWhole("evictAfterMs", evictAfterMs, [10, 86_400_000]);
+  checkWhole("leaseMs", leaseMs, [500, 600_000]);
   const seal = createSeal(await engine.open());
   const clock = createClock();
   const elapsed = createElapsed();
   const census = createCensus(engine, settings, clock.now);
   const peers = createPeers(seal, emit);
+  const endings = createEndings();
   const quick = createDelay(settings.quickAnswerMs);
   const maxResidents = settings.maxResidents || sessionsThatFit();
   let tenure: Tenure | undefined;
@@ -213,7 +219,7 @@ export async function clusterHost<Env = unknown>(
   const isLive = (id: string): Promise<boolean> =>
     run(id, {
       here: (at, owned) => at.isLive(owned),
-      there: (node) => peers.isLive(node, id),
+      there: (node) => peers.isLive({ node, session: id }),
       refused: unknown,
     });
 
@@ -230,7 +236,7 @@ export async function clusterHost<Env = unknown>(
     notify: (session, topic, changes) =>
       run(session, {
         here: (at, owned) => at.notify(owned, changes),
-        there: (node) => peers.notify(node, session, topic, changes),
+        there: (node) => peers.notify({ node, session }, topic, changes),
         refused: (failure) => void unknown(failure),
       }),
   });
@@ -241,20 +247,20 @@ export async function clusterHost<Env = unknown>(
       run<Answer>(id, {
         mayCreate: mayCreate && (call.opens || call.keyed !== undefined),
         here: (at, owned) => at.post(owned, call, false),
-        there: (node) => peers.post(node, id, call),
+        there: (node) => peers.post({ node, session: id }, call),
         refused: refusal,
       }),
     attach: (request) =>
       run<Attached>(id, {
         mayCreate: mayCreate && (request.opens || request.keyed !== undefined),
         here: (at, owned) => at.attach(owned, request, false),
-        there: (node) => peers.attach(node, id, request),
+        there: (node) => peers.attach({ node, session: id }, request),
         refused: refusal,
       }),
     end: (caller) =>
       run<{ readonly kind: "ended" } | Refusal>(id, {
         here: (at, owned) => at.end(owned, caller),
-        there: (node) => peers.end(node, id, caller),
+        there: (node) => peers.end({ node, session: id }, caller),
         refused: refusal,
       }),
   });
@@ -280,35 +286,35 @@ export async function clusterHost<Env = unknown>(
     };
   };
 
-  const sessions: Sessions = {
-    async end(id) {
-      if (!seal.isOwn(id)) return false;
-      return run(id, {
+  const sessions = clusterSessions({
+    engine,
+    isOwn: seal.isOwn,
+    async shutOut(principal) {
+      endings.end(principal);
+      await hub.announce(ENDED_TOPIC, { kind: "resource_updated", uri: principal });
+    },
+    inspect: (id) =>
+      run(id, {
+        here: (at, owned) => at.inspect(owned),
+        there: (node) => peers.inspect({ node, session: id }),
+        refused: (failure) => void unknown(failure),
+      }),
+    terminate: (id) =>
+      run(id, {
         here: (at, owned) => at.terminate(owned),
-        there: (node) => peers.terminate(node, id),
+        there: (node) => peers.terminate({ node, session: id }),
         refused: unknown,
-      });
-    },
-    async endAll(principal) {
-      let count = 0;
-      const errors: unknown[] = [];
-      for (const id of await engine.sessionsOf(principal)) {
-        try {
-          if (await sessions.end(id)) count += 1;
-        } catch (error) {
-          errors.push(error);
-        }
-      }
-      if (errors.length > 0) throw new AggregateError(errors, `${errors.length} sessions could not be ended`);
-      return count;
-    },
-  };
+      }),
+  });
 
   const inbound = createInbound({
     seal,
     settings,
     node: () => (closing === undefined ? tenure?.node : undefined),
-    publish: hub.tellHere,
+    publish(topic, changes) {
+      if (topic !== ENDED_TOPIC) return hub.tellHere(topic, changes);
+      for (const change of changes) if (change.kind === "resource_updated") endings.end(change.uri);
+    },
     async here(session, mayCreate) {
       if (tenure === undefined) throw new NotHere();
       const place = await places.locate(tenure, session, mayCreate).catch(() => undefined);
@@ -380,6 +386,7 @@ export async function clusterHost<Env = unknown>(
     },
     hub,
     sessions,
+    endings,
     inbound,
     find: (id) => (seal.isOwn(id) ? refTo(id) : undefined),
     mint: () => freshRef(seal.mint()),
@@ -389,7 +396,7 @@ export async function clusterHost<Env = unknown>(
   };
 }
 
-function checkWhole(name: string, value: number, least: number, most: number): void {
+function checkWhole(name: string, value: number, [least, most]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
   throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
 }

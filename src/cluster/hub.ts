@@ -13,13 +13,17 @@ import type { Engine, NodeRow } from "./engine.ts";
 import { Refused } from "./peers.ts";
 import { NotHere } from "./tenure.ts";
 
+/** The hub of all processes, as this one has it. */
 export interface ClusterHub extends ChangeHub {
   /** The hub as a session sees it. What a session wants to hear is in its own entries. */
   readonly changes: SessionChanges;
+  /** Tells the other processes; rejects where one that is alive may not have heard of it. */
+  announce(topic: string, change: Change): Promise<void>;
   /** Tells those who listen in this process. */
   tellHere(topic: string, changes: readonly Change[]): void;
 }
 
+/** How others are reached. */
 export interface HubOptions {
   readonly engine: Pick<Engine, "members" | "watchers">;
   readonly emit: EventSink;
@@ -34,6 +38,7 @@ const AGAIN_MS = [0, 100, 200, 400, 800, 1600, 3200, 6400];
 /** Most that are being told at once, of one change after the other: beyond it changes are dropped, and that is said. */
 const MOST_TELLING = 50_000;
 
+/** Nobody listens yet. */
 export function createClusterHub(options: HubOptions): ClusterHub {
   const { engine, emit } = options;
   const failed = (error: unknown): void =>
@@ -72,6 +77,15 @@ export function createClusterHub(options: HubOptions): ClusterHub {
     told.set(name, after);
   };
 
+  const tellNode = async (node: NodeRow, topic: string, change: Change): Promise<void> => {
+    try {
+      await options.publish(node, topic, [change]);
+    } catch (error) {
+      // Gone: so is whoever listened there.
+      if (!(error instanceof Refused || error instanceof NotHere)) throw error;
+    }
+  };
+
   const send = async (topic: string, change: Change): Promise<void> => {
     const pk = pkOf(["watch", topic]);
     const [members, sessions] = await Promise.all([
@@ -82,14 +96,7 @@ export function createClusterHub(options: HubOptions): ClusterHub {
     ]);
     for (const node of members) {
       if (options.isSelf(node)) continue;
-      inTurn(node.id, topic, async () => {
-        try {
-          await options.publish(node, topic, [change]);
-        } catch (error) {
-          // Gone: so is whoever listened there.
-          if (!(error instanceof Refused || error instanceof NotHere)) throw error;
-        }
-      });
+      inTurn(node.id, topic, () => tellNode(node, topic, change));
     }
     for (const session of sessions) inTurn(session, topic, () => options.notify(session, topic, [change]));
   };
@@ -105,6 +112,10 @@ export function createClusterHub(options: HubOptions): ClusterHub {
       subscribe: (listener) => memory.bus(topic).subscribe(listener),
     }),
     changes: { publish, watch: () => Promise.resolve(), forget() {} },
+    async announce(topic, change) {
+      const others = (await engine.members()).filter((node) => !options.isSelf(node));
+      await Promise.all(others.map((node) => tellNode(node, topic, change)));
+    },
     tellHere(topic, changes) {
       for (const change of changes) memory.bus(topic).publish(change);
     },

@@ -32,6 +32,7 @@ import {
   WIRE,
 } from "./wire.ts";
 
+/** What other processes may ask for. */
 export interface InboundOptions {
   readonly seal: Seal;
   readonly settings: Settings;
@@ -49,6 +50,7 @@ export type Inbound = (request: Request, asked: string) => Promise<Response>;
 const encoder = new TextEncoder();
 const empty = (status: number): Response => new Response(null, { status });
 
+/** Answers whoever has the secret. */
 export function createInbound(options: InboundOptions): Inbound {
   const { seal, settings, here } = options;
   /** Links whose edges are elsewhere, by session and connection. */
@@ -110,7 +112,9 @@ export function createInbound(options: InboundOptions): Inbound {
     if (quick !== undefined) {
       if (quick.kind !== "stream") return encodeReply(quick);
       const { link } = quick;
-      return eventStream(encodeReply({ kind: "streaming" }, bodyOf(name, link, BEAT), link.at ?? NOWHERE));
+      return eventStream(
+        encodeReply({ kind: "streaming" }, { body: bodyOf(name, link, BEAT), at: link.at ?? NOWHERE }),
+      );
     }
     const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
     void late(replying, writable, (link) =>
@@ -145,6 +149,11 @@ export function createInbound(options: InboundOptions): Inbound {
       case "live": {
         const { tenure, owned } = await here(session, false);
         return empty((await tenure.isLive(owned)) ? 204 : 404);
+      }
+      case "inspect": {
+        const { tenure, owned } = await here(session, false);
+        const detail = await tenure.inspect(owned);
+        return detail === undefined ? empty(404) : Response.json(detail);
       }
       case "notify": {
         const { changes } = decodeChanges(body);
@@ -186,7 +195,7 @@ export function createInbound(options: InboundOptions): Inbound {
       return stamp(await answer(asked, session, body), version);
     } catch (error) {
       if (error instanceof NotHere) return empty(STATUS.notHere);
-      reportUnreadable(settings.emit, "session", asked, error);
+      reportUnreadable(settings.emit, { at: "session", what: asked }, error);
       return stamp(encodeReply({ kind: "refused", failure: otherVersion }), READ_BY_ALL);
     }
   };

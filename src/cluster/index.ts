@@ -6,10 +6,10 @@
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
 import { messageOf } from "../events.ts";
-import type { Sessions } from "../host.ts";
 import { resolveOptions } from "../options.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
+import type { Sessions } from "../sessions.ts";
 import { createUsers, type Users } from "../user/user.ts";
 import { type ClusterHost, clusterHost, type ClusterHostOptions } from "./host.ts";
 import { openPg, type PostgresOptions } from "./pg.ts";
@@ -20,6 +20,7 @@ export { type ClusterHost, clusterHost, type ClusterHostOptions } from "./host.t
 export { ClusterError, type PostgresOptions } from "./pg.ts";
 export type { Engine } from "./engine.ts";
 
+/** Options of the router, of the host and of the database, in one. */
 export interface ClusterMcpOptions<Shared = unknown, E extends Env = Env>
   extends ClusterHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {
   /** The Postgres that the processes share, 14 or later: a URL, or the configuration of a pool of `pg`. */

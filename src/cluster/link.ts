@@ -7,6 +7,7 @@ import type { Link } from "../host.ts";
 import type { Outlet } from "../session/streams/outlet.ts";
 import { controlFrame } from "../sse/control.ts";
 
+/** A link, and who hears of what becomes of it. */
 export interface GatedLinkOptions {
   /** See {@link Link.at}. */
   readonly at: string | undefined;
@@ -24,11 +25,13 @@ export interface GatedLinkOptions {
   readonly onClose: (seq: number | undefined) => void;
 }
 
+/** The edge's end, as the owner hands it out. */
 export interface OwnerLink extends Link {
   /** The edge is gone, and did not say what it had handed over. */
   lose(): void;
 }
 
+/** Both ends. */
 export interface GatedLink {
   readonly link: OwnerLink;
   readonly outlet: Outlet;
@@ -38,6 +41,7 @@ export interface GatedLink {
 
 const encoder = new TextEncoder();
 
+/** A link on which nothing has been sent. */
 export function createGatedLink(options: GatedLinkOptions): GatedLink {
   const { at, connectionId, openedAt, isForwarded, settled, onAck, onClose } = options;
   let queue = "";

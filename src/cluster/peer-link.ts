@@ -3,6 +3,7 @@ import type { Link } from "../host.ts";
 import { controlFrame } from "../sse/control.ts";
 import { SILENCE_MS } from "./wire.ts";
 
+/** The body that is read, and who hears of what becomes of it. */
 export interface PeerLinkOptions {
   readonly body: ReadableStreamDefaultReader<Uint8Array>;
   /** What has been read of it already. */
@@ -13,6 +14,7 @@ export interface PeerLinkOptions {
   readonly onClose: (seq: number | undefined) => void;
 }
 
+/** A link that can be broken from here. */
 export interface PeerLink extends Link {
   break(): void;
   /** Ends in order: its client is to come back, to another process. */
@@ -25,6 +27,7 @@ const ACK_MS = 1000;
 
 const encoder = new TextEncoder();
 
+/** Reads nothing before it is read. */
 export function createPeerLink({ body, first, at, onAck, onClose }: PeerLinkOptions): PeerLink {
   let waiting = first;
   let isOver = false;

@@ -5,6 +5,7 @@
 import type { Answer, Attach, Attached, Call, Caller, Refusal } from "../host.ts";
 import type { Change } from "../changes.ts";
 import { type EventSink, messageOf } from "../events.ts";
+import type { SessionDetail } from "../sessions.ts";
 import { within } from "../within.ts";
 import type { NodeRow } from "./engine.ts";
 import { createPeerLink, type PeerLink } from "./peer-link.ts";
@@ -13,6 +14,7 @@ import { NotHere } from "./tenure.ts";
 import {
   type Asked,
   decodeAnswer,
+  decodeDetail,
   decodeReply,
   encodeAttachBody,
   encodeCall,
@@ -33,18 +35,26 @@ export class Refused extends Error {
   override readonly name = "Refused";
 }
 
+/** A session where it was found. */
+export interface At {
+  readonly node: NodeRow;
+  readonly session: string;
+}
+
 /**
  * Each rejects with {@link NotHere} or {@link Refused} where nothing has been done, and with anything else where that is
  * not known.
  */
 export interface Peers {
-  post(to: NodeRow, session: string, call: Call): Promise<Answer>;
-  attach(to: NodeRow, session: string, request: Attach): Promise<Attached>;
-  end(to: NodeRow, session: string, caller: Caller): Promise<{ readonly kind: "ended" } | Refusal>;
-  terminate(to: NodeRow, session: string): Promise<boolean>;
-  isLive(to: NodeRow, session: string): Promise<boolean>;
+  post(at: At, call: Call): Promise<Answer>;
+  attach(at: At, request: Attach): Promise<Attached>;
+  end(at: At, caller: Caller): Promise<{ readonly kind: "ended" } | Refusal>;
+  terminate(at: At): Promise<boolean>;
+  isLive(at: At): Promise<boolean>;
+  /** The session as it is there; undefined where there is none. */
+  inspect(at: At): Promise<SessionDetail | undefined>;
   /** Tells a session there of changes. */
-  notify(to: NodeRow, session: string, topic: string, changes: readonly Change[]): Promise<void>;
+  notify(at: At, topic: string, changes: readonly Change[]): Promise<void>;
   /** Tells all who listen there. */
   publish(to: NodeRow, topic: string, changes: readonly Change[]): Promise<void>;
   /** The nodes that streams come from. */
@@ -55,16 +65,24 @@ export interface Peers {
   close(): void;
 }
 
+interface Question extends At {
+  readonly asked: Asked;
+  readonly body: string;
+  /** Aborts the request, and a stream that is its answer. */
+  readonly aborting?: AbortController;
+}
+
+/** Nobody has been asked yet. */
 export function createPeers(seal: Seal, emit: EventSink): Peers {
   const links = new Map<string, Set<PeerLink>>();
 
-  const ask = async (
-    to: NodeRow,
-    asked: Asked,
-    session: string,
-    body: string,
-    aborting: AbortController = new AbortController(),
-  ): Promise<Response> => {
+  const ask = async ({
+    node: to,
+    session,
+    asked,
+    body,
+    aborting = new AbortController(),
+  }: Question): Promise<Response> => {
     const digest = digestOf(body);
     const headers = stamped({
       "content-type": "text/plain",
@@ -95,28 +113,32 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
   };
 
   const linkOf = (
-    to: NodeRow,
-    session: string,
+    { node: to, session }: At,
     connectionId: string,
-    stream: { body: ReadableStreamDefaultReader<Uint8Array>; first: Uint8Array | undefined; at: string },
-    aborting: AbortController,
+    stream: {
+      readonly body: ReadableStreamDefaultReader<Uint8Array>;
+      readonly first: Uint8Array | undefined;
+      readonly at: string;
+      readonly aborting: AbortController;
+    },
   ): PeerLink => {
-    const tell = (what: "ack" | "leave", seq: number): void =>
-      void ask(to, what, session, JSON.stringify({ connectionId, seq })).then(
+    const tell = (asked: "ack" | "leave", seq: number): void =>
+      void ask({ node: to, session, asked, body: JSON.stringify({ connectionId, seq }) }).then(
         (response) => response.body?.cancel(),
         () => {},
       );
     const held = links.get(to.id) ?? new Set();
     links.set(to.id, held);
     const link = createPeerLink({
-      ...stream,
+      body: stream.body,
+      first: stream.first,
       at: stream.at === NOWHERE ? undefined : stream.at,
       onAck: (seq) => tell("ack", seq),
       onClose(seq) {
         held.delete(link);
         if (held.size === 0) links.delete(to.id);
         if (seq !== undefined) tell("leave", seq);
-        aborting.abort();
+        stream.aborting.abort();
       },
     });
     held.add(link);
@@ -125,33 +147,32 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
 
   /** What was asked, read to where it is a stream. */
   const replied = async (
-    to: NodeRow,
-    what: "post" | "attach",
-    session: string,
-    request: { connectionId: string; body: string },
+    at: At,
+    asked: "post" | "attach",
+    { connectionId, body }: { readonly connectionId: string; readonly body: string },
   ): Promise<Answer> => {
     const aborting = new AbortController();
-    const response = await ask(to, what, session, request.body, aborting);
+    const response = await ask({ ...at, asked, body, aborting });
     try {
       if (response.status === STATUS.later && response.body !== null) {
         const reader = response.body.getReader();
         const { line, rest } = await firstLine(reader);
-        const [version = "", kind = "", at = ""] = line.split(" ");
+        const [version = "", kind = "", place = ""] = line.split(" ");
         if (kind === STREAM_LINE) {
-          const stream = { body: reader, first: rest, at };
-          return { kind: "stream", link: linkOf(to, session, request.connectionId, stream, aborting) };
+          const stream = { body: reader, first: rest, at: place, aborting };
+          return { kind: "stream", link: linkOf(at, connectionId, stream) };
         }
         return decodeAnswer(`${version} ${kind}\n${await restOf(reader, rest)}`);
       }
       const reply: Replied | undefined = await decodeReply(response);
       if (reply === undefined) throw new Error(`the process answered ${response.status}`);
       if (reply.kind !== "stream") return reply;
-      const stream = { body: reply.body.getReader(), first: undefined, at: reply.at };
-      return { kind: "stream", link: linkOf(to, session, request.connectionId, stream, aborting) };
+      const stream = { body: reply.body.getReader(), first: undefined, at: reply.at, aborting };
+      return { kind: "stream", link: linkOf(at, connectionId, stream) };
     } catch (error) {
       aborting.abort();
-      emit("cluster.forward_failed", { node: to.id, what, message: messageOf(error) });
-      reportUnreadable(emit, "edge", `reply to ${what}`, error);
+      emit("cluster.forward_failed", { node: at.node.id, what: asked, message: messageOf(error) });
+      reportUnreadable(emit, { at: "edge", what: `reply to ${asked}` }, error);
       throw error;
     }
   };
@@ -167,27 +188,31 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
   };
 
   return {
-    post: (to, session, call) =>
-      replied(to, "post", session, { connectionId: call.connectionId(), body: encodeCall(call) }),
-    async attach(to, session, request) {
+    post: (at, call) => replied(at, "post", { connectionId: call.connectionId(), body: encodeCall(call) }),
+    async attach(at, request) {
       const { connectionId } = request;
-      const reply = await replied(to, "attach", session, { connectionId, body: encodeAttachBody(request) });
+      const reply = await replied(at, "attach", { connectionId, body: encodeAttachBody(request) });
       if (reply.kind === "stream" || reply.kind === "refused") return reply;
       throw new Error(`the process answered ${reply.kind}`);
     },
-    async end(to, session, caller) {
-      const response = await ask(to, "end", session, encodeEnd(caller));
+    async end(at, caller) {
+      const response = await ask({ ...at, asked: "end", body: encodeEnd(caller) });
       if (response.status === 204) return { kind: "ended" };
       const reply = await decodeReply(response);
       if (reply?.kind === "refused") return reply;
       throw new Error(`the process answered ${response.status}`);
     },
-    terminate: async (to, session) => said(await ask(to, "terminate", session, "")),
-    isLive: async (to, session) => said(await ask(to, "live", session, "")),
-    notify: async (to, session, topic, changes) =>
-      told(await ask(to, "notify", session, JSON.stringify({ topic, changes }))),
-    publish: async (to, topic, changes) =>
-      told(await ask(to, "publish", "", JSON.stringify({ topic, changes }))),
+    terminate: async (at) => said(await ask({ ...at, asked: "terminate", body: "" })),
+    isLive: async (at) => said(await ask({ ...at, asked: "live", body: "" })),
+    async inspect(at) {
+      const response = await ask({ ...at, asked: "inspect", body: "" });
+      if (response.status !== 200) return void (await said(response));
+      return decodeDetail(await response.text(), at.session);
+    },
+    notify: async (at, topic, changes) =>
+      told(await ask({ ...at, asked: "notify", body: JSON.stringify({ topic, changes }) })),
+    publish: async (node, topic, changes) =>
+      told(await ask({ node, session: "", asked: "publish", body: JSON.stringify({ topic, changes }) })),
     linked: () => links.keys(),
     lose(node) {
       for (const link of links.get(node) ?? []) link.break();

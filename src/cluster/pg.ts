@@ -6,6 +6,7 @@
 import type * as Pg from "pg";
 import type { PoolConfig } from "pg";
 
+/** What a statement can be given. */
 export type PgValue = string | number | boolean | null | readonly (string | number | null)[];
 
 /** Asks the database. */

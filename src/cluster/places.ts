@@ -8,6 +8,7 @@ import { SCHEMA_VERSION } from "../session/store/schema.ts";
 import type { Engine, Found, NodeRow, Owner } from "./engine.ts";
 import type { Owned, Tenure } from "./tenure.ts";
 
+/** Where a session is. */
 export type Place =
   | { readonly kind: "here"; readonly tenure: Tenure; readonly owned: Owned }
   | { readonly kind: "there"; readonly node: NodeRow }
@@ -17,6 +18,7 @@ export type Place =
   /** It has just changed hands: to be asked again. */
   | { readonly kind: "moving" };
 
+/** What finds sessions, and those who have them. */
 export interface Places {
   /**
    * @param mayCreate takes the id where nothing is stored under it
@@ -34,6 +36,7 @@ export interface Places {
   isAlive(node: string): boolean;
 }
 
+/** Where is looked, and who hears of it. */
 export interface PlacesOptions {
   readonly engine: Engine;
   readonly emit: EventSink;
@@ -46,6 +49,7 @@ const MOST_REMEMBERED = 20_000;
 /** An id that was taken and under which nothing came to be stored is free again after this, should this process die. */
 const RESERVED_MS = 300_000;
 
+/** Knows nobody before the first look. */
 export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places {
   const remembered = new Map<string, NodeRow>();
   /** Those that were alive at the last look. */
@@ -78,7 +82,11 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
     const found = await engine.find(session);
     if (found === undefined) {
       if (!mayCreate) return { kind: "nowhere" };
-      const isOurs = await engine.reserve(session, tenure.node, SCHEMA_VERSION, RESERVED_MS);
+      const isOurs = await engine.reserve(session, {
+        node: tenure.node,
+        schema: SCHEMA_VERSION,
+        forMs: RESERVED_MS,
+      });
       return isOurs ? { kind: "here", tenure, owned: tenure.take(session, undefined) } : { kind: "moving" };
     }
     const { owner } = found;

@@ -68,6 +68,7 @@ interface LoadedRow {
 const RACES: readonly string[] = ["23505", "42P06", "42P07", "40P01", "XX000"];
 const ATTEMPTS = 20;
 
+/** The engine over a database that is asked by `query`. */
 export function postgresEngine(query: Query): Engine {
   const prepare = async (): Promise<void> => {
     for (const statement of FOUNDATION) await query(statement);
@@ -123,7 +124,7 @@ export function postgresEngine(query: Query): Engine {
       return joined?.now ?? Date.now();
     },
 
-    async flush(node, n, leaseMs, batch) {
+    async flush({ node, n, leaseMs }, batch) {
       const [stored] = isEmpty(batch)
         ? await query<{ now: number }>(RENEW, [node, n, leaseMs])
         : await query<{ now: number }>(FLUSH, [node, n, leaseMs, ...arraysOf(batch)]);
@@ -185,11 +186,11 @@ export function postgresEngine(query: Query): Engine {
         await query<LoadedRow>(`${CLAIM}, head AS (SELECT * FROM claimed) ${ROWS}`, [session, node, claims]),
       ),
 
-    async reserve(session, node, schema, untilMs) {
+    async reserve(session, { node, schema, forMs }) {
       const reserved = await query(
         `INSERT INTO holdfast.session (id, owner, claims, schema, status, alarm)
           VALUES ($1, $2, 1, $3, 'vacant', (${NOW} + $4)::bigint) ON CONFLICT DO NOTHING RETURNING id`,
-        [session, node, schema, untilMs],
+        [session, node, schema, forMs],
       );
       return reserved.length > 0;
     },
@@ -241,6 +242,15 @@ export function postgresEngine(query: Query): Engine {
       return row?.count ?? 0;
     },
 
+    list: ({ principal, after, limit }) =>
+      query<{ id: string; data: string }>(
+        `SELECT s.id, r.data FROM holdfast.session AS s
+          JOIN holdfast.row AS r ON r.session = s.id AND r.tbl = 'session' AND r.pk = '[]'
+          WHERE s.id > $1 AND s.status NOT IN ('ended', 'vacant') ${principal === undefined ? "" : "AND s.principal = $3"}
+          ORDER BY s.id LIMIT $2`,
+        principal === undefined ? [after, limit] : [after, limit, kept(principal)],
+      ),
+
     async sessionsOf(principal) {
       const rows = await query<{ id: string }>(
         "SELECT id FROM holdfast.session WHERE principal = $1 AND status <> 'vacant'",
@@ -256,7 +266,7 @@ export function postgresEngine(query: Query): Engine {
       );
     },
 
-    user: (owner, request, maxBytes) => answerUser(query, owner, request, maxBytes),
+    user: (owner, request, maxBytes) => answerUser(query, request, { owner, maxBytes }),
 
     close: () => query.end(),
   };
@@ -290,9 +300,8 @@ const encoder = new TextEncoder();
 /** As `user/store.ts` answers over SQLite: what stands here is how one statement does there what a transaction does here. */
 async function answerUser(
   query: Query,
-  owner: string,
   request: UserRequest,
-  maxBytes: number,
+  { owner, maxBytes }: { readonly owner: string; readonly maxBytes: number },
 ): Promise<UserReply> {
   const found = async (name: string): Promise<Versioned> => {
     const [row] = await query<Versioned & object>(

@@ -13,6 +13,7 @@ export function newSecret(): string {
   return randomBytes(32).toString("hex");
 }
 
+/** What the cluster's secret is good for. */
 export interface Seal {
   /** A fresh session id: 64 hexadecimal digits, of which the second half proves the first. */
   mint(): string;
@@ -25,6 +26,7 @@ export interface Seal {
   isSigned(signature: string, ...parts: readonly string[]): boolean;
 }
 
+/** By the secret that all processes have. */
 export function createSeal(secret: string): Seal {
   const mac = (...parts: readonly string[]): string =>
     createHmac("sha256", secret).update(JSON.stringify(parts)).digest("hex");

@@ -15,6 +15,7 @@ import { createSlots } from "../local/slots.ts";
 import type { Settings } from "../options.ts";
 import type { Delay } from "../session/calls/delays.ts";
 import type { Session } from "../session/contract.ts";
+import { inspect } from "../session/inspect.ts";
 import { createInterest, type SessionChanges } from "../session/interest.ts";
 import type { Successors } from "../session/ports.ts";
 import type { CreateServer } from "../session/server/factory.ts";
@@ -22,6 +23,7 @@ import { createSession } from "../session/session.ts";
 import { SCHEMA_VERSION, type SqlStore } from "../session/store/schema.ts";
 import { createSessionStore } from "../session/store/store.ts";
 import type { OpenOutlet } from "../session/streams/outlet.ts";
+import type { SessionDetail } from "../sessions.ts";
 import { formatEventId } from "../sse/event-id.ts";
 import type { UserChannel } from "../user/state.ts";
 import { within } from "../within.ts";
@@ -43,6 +45,7 @@ export interface Owned {
   leaving: Promise<void> | undefined;
 }
 
+/** What a tenure is made of. */
 export interface TenureOptions<Env> {
   /** The node's id. */
   readonly node: string;
@@ -66,9 +69,12 @@ export interface TenureOptions<Env> {
   readonly onOver: (why: GateEnd) => void;
 }
 
+/** As `Attached`, of a session that is here. */
 export type OwnerAttached = { readonly kind: "stream"; readonly link: OwnerLink } | Refusal;
+/** As `Answer`, of a session that is here. */
 export type OwnerAnswer = Exclude<Answer, { kind: "stream" }> | OwnerAttached;
 
+/** One process's sessions, under one lease. */
 export interface Tenure {
   readonly node: string;
   readonly gate: Gate;
@@ -87,6 +93,8 @@ export interface Tenure {
   terminate(owned: Owned): Promise<boolean>;
   notify(owned: Owned, changes: readonly Change[]): Promise<void>;
   isLive(owned: Owned): Promise<boolean>;
+  /** The session as it is: looking uses nothing. */
+  inspect(owned: Owned): Promise<SessionDetail | undefined>;
   /** Lets go of a session that nothing is under way in. */
   evict(owned: Owned): void;
   /** Ends all in order, stores what that leaves, and lets go of everything. At most `ms`. */
@@ -100,6 +108,7 @@ export const STORE_MS = 10_000;
 
 const REFUSED_UNSTORED: Refusal = { kind: "refused", failure: failures.notStored };
 
+/** Nothing is its own yet. The node has joined. */
 export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
   const { node, engine, clock, settings, census, leaseMs } = options;
   const { emit } = settings;
@@ -172,7 +181,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
     emit,
     since: options.since,
     collect,
-    flush: (n, batch) => engine.flush(node, n, leaseMs, batch),
+    flush: (n, batch) => engine.flush({ node, n, leaseMs }, batch),
     onStored,
     onClock: clock.heard,
     onEnd(why) {
@@ -514,6 +523,16 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       await gate.stored(owned.key);
     },
     isLive: (owned) => visit(owned, async ({ session }) => session.isLive()),
+    async inspect(owned) {
+      const { id, key } = owned;
+      if (isOver || owned.leaving !== undefined) throw new NotHere();
+      const alarm = await alarms.of(key).get();
+      const inMemory = residents.peek(id)?.inMemory();
+      const detail = inspect({ store: createSessionStore(copy.sql, key), inMemory, alarm, now: now() });
+      // What was taken to be looked at.
+      release(owned);
+      return detail;
+    },
     evict: (owned) => {
       residents.evict(owned.id);
       release(owned);

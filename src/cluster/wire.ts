@@ -15,25 +15,20 @@
  * {@link SILENCE_MS} takes the link for broken.
  * @module
  */
-import type { Call } from "../host.ts";
 import { isObject } from "../jsonrpc/messages.ts";
 import type { Change } from "../changes.ts";
+import type { SessionDetail } from "../sessions.ts";
 import { fits, parseJson } from "../../worker/wire-version.ts";
 
+export { decodeAttachBody, encodeAttachBody } from "../../worker/wire-attach.ts";
 export {
   decodeAnswer,
-  decodeAttachBody,
-  decodeCall,
   decodeReply,
   encodeAnswer,
-  encodeAttachBody,
-  encodeCall,
-  encodeEnd,
   encodeReply,
   type Replied,
-  type Said,
-  decodeEnd,
-} from "../../worker/wire.ts";
+} from "../../worker/wire-reply.ts";
+export { decodeCall, decodeEnd, encodeCall, encodeEnd } from "../../worker/wire.ts";
 export {
   READ_BY_ALL,
   reportUnreadable,
@@ -51,13 +46,16 @@ export const ASKED = [
   "end",
   "terminate",
   "live",
+  "inspect",
   "notify",
   "publish",
   "ack",
   "leave",
 ] as const;
+/** One of them. */
 export type Asked = (typeof ASKED)[number];
 
+/** What stands in front of a request's body. */
 export const HEADERS = {
   node: "holdfast-node",
   session: "holdfast-session",
@@ -65,6 +63,7 @@ export const HEADERS = {
   signature: "holdfast-signature",
 } as const;
 
+/** Statuses that say something of their own: see above. */
 export const STATUS = { later: 207, unsigned: 404, notHere: 410 } as const;
 
 /** A reply that takes longer is begun without. */
@@ -99,6 +98,16 @@ export function decodeHanded(body: string): Handed {
   return value as unknown as Handed;
 }
 
+/**
+ * A session as it is.
+ * @throws {Unreadable}
+ */
+export function decodeDetail(body: string, session: string): SessionDetail {
+  const value = parseJson(body);
+  fits(isObject(value) && value["id"] === session && Array.isArray(value["streams"]), "the session's detail");
+  return value as unknown as SessionDetail;
+}
+
 /** @throws {Unreadable} */
 export function decodeChanges(body: string): { topic: string; changes: Change[] } {
   const value = parseJson(body);
@@ -108,8 +117,6 @@ export function decodeChanges(body: string): { topic: string; changes: Change[] 
   for (const change of changes) fits(isObject(change) && typeof change["kind"] === "string", "a change");
   return value as unknown as { topic: string; changes: Change[] };
 }
-
-export type { Call };
 
 /** In place of a stream's place, where the stream is the standalone one from where it was left. */
 export const NOWHERE = "-";

@@ -6,7 +6,8 @@
 import type { Context, Env } from "hono";
 import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
-import { hookFailed } from "../hooks.ts";
+import { ENDED_TOPIC } from "../endings.ts";
+import { hookFailed, hookInTime, HookLate, type HookName } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
 import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
@@ -44,6 +45,10 @@ export interface Site<E extends Env> {
   readonly settings: Settings;
   readonly bodies: BodyReader;
   readonly authorize: Authorize<E> | undefined;
+  /** What `authorize` is called where it is another hook. */
+  readonly judge?: HookName;
+  /** Headers of every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;
   /** The session of a request that names none, for clients that keep no id. */
@@ -64,6 +69,8 @@ export interface Admitted<E extends Env> {
   readonly c: Context<E>;
   readonly request: Request;
   readonly caller: Caller;
+  /** The mark of `Endings` as it came, before it was judged. */
+  readonly since: number;
   /** CORS headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -96,25 +103,30 @@ export async function admit<E extends Env>(
   headers: Readonly<Record<string, string>>,
 ): Promise<Admitted<E> | Response> {
   const request = c.req.raw;
-  const { authorize, settings } = site;
+  const { authorize, settings, judge = "authorize" } = site;
+  const since = site.host.endings?.mark() ?? 0;
   let principal: string | undefined;
   let authInfo: unknown;
   if (authorize !== undefined) {
     try {
       // What a user's code returns is whatever it returns.
-      const judged: unknown = await authorize(request, c);
+      const judged: unknown = await hookInTime(judge, authorize(request, c), settings.initializeTimeoutMs);
       if (judged === undefined || judged === null) return failed(failures.unauthorized, headers);
       if (judged instanceof Response) return withHeaders(judged, headers);
       ({ principal, authInfo } = authorizationOf(judged));
     } catch (error) {
-      hookFailed(settings.emit, "authorize", error);
-      return failed(failures.internalError, headers);
+      hookFailed(settings.emit, judge, error);
+      return failed(
+        error instanceof HookLate ? failures.credentialsUnjudged() : failures.internalError,
+        headers,
+      );
     }
     if (isExpired(authInfo)) return failed(expired(authInfo), headers);
   }
   let topic: string | undefined;
   try {
     topic = site.topic && nameOf(site.topic(request, c), "topic must return");
+    if (topic === ENDED_TOPIC) throw new TypeError(`topic must not return ${ENDED_TOPIC}`);
   } catch (error) {
     hookFailed(settings.emit, "topic", error);
     return failed(failures.internalError, headers);
@@ -128,7 +140,7 @@ export async function admit<E extends Env>(
     headers: () => (names ??= Object.fromEntries(request.headers)),
     original: request.method === "POST" ? () => request : undefined,
   };
-  return { c, request, caller, headers };
+  return { c, request, caller, since, headers };
 }
 
 function expired(authInfo: unknown): failures.Failure {
@@ -174,14 +186,12 @@ export function sessionIdOf(request: Request): string | undefined {
   return single(request.headers.get(SESSION_ID)) ?? undefined;
 }
 
-/** The session that the request names, or the failure to answer with. */
+/** The session of this id, or the failure to answer with. */
 export function findSession<E extends Env>(
   site: Site<E>,
   { c }: Admitted<E>,
-  id: string | undefined,
-  missing: failures.Failure,
+  id: string,
 ): SessionRef | failures.Failure {
-  if (id === undefined) return missing;
   const known = site.host.find(id, c.env);
   if (known !== undefined) return known;
   return /^[A-Za-z0-9_-]{1,128}$/.test(id) ? failures.sessionNotFound : failures.malformedSessionId;

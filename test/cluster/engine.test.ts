@@ -48,7 +48,7 @@ const head = (id: string, more: object = {}) => ({
 const stored = async (node: string, n: number, ...pks: string[]): Promise<string> => {
   const id = crypto.randomUUID();
   const batch = { ...NOTHING, heads: [head(id)], rows: pks.map((pk) => row(id, pk, `"${pk}"`)) };
-  expect((await engine.flush(node, n, LEASE, batch)).kind).toBe("stored");
+  expect((await engine.flush({ node: node, n: n, leaseMs: LEASE }, batch)).kind).toBe("stored");
   return id;
 };
 const rowsOf = async (session: string): Promise<string[]> =>
@@ -101,7 +101,7 @@ describe("a flush", () => {
       gone: [{ session: id, table: "event", pk: "b" }],
       heads: [head(id, { status: "ended", principal: "nul\0\\0", alarm: 5 })],
     };
-    expect((await engine.flush(node, 2, LEASE, batch)).kind).toBe("stored");
+    expect((await engine.flush({ node: node, n: 2, leaseMs: LEASE }, batch)).kind).toBe("stored");
     const held = await engine.load(id);
     expect(held?.head).toEqual({ status: "ended", principal: "nul\0\\0", alarm: 5 });
     expect(held?.rows.find(({ pk }) => pk === "a")?.data).toBe('"new"');
@@ -113,9 +113,9 @@ describe("a flush", () => {
     const node = await joined();
     const id = await stored(node, 1, "a");
     const batch = { ...NOTHING, rows: [row(id, "b")] };
-    expect((await engine.flush(node, 2, LEASE, batch)).kind).toBe("stored");
+    expect((await engine.flush({ node: node, n: 2, leaseMs: LEASE }, batch)).kind).toBe("stored");
     await database.query("DELETE FROM holdfast.row WHERE session = $1 AND pk = 'b'", [id]);
-    expect((await engine.flush(node, 2, LEASE, batch)).kind).toBe("stored");
+    expect((await engine.flush({ node: node, n: 2, leaseMs: LEASE }, batch)).kind).toBe("stored");
     expect(await rowsOf(id)).toEqual(["a"]);
   });
 
@@ -124,7 +124,7 @@ describe("a flush", () => {
     const id = await stored(node, 1, "a");
     expect(await engine.fence(node, false)).toBe(true);
     const batch = { ...NOTHING, rows: [row(id, "late")], gone: [{ session: id, table: "event", pk: "a" }] };
-    expect(await engine.flush(node, 2, LEASE, batch)).toEqual({ kind: "fenced" });
+    expect(await engine.flush({ node: node, n: 2, leaseMs: LEASE }, batch)).toEqual({ kind: "fenced" });
     expect(await rowsOf(id)).toEqual(["a"]);
   });
 
@@ -136,7 +136,7 @@ describe("a flush", () => {
     await other.connect();
     await other.query("BEGIN");
     await other.query("UPDATE holdfast.node SET alive = false WHERE id = $1", [node]);
-    const late = engine.flush(node, 2, LEASE, { ...NOTHING, rows: [row(id, "late")] });
+    const late = engine.flush({ node: node, n: 2, leaseMs: LEASE }, { ...NOTHING, rows: [row(id, "late")] });
     await expect.poll(() => database.query("SELECT 1 FROM pg_locks WHERE NOT granted")).not.toHaveLength(0);
     await other.query("COMMIT");
     await other.end();
@@ -146,19 +146,22 @@ describe("a flush", () => {
 
   test("tells where the database holds less than it has acknowledged", async () => {
     const node = await joined();
-    for (let n = 1; n <= 3; n++) await engine.flush(node, n, LEASE, NOTHING);
+    for (let n = 1; n <= 3; n++) await engine.flush({ node: node, n: n, leaseMs: LEASE }, NOTHING);
     await database.query("UPDATE holdfast.node SET flush = 1 WHERE id = $1", [node]);
-    expect(await engine.flush(node, 4, LEASE, NOTHING)).toEqual({ kind: "lost" });
+    expect(await engine.flush({ node: node, n: 4, leaseMs: LEASE }, NOTHING)).toEqual({ kind: "lost" });
     await database.query("DELETE FROM holdfast.node WHERE id = $1", [node]);
-    expect(await engine.flush(node, 4, LEASE, NOTHING)).toEqual({ kind: "fenced" });
+    expect(await engine.flush({ node: node, n: 4, leaseMs: LEASE }, NOTHING)).toEqual({ kind: "fenced" });
   });
 
   test("lets go of sessions, and of ids under which nothing is", async () => {
     const node = await joined();
     const id = await stored(node, 1, "a");
-    expect(await engine.reserve("taken", node, 2, 1000)).toBe(true);
-    expect(await engine.reserve("taken", node, 2, 1000)).toBe(false);
-    await engine.flush(node, 2, LEASE, { ...NOTHING, released: [id], vacated: ["taken"] });
+    expect(await engine.reserve("taken", { node: node, schema: 2, forMs: 1000 })).toBe(true);
+    expect(await engine.reserve("taken", { node: node, schema: 2, forMs: 1000 })).toBe(false);
+    await engine.flush(
+      { node: node, n: 2, leaseMs: LEASE },
+      { ...NOTHING, released: [id], vacated: ["taken"] },
+    );
     expect(await engine.find("taken")).toBeUndefined();
     expect(await engine.find(id)).toMatchObject({ owner: undefined, schema: 2 });
   });
@@ -185,11 +188,14 @@ describe("a claim", () => {
   test("goes by what was seen: what has been taken and let go of since is not taken", async () => {
     const [first, second] = [await joined(), await joined()];
     const id = await stored(first, 1, "a");
-    await engine.flush(first, 2, LEASE, { ...NOTHING, released: [id] });
+    await engine.flush({ node: first, n: 2, leaseMs: LEASE }, { ...NOTHING, released: [id] });
     const seen = await engine.find(id);
     expect(await engine.claim(id, first, seen?.claims ?? 0)).toBeDefined();
-    await engine.flush(first, 3, LEASE, { ...NOTHING, rows: [row(id, "b")], released: [] });
-    await engine.flush(first, 4, LEASE, { ...NOTHING, released: [id] });
+    await engine.flush(
+      { node: first, n: 3, leaseMs: LEASE },
+      { ...NOTHING, rows: [row(id, "b")], released: [] },
+    );
+    await engine.flush({ node: first, n: 4, leaseMs: LEASE }, { ...NOTHING, released: [id] });
     expect(await engine.claim(id, second, seen?.claims ?? 0)).toBeUndefined();
     const again = await engine.find(id);
     const claimed = await engine.claim(id, second, again?.claims ?? 0);
@@ -213,11 +219,17 @@ describe("a claim", () => {
     const now = Date.now();
     const ids = Array.from({ length: 30 }, () => crypto.randomUUID());
     const due = ids.map((id) => head(id, { alarm: now - 60_000 }));
-    await engine.flush(gone, 1, LEASE, {
-      ...NOTHING,
-      heads: [...due, head("later", { alarm: now + 600_000 })],
-    });
-    await engine.flush(here, 1, LEASE, { ...NOTHING, heads: [head("mine", { alarm: now - 60_000 })] });
+    await engine.flush(
+      { node: gone, n: 1, leaseMs: LEASE },
+      {
+        ...NOTHING,
+        heads: [...due, head("later", { alarm: now + 600_000 })],
+      },
+    );
+    await engine.flush(
+      { node: here, n: 1, leaseMs: LEASE },
+      { ...NOTHING, heads: [head("mine", { alarm: now - 60_000 })] },
+    );
     await engine.fence(gone, false);
     expect(await engine.due(here, 1, 100)).toEqual([]);
     const taken = await Promise.all([await joined(), await joined()].map((node) => engine.due(node, 2, 20)));
@@ -228,14 +240,14 @@ describe("a claim", () => {
   test("leaving hands over all at once", async () => {
     const [first, second] = [await joined(), await joined()];
     const id = await stored(first, 1, "a");
-    await engine.reserve("empty", first, 2, 1000);
+    await engine.reserve("empty", { node: first, schema: 2, forMs: 1000 });
     await engine.leave(first);
     expect(await engine.find("empty")).toBeUndefined();
     expect((await engine.members()).map((node) => node.id)).not.toContain(first);
     const found = await engine.find(id);
     expect(found?.owner).toBeUndefined();
     expect(await engine.claim(id, second, found?.claims ?? 0)).toBeDefined();
-    expect((await engine.flush(first, 2, LEASE, NOTHING)).kind).toBe("fenced");
+    expect((await engine.flush({ node: first, n: 2, leaseMs: LEASE }, NOTHING)).kind).toBe("fenced");
   });
 });
 
@@ -243,15 +255,18 @@ test("those who want to hear of a change are found by their entries, whatever th
   const node = await joined();
   const [lists, both] = [await stored(node, 1), await stored(node, 2)];
   const entry = (id: string, pk: string, data: string) => row(id, pk, data, "entry");
-  await engine.flush(node, 3, LEASE, {
-    ...NOTHING,
-    rows: [
-      entry(lists, '["watch","t"]', "lists"),
-      entry(both, '["watch","t"]', "resources"),
-      entry(both, '["sticky","s"]', "x"),
-      entry(both, '["state","big"]', "x".repeat(1_000_000)),
-    ],
-  });
+  await engine.flush(
+    { node: node, n: 3, leaseMs: LEASE },
+    {
+      ...NOTHING,
+      rows: [
+        entry(lists, '["watch","t"]', "lists"),
+        entry(both, '["watch","t"]', "resources"),
+        entry(both, '["sticky","s"]', "x"),
+        entry(both, '["state","big"]', "x".repeat(1_000_000)),
+      ],
+    },
+  );
   expect(await engine.watchers('["watch","t"]', "lists", undefined)).toEqual([lists]);
   expect(await engine.watchers('["watch","t"]', undefined, '["sticky","s"]')).toEqual([both]);
   expect(await engine.watchers('["watch","other"]', undefined, undefined)).toEqual([]);

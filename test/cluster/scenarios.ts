@@ -1,7 +1,7 @@
 /** What must hold however the code is broken elsewhere: played against the code as it is, and against mutants of it. */
 import { Client } from "pg";
 import type { Cluster } from "../support/cluster.ts";
-import { initialize, type Message, notification, toolCall } from "../support/messages.ts";
+import { initialize, type Message, notification, numbersOf, toolCall } from "../support/messages.ts";
 import { answerOf, openSession, post, sessionAt } from "../support/mcp.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -111,9 +111,7 @@ export async function zombie(cluster: Cluster): Promise<string[]> {
   const rest = await stream.rest();
   const errors = rest.filter(({ error }) => error !== undefined);
   if (errors.length !== 1) wrong.push(`the call ended ${errors.length} times`);
-  const numbers = [...seen, ...rest]
-    .filter(({ method }) => method === "notifications/message")
-    .map(({ params }) => (params?.["data"] as { n: number }).n);
+  const numbers = numbersOf([...seen, ...rest]);
   if (numbers.some((n, index) => n !== index + 1)) wrong.push(`a gap: ${numbers.join()}`);
   const before = await rows();
 

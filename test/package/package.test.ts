@@ -78,7 +78,16 @@ beforeAll(async () => {
   }
   const tarballs = readdirSync(root).filter((name) => name.endsWith(".tgz"));
   await succeeds(["npm", "install", ...flags, ...tarballs.map((name) => join(root, name))], project);
-  for (const name of ["hono", "@hono", "@modelcontextprotocol", "jose", "pg", "zod", "@types", "undici-types"]) {
+  for (const name of [
+    "hono",
+    "@hono",
+    "@modelcontextprotocol",
+    "jose",
+    "pg",
+    "zod",
+    "@types",
+    "undici-types",
+  ]) {
     symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
   }
   cpSync(CONSUMER, project, { recursive: true });
@@ -268,7 +277,7 @@ describe("in an empty project", () => {
     expect(code).toContain("Mcp-Session-Id");
   });
 
-  test("what is not used is not bundled: no SDK and no test page without their entries, no router for a constant", async () => {
+  test("what is not used is not bundled: no SDK and no console without their entries, no router for a constant", async () => {
     const worker = await bundle(
       'import { createMcpWorker } from "holdfast/cloudflare"; console.log(createMcpWorker)',
     );

@@ -1,4 +1,5 @@
 /** What the test server adds to the example on every host, by variable. @module */
+import type { Env } from "hono";
 import {
   type Authorization,
   type HoldfastEvent,
@@ -6,14 +7,29 @@ import {
   type KeyedRequest,
   openaiConversation,
   perPrincipal,
+  type RouterOptions,
 } from "../../src/index.ts";
-import { testPage } from "../../src/test-page/index.ts";
+import { sessionsAdmin } from "../../src/admin/index.ts";
+import { consolePage } from "../../src/console/index.ts";
 
 export interface TestOptions extends HoldfastOptions {
   name: string;
   version: string;
   sessionKey?: (request: Pick<KeyedRequest, "message">) => string | undefined;
   authorize?: (request: Request) => Authorization | undefined;
+}
+
+/** With `TEST_ADMIN=on`, `/admin` is served to `Authorization: Bearer operator`; over `broken` the hook throws. */
+export function testAdmin<E extends Env>(
+  variables: Readonly<Record<string, unknown>>,
+): Pick<RouterOptions<E>, "admin"> {
+  return variables["TEST_ADMIN"] === "on" ? { admin: sessionsAdmin<E>(operator) } : {};
+}
+
+function operator(request: Request): Authorization | undefined {
+  const given = request.headers.get("authorization");
+  if (given === "Bearer broken") throw new Error("the table of operators is away");
+  return given === "Bearer operator" ? { principal: "operator" } : undefined;
 }
 
 /** What a token is said to be good for, by header: `X-Scopes`, `X-Expires-At` (seconds), `X-Resource`, `X-Padding` (characters). */
@@ -35,7 +51,7 @@ function authInfoIn(headers: Headers): Record<string, unknown> {
  * - `TEST_SESSION_KEY`: `conversation` or `principal`: which session a request without an id belongs to.
  * - `TEST_RERUN=tool,tool`: tools that may run again after a restart.
  * - `TEST_EVENTS=on`: every event goes through the hook to standard output, in order; else the default logger prints.
- * - `HOLDFAST_TEST_PAGE=1`: the test page is served, as by the example.
+ * - `HOLDFAST_CONSOLE=1`: the console is served, as by the example.
  */
 export function testOptions(variables: Readonly<Record<string, unknown>>): TestOptions {
   const authorize = (request: Request): Authorization | undefined => {
@@ -57,7 +73,7 @@ export function testOptions(variables: Readonly<Record<string, unknown>>): TestO
         .split(",")
         .includes(String(request.params?.["name"])),
     ...(variables["TEST_EVENTS"] === "on" ? { onEvent } : {}),
-    testPage: variables["HOLDFAST_TEST_PAGE"] === "1" ? testPage : undefined,
+    console: variables["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
     onDisconnect: (disconnect) => console.log(JSON.stringify({ type: "test.disconnect", ...disconnect })),
   };
 }

@@ -56,6 +56,7 @@ export interface SessionSide<Env> {
   readonly notify: Notifier | undefined;
 }
 
+/** What a server is started with. */
 export interface StarterOptions<Env> extends SessionSide<Env> {
   readonly phase: Phase;
   readonly state: KeptState;
@@ -136,6 +137,7 @@ export function createStarter<Env>(options: StarterOptions<Env>): WakerOptions["
       sessionId: id,
       questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,
       emit: settings.emit,
+      hookTimeoutMs: settings.initializeTimeoutMs,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
       progressHeartbeatMs: settings.progressHeartbeatMs,
