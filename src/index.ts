@@ -7,8 +7,8 @@ export type { DisconnectReason, HoldfastEvent, LogLevel } from "./events.ts";
 export type { Change, ChangeBus, ChangeHub, Notifier } from "./changes.ts";
 export type { ModernHandler, SessionHost, SessionRef, Sessions } from "./host.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
+export type { AllowedOrigins } from "./option-checks.ts";
 export {
-  type AllowedOrigins,
   type Disconnect,
   environmentName,
   type HoldfastOptions,
