@@ -18,6 +18,7 @@ export type HookName =
   | "rerun"
   | "scopeChallenge"
   | "sessionKey"
+  | "tasks.tool"
   | "testPage"
   | "topic";
 

@@ -7,11 +7,13 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { SessionHost, Call, Refusal } from "../src/host.ts";
+import type { Guest, GuestKind } from "../src/guest.ts";
 import { isKnown } from "../src/changes.ts";
 import { otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
 import type { Unreadable } from "../src/jsonrpc/parse.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/calls/delays.ts";
+import type { Alarm } from "../src/session/deadlines.ts";
 import { createInterest } from "../src/session/interest.ts";
 import type { Reply } from "../src/session/server/reply.ts";
 import type { SqlStore, SqlValue } from "../src/session/store/schema.ts";
@@ -34,6 +36,7 @@ import { encodeAnswer, encodeReply, type Streamed } from "./wire-reply.ts";
 import {
   decodeCall,
   decodeEnd,
+  decodeGuestRequest,
   decodeMessage,
   decodePrincipal,
   decodeSeed,
@@ -48,6 +51,8 @@ export interface SessionObjectOptions<Env> {
   /** The host as edges have it. */
   readonly host: SessionHost<Env>;
   readonly hub: WorkerHub | undefined;
+  /** What lives in objects of this class besides sessions; undefined where nothing does. */
+  readonly guest: GuestKind<Env> | undefined;
   /** Whether the sessions of each principal are kept together, so that they can be ended together. */
   readonly indexed: boolean;
 }
@@ -82,6 +87,7 @@ export function sessionObject<Env>(
     /** Undefined where no index is kept. */
     readonly #notes: Notes | undefined;
     readonly #prepared = createPrepared();
+    #guest: Guest | undefined;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -102,11 +108,7 @@ export function sessionObject<Env>(
         settings: options.settings,
         createServer: options.createServer,
         env,
-        alarm: {
-          get: async () => (await ctx.storage.getAlarm()) ?? undefined,
-          set: (at) => ctx.storage.setAlarm(at),
-          clear: () => ctx.storage.deleteAlarm(),
-        },
+        alarm: alarmOf(ctx.storage),
         successors: successorsIn(options.namespace(env)),
         interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
         userChannel: (name) => options.host.user(name, env),
@@ -172,6 +174,12 @@ export function sessionObject<Env>(
           const { maxUserStateBytes } = options.settings;
           const asked = decodeUserRequest(await request.text());
           return Response.json(answerUserRequest(sqlStore(this.ctx.storage), "", asked, maxUserStateBytes));
+        }
+        case PATHS.guest: {
+          const { request: asked, caller } = decodeGuestRequest(await request.text());
+          const guest = this.#guestHere();
+          if (guest === undefined) return new Response(null, { status: 501 });
+          return Response.json(await guest.ask(asked, caller));
         }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
@@ -279,7 +287,29 @@ export function sessionObject<Env>(
     }
 
     override alarm(): Promise<void> {
-      return this.#session.alarm();
+      const { guest } = options;
+      const isGuest = guest?.isAt(sqlStore(this.ctx.storage), this.ctx.id.toString()) === true;
+      return isGuest ? (this.#guestHere()?.alarm() ?? Promise.resolve()) : this.#session.alarm();
+    }
+
+    /** The guest of this object, where there are any. */
+    #guestHere(): Guest | undefined {
+      const { storage, id } = this.ctx;
+      const { settings, hub, host } = options;
+      return (this.#guest ??= options.guest?.open({
+        id: id.toString(),
+        sql: sqlStore(storage),
+        alarm: alarmOf(storage),
+        env: this.env,
+        settings,
+        bus: (topic) => hub?.bus(topic),
+        userChannel: (name) => host.user(name, this.env),
+        async erase() {
+          await storage.deleteAlarm();
+          await storage.deleteAll();
+        },
+        now: Date.now,
+      }));
     }
 
     #outlet(socket: WebSocket, state: SocketState): ReturnType<typeof socketOutlet> {
@@ -290,6 +320,14 @@ export function sessionObject<Env>(
         () => this.#session.leave(state.stream, state.connectionId),
       );
     }
+  };
+}
+
+function alarmOf(storage: DurableObjectStorage): Alarm {
+  return {
+    get: async () => (await storage.getAlarm()) ?? undefined,
+    set: (at) => storage.setAlarm(at),
+    clear: () => storage.deleteAlarm(),
   };
 }
 

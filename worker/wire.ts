@@ -19,6 +19,7 @@
  * | `live`    | GET; from another session                           | 204 can be used · 404 cannot                       |
  * | `notify`  | POST, changes as JSON; from the hub                 | 200 the names that the hub can forget · 404 gone   |
  * | `terminate` | POST, the principal whose index the id is from, or nothing; from the server's side | 204 ended · 404 there was none (of version 0: not ended) |
+ * | `guest` | POST, envelope (`caller` where it is somebody's request), line break, what is asked as JSON | 200 its reply as JSON |
  * | `index` | to a principal's index: GET; PUT and DELETE, a session's id | 200 the ids as JSON · 204 |
  *
  * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with. Who cannot read a request
@@ -55,6 +56,8 @@ export const PATHS = {
   index: "https://session/index",
   /** The object is a user's, and holds no session. */
   user: "https://session/user",
+  /** The object is a guest's, and holds no session. */
+  guest: "https://session/guest",
 } as const;
 
 /** Most characters of a string that crosses by RPC, which the runtime refuses from 32 MiB on. */
@@ -178,6 +181,19 @@ export function decodeUserRequest(json: string): UserRequest {
     "what is asked of the user's state",
   );
   return value as unknown as UserRequest;
+}
+
+export function encodeGuestRequest(request: JsonObject, caller: Caller | undefined): string {
+  return `${caller === undefined ? "" : pack({ caller })}\n${JSON.stringify(request)}`;
+}
+
+/** @throws {Unreadable} */
+export function decodeGuestRequest(body: string): { request: JsonObject; caller: Caller | undefined } {
+  const split = body.indexOf("\n");
+  fits(split >= 0, "what is asked of a guest");
+  const request = parseJson(body.slice(split + 1));
+  fits(isObject(request), "what is asked of a guest");
+  return { request, caller: split === 0 ? undefined : unpack(body.slice(0, split)).caller };
 }
 
 export function encodeEnd(caller: Caller): string {

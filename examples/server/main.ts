@@ -10,6 +10,7 @@ import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { testPage } from "../../src/test-page/index.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
+import { exampleTasks } from "../../worker/example/task-fixtures.ts";
 
 const USAGE = `Options, each with its variable:
   --port N       port to listen on, 0 for any free one   HOLDFAST_PORT   8787
@@ -41,7 +42,7 @@ export async function main(
       name: "holdfast-example",
       version: "0.1.0",
       createServer: createExampleServer,
-      modern: modernHandler({ createServer: createExampleServer }),
+      modern: modernHandler({ createServer: createExampleServer, tasks: exampleTasks() }),
       env,
       database,
       testPage: env["HOLDFAST_TEST_PAGE"] === "1" ? testPage : undefined,

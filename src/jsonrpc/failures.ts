@@ -32,6 +32,7 @@ const CODE = {
   refused: -32000,
   sessionNotFound: -32001,
   /** 2026-07-28, "Error codes". */
+  missingCapability: -32021,
   unsupportedProtocolVersion: -32022,
 } as const;
 
@@ -225,6 +226,46 @@ export const listensToTooMuch = (limit: number): Failure =>
     CODE.invalidParams,
     `Invalid params: notifications.resourceSubscriptions holds at most ${limit} resources (maxSubscriptions)`,
   );
+
+/** For a client that does not say that it knows this extension, where nothing can be had without (2026-07-28). */
+export const missingExtension = (name: string): Failure =>
+  failure(
+    400,
+    CODE.missingCapability,
+    `Missing required client capability: the client must declare the extension ${name}`,
+    undefined,
+    { requiredCapabilities: { extensions: { [name]: {} } } },
+  );
+
+/** Another's task is not found either. */
+export const taskNotFound: Failure = failure(
+  200,
+  CODE.invalidParams,
+  "Task not found: it has expired, or there never was one of this id",
+);
+
+export const notTheInput = (key: string, why: string): Failure =>
+  failure(200, CODE.invalidParams, `Invalid params: inputResponses[${JSON.stringify(key)}] ${why}`);
+
+export const listensToTooManyTasks = (limit: number): Failure =>
+  failure(400, CODE.invalidParams, `Invalid params: notifications.taskIds holds at most ${limit} ids`);
+
+/** The principal's own doing. */
+export const tooManyTasks = (limit: number): Failure =>
+  notNow(
+    429,
+    `Too Many Requests: ${limit} tasks are kept already under these credentials; try again later`,
+    RETRY_LATER,
+  );
+
+export const noTaskMore = (limit: number): Failure =>
+  notNow(503, `Service Unavailable: ${limit} tasks are kept already; try again later`, RETRY_LATER);
+
+export const taskUnreachable: Failure = notNow(
+  503,
+  "Service Unavailable: the task could not be reached; try again",
+  RETRY_SOON,
+);
 
 export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
 

@@ -3,6 +3,7 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
+import type { GuestKind } from "../guest.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef, Sessions } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -21,6 +22,7 @@ import { createAlarms } from "./alarms.ts";
 import { createCensus } from "./census.ts";
 import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
+import { createGuests } from "./guests.ts";
 import { createFileLook } from "./lost-file.ts";
 import { sessionsThatFit } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
@@ -41,6 +43,8 @@ export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
    * takes it up again, with a new server. A whole number from 10 to 86400000, 60000 by default.
    */
   evictAfterMs?: number;
+  /** What lives here besides sessions: that of `modern`. */
+  guest?: GuestKind<Env> | undefined;
 }
 
 export interface LocalHost extends SessionHost {
@@ -267,6 +271,20 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     (error) => settings.emit("request.error", { method: "publish", message: messageOf(error) }),
   );
 
+  const guests = createGuests<Env>({
+    kind: options.guest,
+    sql,
+    env: options.env as Env,
+    settings,
+    bus: hub.bus,
+    userChannel,
+    newId() {
+      lookForFile();
+      return randomId();
+    },
+    now,
+  });
+
   const post = (id: string, key: number, call: Call): Promise<Answer> =>
     use(id, key, (resident) => {
       const { session } = resident;
@@ -346,6 +364,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   };
 
   const close = async (): Promise<void> => {
+    guests.close();
     residents.shutdown();
     await residents.settled(CLOSE_MS);
     alarms.stop();
@@ -367,6 +386,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     },
     mint: () => refTo(randomId(), ++lastKey),
     user: userChannel,
+    guests: () => guests,
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };

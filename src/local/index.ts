@@ -5,6 +5,7 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
+import type { GuestKind } from "../guest.ts";
 import type { Sessions } from "../host.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
@@ -45,9 +46,10 @@ export interface LocalMcp<E extends Env = Env> {
 export function createLocalMcp<Shared = unknown, E extends Env = Env>(
   options: LocalMcpOptions<Shared, E>,
 ): LocalMcp<E> {
-  const host = localHost<Shared>(options);
-  const { hub } = host;
   const { modern, env, createServer } = options;
+  // One `env` for all: what the HTTP server gives each request is not it.
+  const host = localHost<Shared>({ guest: modern?.guest as GuestKind<Shared> | undefined, ...options });
+  const { hub } = host;
   const requests = requestHandler<Shared>({ createServer });
   const notifyTopic = (topic: string): Notifier => createNotifier((change) => hub.bus(topic).publish(change));
   return {
@@ -55,7 +57,7 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
       ...options,
       host,
       hub,
-      // One factory for all eras, and one `env`: what the HTTP server gives each request is not it.
+      // One factory for all eras.
       requests: { handle: (call) => requests.handle({ ...call, env: env as Shared }) },
       ...(modern && {
         modern: { ...modern, handle: (call) => modern.handle({ ...call, env: env as never }) },

@@ -7,7 +7,7 @@
  */
 import { guard } from "../guard.ts";
 import type { Session } from "../session/contract.ts";
-import { letExit } from "./alarms.ts";
+import { letExit } from "./ringer.ts";
 
 export interface Resident {
   readonly key: number;

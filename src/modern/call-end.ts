@@ -20,6 +20,11 @@ export interface CallEnd {
   stop(): void;
 }
 
+/** What has the hooks of a server, and its handlers. */
+export function hooksOf(server: McpServer | Server): Server {
+  return server instanceof McpServer ? server.server : server;
+}
+
 export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "settings">): CallEnd {
   const { emit, maxCallMs } = settings;
   const message = payload.messages[0] as JsonRpcMessage;
@@ -60,7 +65,7 @@ export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "
     instead,
     stop,
     served(server) {
-      const served = server instanceof McpServer ? server.server : server;
+      const served = hooksOf(server);
       hooks = served;
       const { onclose, onerror } = served;
       const heard = (error: Error): void => {

@@ -15,14 +15,24 @@ import {
   isRequest,
   type JsonRpcMessage,
   type JsonRpcRequest,
+  type JsonRpcResponse,
   type Payload,
 } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server/factory.ts";
-import { type CallEnd, callEnd } from "./call-end.ts";
+import { type CallEnd, callEnd, hooksOf } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
 import { carry } from "./carry.ts";
+import {
+  admitted,
+  extend,
+  type Extended,
+  type ModernExtension,
+  type Serve,
+  substituted,
+} from "./extension.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
+import { responseIn } from "./replies.ts";
 
 export interface ModernOptions<Env = unknown> {
   /**
@@ -42,6 +52,8 @@ export interface ModernOptions<Env = unknown> {
    * resources it may name is `maxSubscriptions`. Default 131072.
    */
   maxListenBytes?: number;
+  /** Calls that outlive their request: `durableTasks` of `holdfast/tasks`. */
+  tasks?: ModernExtension<Env>;
 }
 
 /** The revision that is served statelessly. */
@@ -60,6 +72,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     maxListeners = 1024,
     maxListenersPerPrincipal = 128,
     maxListenBytes = 131_072,
+    tasks: extension,
   } = options;
   const limits = { maxListeners, maxListenersPerPrincipal, maxListenBytes };
   for (const [name, value] of Object.entries(limits)) {
@@ -67,45 +80,84 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       throw new RangeError(`${name} must be a whole number from 0, not ${String(value)}`);
     }
   }
-  /** Requests being served, with what the factory is to be told about each. */
-  const calls = new WeakMap<Request, { call: StatelessCall<Env>; end: CallEnd }>();
+  /** What builds the server of each request that is being served. */
+  const builders = new WeakMap<Request, () => Promise<McpServer | Server>>();
   const listens = createListens();
   const places = createPlaces(limits);
   let memory: ChangeHub | undefined;
 
   const handler = createMcpHandler(
     async ({ requestInfo }) => {
-      const served = requestInfo && calls.get(requestInfo);
-      if (served === undefined) throw new Error("the request did not come through the router");
-      const { call, end } = served;
-      try {
-        const server = await createServer(contextOf("modern", call));
-        end.served(server);
-        return server;
-      } catch (error) {
-        call.onError(error);
-        throw error;
-      }
+      const build = requestInfo && builders.get(requestInfo);
+      if (build === undefined) throw new Error("the request did not come through the router");
+      return build();
     },
     // Keepalives are the edge's, which holds the client's connection. Listeners are counted before the SDK sees
     // them: its own count, which lags a little behind, must not refuse one that has a place.
     { legacy: "reject", bus: SILENT, maxSubscriptions: Infinity, keepAliveMs: 0 },
   );
 
-  const answer = async (call: StatelessCall<Env>, bus: ChangeBus): Promise<Response> => {
-    const { request, payload, caller, settings } = call;
-    const serve = (): Promise<Response> =>
-      handler.fetch(request, {
-        ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
-        parsedBody: bodyOf(payload),
-      });
+  const fetch = (request: Request, authInfo: unknown, parsedBody: unknown): Promise<Response> =>
+    handler.fetch(request, {
+      ...(authInfo === undefined ? {} : { authInfo: authInfo as AuthInfo }),
+      parsedBody,
+    });
+
+  /** Serves a call of the router's, which the extension may answer in its server's place. */
+  const serve = async (call: StatelessCall<Env>, end: CallEnd): Promise<Response> => {
+    const { request, payload, caller } = call;
+    let extended: Extended | undefined;
+    builders.set(request, async () => {
+      try {
+        const server = await createServer(contextOf("modern", call));
+        if (extension !== undefined) extended = extend(extension, hooksOf(server), call);
+        end.served(server);
+        return server;
+      } catch (error) {
+        call.onError(error);
+        throw error;
+      }
+    });
+    const response = await fetch(request, caller.authInfo, bodyOf(payload));
+    return extended === undefined ? response : substituted(response, extended);
+  };
+
+  /** Serves a call of the extension's, wherever it is held. */
+  const run: Serve<Env> = async ({ context, request, message, authInfo, settings, onNotification }) => {
+    const end = callEnd({ payload: { batch: false, messages: [message] }, settings });
+    builders.set(request, async () => {
+      const server = admitted(await createServer(context));
+      end.served(server);
+      return server;
+    });
+    try {
+      const answering = fetch(request, authInfo, message);
+      const instead = end.instead.then((json) => JSON.parse(json) as JsonRpcResponse);
+      return await Promise.race([
+        answering.then((response) => responseIn(response, onNotification)),
+        instead,
+      ]);
+    } finally {
+      end.stop();
+    }
+  };
+
+  const answer = async (
+    call: StatelessCall<Env> & { readonly bus: ChangeBus },
+    end: CallEnd,
+    hub: ChangeBus | undefined,
+  ): Promise<Response> => {
+    const { payload, settings, bus } = call;
     const listening = listenOf(payload);
-    if (listening === undefined) return serve();
+    if (listening === undefined) return serve(call, end);
+    const more = hub && extension?.listening(call, listening);
+    if (more !== undefined && "status" in more) return failed(more, {}, listening.id);
     listens.sweep();
     const place = places.enter(call);
     if ("status" in place) return failed(place, {}, listening.id);
     try {
-      return await listens.serve(await serve(), place, bus, settings.keepaliveIntervalMs);
+      const response = await serve(call, end);
+      return await listens.serve(response, { place, bus, more, keepaliveMs: settings.keepaliveIntervalMs });
     } catch (error) {
       place.leave();
       throw error;
@@ -114,6 +166,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
 
   return {
     versions: [VERSION],
+    guest: extension?.guest(run),
 
     claimsByHeader,
 
@@ -129,13 +182,15 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
       const end = callEnd(call);
-      calls.set(call.request, { call, end });
       const { request, settings, payload, caller } = call;
       const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
-      return carry({ request, payload, settings, endsWith }, answer(call, bus), end);
+      return carry({ request, payload, settings, endsWith }, answer(call, end, given.bus), end);
     },
 
-    close: () => handler.close(),
+    async close() {
+      listens.close();
+      await handler.close();
+    },
   };
 }
 

@@ -5,9 +5,17 @@ import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
 import type { StatelessContext } from "../session/server/factory.ts";
 import { userOf } from "../user/user.ts";
 
-export function contextOf<Env, Era extends "request" | "modern">(
+/** What of a request its server is built for. */
+export interface CallFor<Env> extends Pick<
+  StatelessCall<Env>,
+  "env" | "request" | "caller" | "bus" | "userChannel" | "payload"
+> {
+  readonly settings: Pick<StatelessCall<Env>["settings"], "maxUserStateBytes">;
+}
+
+export function contextOf<Env, Era extends "request" | "modern" | "task">(
   era: Era,
-  { env, request, payload, caller, bus, userChannel, settings: { maxUserStateBytes } }: StatelessCall<Env>,
+  { env, request, payload, caller, bus, userChannel, settings: { maxUserStateBytes } }: CallFor<Env>,
 ): StatelessContext<Env> & { readonly era: Era } {
   const { principal, topic, authInfo } = caller;
   const user = userOf({ principal, topic, channel: userChannel, maxUserStateBytes });

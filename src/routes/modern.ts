@@ -28,6 +28,7 @@ export async function stateless<E extends Env>(
     topic,
     bus: hub?.bus(topic),
     userChannel: (name) => host.user(name, c.env),
+    guests: () => host.guests(c.env),
     settings,
     onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
   });

@@ -4,6 +4,7 @@ import { modernHandler } from "../../src/modern/index.ts";
 import { testPage } from "../../src/test-page/index.ts";
 import { createMcpWorker, optionsFromEnv } from "../cloudflare.ts";
 import { createExampleServer } from "./server.ts";
+import { exampleTasks } from "./task-fixtures.ts";
 
 interface Env {
   MCP_SESSION: DurableObjectNamespace;
@@ -17,7 +18,7 @@ const mcp = createMcpWorker<Env>({
   version: "0.1.0",
   createServer: createExampleServer,
   namespace: (bindings) => bindings.MCP_SESSION,
-  modern: modernHandler<Env>({ createServer: createExampleServer }),
+  modern: modernHandler<Env>({ createServer: createExampleServer, tasks: exampleTasks<Env>() }),
   hub: (bindings) => bindings.MCP_HUB,
   testPage: variables["HOLDFAST_TEST_PAGE"] === "1" ? testPage : undefined,
   ...optionsFromEnv(variables),

@@ -11,6 +11,7 @@ import {
   LaterSchema,
   migrate,
   PART,
+  partEnd,
   SCHEMA_VERSION,
   type SessionRow,
   type SqlStore,
@@ -296,11 +297,4 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       };
     },
   };
-}
-
-/** Where a part that starts at `start` ends: never between the halves of a surrogate pair. */
-function partEnd(data: string, start: number): number {
-  const end = Math.min(start + PART, data.length);
-  const unit = data.charCodeAt(end - 1);
-  return end < data.length && unit >= 0xd800 && unit < 0xdc00 ? end - 1 : end;
 }
