@@ -8,31 +8,22 @@ import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@m
 import { type ChangeBus, type ChangeHub, createMemoryHub } from "../changes.ts";
 import type { StatelessCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
-import { failed } from "../http/respond.ts";
+import { failed, json } from "../http/respond.ts";
 import {
   isInitialize,
   isObject,
   isRequest,
   type JsonRpcMessage,
   type JsonRpcRequest,
-  type JsonRpcResponse,
   type Payload,
 } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server/factory.ts";
 import { type CallEnd, callEnd, hooksOf } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
 import { carry } from "./carry.ts";
-import {
-  admitted,
-  extend,
-  type Extended,
-  type ModernExtension,
-  type Serve,
-  substituted,
-} from "./extension.ts";
+import type { ModernExtension, Serve } from "./extension.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
-import { responseIn } from "./replies.ts";
 
 export interface ModernOptions<Env = unknown> {
   /**
@@ -106,11 +97,11 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
   /** Serves a call of the router's, which the extension may answer in its server's place. */
   const serve = async (call: StatelessCall<Env>, end: CallEnd): Promise<Response> => {
     const { request, payload, caller } = call;
-    let extended: Extended | undefined;
+    let made: ((response: Response) => Promise<Response>) | undefined;
     builders.set(request, async () => {
       try {
         const server = await createServer(contextOf("modern", call));
-        if (extension !== undefined) extended = extend(extension, hooksOf(server), call);
+        made = extension?.extend(hooksOf(server), call);
         end.served(server);
         return server;
       } catch (error) {
@@ -119,27 +110,20 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       }
     });
     const response = await fetch(request, caller.authInfo, bodyOf(payload));
-    return extended === undefined ? response : substituted(response, extended);
+    return made === undefined ? response : made(response);
   };
 
   /** Serves a call of the extension's, wherever it is held. */
-  const run: Serve<Env> = async ({ context, request, message, authInfo, settings, onNotification }) => {
+  const run: Serve<Env> = async ({ context, request, message, authInfo, settings, onServer }) => {
     const end = callEnd({ payload: { batch: false, messages: [message] }, settings });
     builders.set(request, async () => {
-      const server = admitted(await createServer(context));
+      const server = await createServer(context);
+      onServer(server);
       end.served(server);
       return server;
     });
-    try {
-      const answering = fetch(request, authInfo, message);
-      const instead = end.instead.then((json) => JSON.parse(json) as JsonRpcResponse);
-      return await Promise.race([
-        answering.then((response) => responseIn(response, onNotification)),
-        instead,
-      ]);
-    } finally {
-      end.stop();
-    }
+    const answering = fetch(request, authInfo, message).finally(end.stop);
+    return Promise.race([answering, end.instead.then((body) => json(body))]);
   };
 
   const answer = async (

@@ -18,16 +18,21 @@ import {
   type JsonRpcNotification,
   type JsonRpcRequest,
 } from "../jsonrpc/messages.ts";
-import { type ListeningFor, type ModernExtension, Refused } from "../modern/extension.ts";
+import type { ListeningFor, ModernExtension } from "../modern/extension.ts";
 import { nameOfParts } from "../names.ts";
 import { TASKS } from "./record.ts";
+import { type AnswererOf, Refused } from "./serving.ts";
 import { signalOf } from "./task.ts";
 import type { TaskReply, TaskRequest } from "./wire.ts";
 
 /** What becomes of a tool's call whose client knows tasks: a task at once, a task where it takes long, a plain call. */
 export type TaskUse = "required" | "optional" | "never";
 
-type Edge<Env> = Pick<ModernExtension<Env>, "answerer" | "listening">;
+/** The edge's part of the extension. */
+export interface TaskEdge<Env> {
+  readonly answerer: AnswererOf<Env>;
+  readonly listening: ModernExtension<Env>["listening"];
+}
 
 /** Most tasks that one listener may ask for: each is asked once as it begins. */
 const MOST_LISTENED = 100;
@@ -36,7 +41,7 @@ const MARK = 32;
 /** Pauses before a task that could not be reached is asked once more. */
 const AGAIN_AFTER_MS = [50, 500];
 
-export function taskEdge<Env>(tool: (request: JsonRpcRequest) => TaskUse): Edge<Env> {
+export function taskEdge<Env>(tool: (request: JsonRpcRequest) => TaskUse): TaskEdge<Env> {
   const useOf = (call: StatelessCall<Env>, request: JsonRpcRequest): TaskUse => {
     const use = runHook(call.settings.emit, "tasks.tool", () => checkedUse(tool(request)));
     // Whoever cannot say what is to be done gets nothing done.

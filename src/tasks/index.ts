@@ -7,7 +7,7 @@ import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
 import { createLimitNotice, type TellLimit } from "../limits.ts";
 import type { ModernExtension } from "../modern/extension.ts";
 import { taskEdge, type TaskUse } from "./edge.ts";
-import { TASKS } from "./record.ts";
+import { extender } from "./serving.ts";
 import { hasTask } from "./store.ts";
 import { openTask, type TaskLimits } from "./task.ts";
 
@@ -62,9 +62,10 @@ export function durableTasks<Env = unknown>(options: TasksOptions): ModernExtens
     ]),
   ) as unknown as TaskLimits;
   let tellLimit: TellLimit | undefined;
+  const { answerer, listening } = taskEdge<Env>(tool);
   return {
-    name: TASKS,
-    ...taskEdge<Env>(tool),
+    extend: extender(answerer),
+    listening,
     guest: (serve) => ({
       isAt: hasTask,
       open(place) {

@@ -12,6 +12,8 @@ import {
 import type { Serve } from "../modern/extension.ts";
 import { contextOf } from "../request/context.ts";
 import type { SessionState, TaskContext } from "../session/server/factory.ts";
+import { responseIn } from "./replies.ts";
+import { admit } from "./serving.ts";
 import type { TaskTexts } from "./store.ts";
 
 export interface Run {
@@ -91,9 +93,9 @@ export function startRun<Env>(begun: Begun, options: RunOptions<Env>): Run {
   };
   return {
     abort: () => controller.abort(),
-    answered: serve({ context, request, message, authInfo, settings, onNotification }).catch(() =>
-      failures.interrupted(call.id, false),
-    ),
+    answered: serve({ context, request, message, authInfo, settings, onServer: admit })
+      .then((response) => responseIn(response, onNotification))
+      .catch(() => failures.interrupted(call.id, false)),
   };
 }
 
