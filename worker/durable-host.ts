@@ -15,6 +15,7 @@ import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
 import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
 import { encodeCall, encodeEnd, encodeGuestRequest, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
 
+/** Where the sessions' objects are. */
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
   readonly namespace: (env: Env) => DurableObjectNamespace;

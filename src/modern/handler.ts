@@ -25,6 +25,7 @@ import type { ModernExtension, Serve } from "./extension.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
 
+/** What the handler builds its servers by. */
 export interface ModernOptions<Env = unknown> {
   /**
    * Builds the MCP server of one request: an SDK v2 `McpServer` or `Server`. The factory of the

@@ -43,6 +43,7 @@ interface Filter {
   resourceSubscriptions?: string[];
 }
 
+/** The streams of `subscriptions/listen` in this isolate. */
 export interface Listens {
   /**
    * Puts the changes of the bus, and what an extension makes of them, into the SDK's answer to a request to listen.
@@ -54,13 +55,14 @@ export interface Listens {
   close(): void;
 }
 
+/** Who listens. */
 export interface Listener {
   /** Given back once nothing of the listener is left. */
   readonly place: Place;
   readonly bus: ChangeBus;
   /** The extension's part of what is listened for; undefined where there is none. */
   readonly more: ListeningFor | undefined;
-  /** The stream shows that it is alive as often as its client is shown, or more often. */
+  /** In milliseconds: the stream shows that it is alive as often as its client is shown, or more often. */
   readonly keepaliveMs: number;
 }
 
@@ -72,6 +74,7 @@ interface Open {
   goodbye(): void;
 }
 
+/** None at first. */
 export function createListens(): Listens {
   const open = new Set<Open>();
   let sweptAt = 0;

@@ -13,6 +13,7 @@ export interface CallFor<Env> extends Pick<
   readonly settings: Pick<StatelessCall<Env>["settings"], "maxUserStateBytes">;
 }
 
+/** The factory's context for one request. */
 export function contextOf<Env, Era extends "request" | "modern" | "task">(
   era: Era,
   { env, request, payload, caller, bus, userChannel, settings: { maxUserStateBytes } }: CallFor<Env>,

@@ -3,6 +3,7 @@ import { stateName } from "../../names.ts";
 import type { SessionState } from "./factory.ts";
 import { type EntryStore, entryBytes, MOST_ENTRY_BYTES } from "../store/entries.ts";
 
+/** The session's state, with what the session itself needs of it. */
 export interface KeptState extends SessionState {
   /** The session exists from now on: stores what was set before. Called within the transaction that opens it. */
   keep(): void;
