@@ -194,6 +194,7 @@ export function decodeUserRequest(json: string): UserRequest {
   return value as unknown as UserRequest;
 }
 
+/** What is asked of a guest, with whose request it is about. */
 export function encodeGuestRequest(request: JsonObject, caller: Caller | undefined): string {
   return `${caller === undefined ? "" : pack({ caller })}\n${JSON.stringify(request)}`;
 }

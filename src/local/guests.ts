@@ -10,11 +10,13 @@ import type { SqlStore } from "../session/store/schema.ts";
 import type { UserChannel } from "../user/state.ts";
 import { createRinger, RETRY_MS } from "./ringer.ts";
 
+/** The guests of a local host. */
 export interface LocalGuests extends Guests {
   /** Lets go of all that is under way. */
   close(): void;
 }
 
+/** What their places are made of. */
 export interface LocalGuestsOptions<Env> {
   /** Undefined where there are no guests: then every id is unknown, and nothing is created. */
   readonly kind: GuestKind<Env> | undefined;
@@ -35,6 +37,7 @@ interface Present {
   visits: number;
 }
 
+/** The guests of this file; their alarms ring from now on. */
 export function createGuests<Env>(options: LocalGuestsOptions<Env>): LocalGuests {
   const { kind, sql, now, newId } = options;
   const none: LocalGuests = {

@@ -1,6 +1,7 @@
 /** One timer for many pending times, each of which is a row of somebody's. @module */
 import { LONGEST_TIMER_MS } from "../within.ts";
 
+/** The timer. */
 export interface Ringer {
   /** Something is to ring at this time: makes sure that the timer is set for it. */
   arm(at: number): void;
@@ -8,6 +9,7 @@ export interface Ringer {
   stop(): void;
 }
 
+/** Where the pending times are, and what is to be done as they fall due. */
 export interface RingerOptions<Due> {
   readonly now: () => number;
   /** When the next one rings; Infinity where none is pending. */
@@ -23,6 +25,7 @@ export const RETRY_MS = 1000;
 /** Alarms that ring before others get a turn. */
 const BATCH = 50;
 
+/** Rings what is due by now, and from then on each at its time. */
 export function createRinger<Due>({ now, earliest, due, ring }: RingerOptions<Due>): Ringer {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let timerAt = Infinity;

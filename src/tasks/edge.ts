@@ -41,6 +41,10 @@ const MARK = 32;
 /** Pauses before a task that could not be reached is asked once more. */
 const AGAIN_AFTER_MS = [50, 500];
 
+/**
+ * The edge of a deployment whose calls become tasks as `tool` says.
+ * @throws {Refused} from `answerer`, where `tool` does not say it
+ */
 export function taskEdge<Env>(tool: (request: JsonRpcRequest) => TaskUse): TaskEdge<Env> {
   const useOf = (call: StatelessCall<Env>, request: JsonRpcRequest): TaskUse => {
     const use = runHook(call.settings.emit, "tasks.tool", () => checkedUse(tool(request)));

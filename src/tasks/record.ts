@@ -50,6 +50,7 @@ export type Questions = Readonly<Record<string, Question>>;
 /** How a call ended. */
 export type Outcome = { readonly result: JsonObject } | { readonly error: JsonRpcErrorObject };
 
+/** True for a status that is final. */
 export function isOver({ status }: Pick<TaskRecord, "status">): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
 }

@@ -16,6 +16,7 @@ import { responseIn } from "./replies.ts";
 import { admit } from "./serving.ts";
 import type { TaskTexts } from "./store.ts";
 
+/** A call that is with a server. */
 export interface Run {
   /** Cancels the call, whose answer comes no more. */
   abort(): void;
@@ -37,6 +38,7 @@ export interface Begun {
   readonly authInfo: unknown;
 }
 
+/** What the call is run by and in. */
 export interface RunOptions<Env> {
   readonly place: GuestPlace<Env>;
   readonly serve: Serve<Env>;
@@ -57,6 +59,7 @@ export function originOf({ url, headers }: Caller): TaskTexts["origin"] {
   };
 }
 
+/** Begins the call, and returns at once. */
 export function startRun<Env>(begun: Begun, options: RunOptions<Env>): Run {
   const { place, serve, ttlMs, state, onProgress } = options;
   const { env, settings, userChannel } = place;

@@ -1,6 +1,7 @@
 /** What a running task says of itself: heard at once by who asks, passed on once in a while. @module */
 import { guard } from "../guard.ts";
 
+/** The last word of a call that runs. */
 export interface Saying {
   say(message: string): void;
   /** What was said last; undefined for nothing. */

@@ -49,6 +49,7 @@ export interface TaskLimits {
   readonly maxTasksPerPrincipal: number;
 }
 
+/** What a task is given besides its place. */
 export interface TaskOptions<Env> {
   readonly serve: Serve<Env>;
   readonly limits: TaskLimits;
@@ -71,6 +72,7 @@ function errorOf({ error }: JsonRpcResponse): JsonRpcErrorObject {
   return error ?? failures.internalError.error;
 }
 
+/** The task that is stored in this place, or the place for one. */
 export function openTask<Env>(place: GuestPlace<Env>, options: TaskOptions<Env>): Guest {
   const { id, settings, now } = place;
   const { limits, serve, tellLimit } = options;

@@ -6,6 +6,7 @@
 import type { Failure } from "../jsonrpc/failures.ts";
 import { isObject, type JsonObject, type JsonRpcRequest, type JsonRpcResponse } from "../jsonrpc/messages.ts";
 
+/** What the edge asks of a task. */
 export type TaskRequest =
   /** Runs the caller's call: as a task at once, or as one where it takes long. Asked again, it says what there is. */
   | { readonly op: "start"; readonly taskId: string; readonly call: JsonRpcRequest; readonly atOnce: boolean }
@@ -14,6 +15,7 @@ export type TaskRequest =
   /** Whoever started it has left before it became a task. */
   | { readonly op: "leave"; readonly taskId: string };
 
+/** What it answers. */
 export type TaskReply =
   /** It is a task: without its details. */
   | { readonly kind: "task"; readonly task: JsonObject }
