@@ -6,6 +6,7 @@
  */
 import type { ChangeBus } from "./changes.ts";
 import type { Caller } from "./caller.ts";
+import type { Endings } from "./endings.ts";
 import type { DisconnectReason } from "./events.ts";
 import type { GuestKind, Guests } from "./guest.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
@@ -136,6 +137,8 @@ export interface SessionHost<Env = unknown> {
   user(name: string, env: Env): UserChannel;
   /** What lives here besides sessions. */
   guests(env: Env): Guests;
+  /** Who has been shut out (`Sessions.endAll`), for what belongs to no session; without it nobody is. */
+  readonly endings?: Endings | undefined;
   /** Its sessions from the server's side: what `admin` shows. */
   readonly sessions?: Sessions | undefined;
 }
@@ -154,6 +157,10 @@ export interface StatelessCall<Env = unknown> {
   readonly userChannel: (name: string) => UserChannel;
   /** What lives besides sessions; see {@link SessionHost.guests}. */
   readonly guests: () => Guests;
+  /** The mark of its host's endings as it came. */
+  readonly since: number;
+  /** As in {@link SessionHost}. */
+  readonly endings?: Endings | undefined;
   /** The router's. */
   readonly settings: Settings;
   /** Hears of what goes wrong outside the protocol. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { McpServer, Server } from "@modelcontextprotocol/server";
+import type { Caller } from "../caller.ts";
 import type { Change } from "../changes.ts";
 import type { GuestKind } from "../guest.ts";
 import type { StatelessCall } from "../host.ts";
@@ -42,7 +43,7 @@ export interface ServedCall<Env> {
   /** As the client's, of this revision. Aborting its signal cancels the call. */
   readonly request: Request;
   readonly message: JsonRpcRequest;
-  readonly authInfo: unknown;
+  readonly caller: Caller;
   readonly settings: Settings;
   /** Sees the server that was built for it, before it is connected. */
   readonly onServer: (server: McpServer | Server) => void;

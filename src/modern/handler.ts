@@ -4,10 +4,11 @@
  * where a request comes from and where `subscriptions/listen` hears of changes.
  * @module
  */
-import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@modelcontextprotocol/server";
+import { type AuthInfo, createMcpHandler, McpServer, type Server } from "@modelcontextprotocol/server";
 import { type ChangeBus, type ChangeHub, createMemoryHub } from "../changes.ts";
 import type { StatelessCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
+import { hookFailed, hookInTime, HookLate } from "../hooks.ts";
 import { failed, json } from "../http/respond.ts";
 import {
   isInitialize,
@@ -17,6 +18,8 @@ import {
   type JsonRpcRequest,
   type Payload,
 } from "../jsonrpc/messages.ts";
+import type { Settings } from "../options.ts";
+import type { Asking } from "../session/server/scopes.ts";
 import type { ServerContext } from "../session/server/factory.ts";
 import { type CallEnd, callEnd, hooksOf } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
@@ -95,35 +98,49 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       parsedBody,
     });
 
+  /** Builds a server in time; `onError` hears why there is none. */
+  const build = async (
+    context: ServerContext<Env>,
+    { initializeTimeoutMs, emit }: Settings,
+    onError: (error: unknown) => void,
+  ): Promise<McpServer | Server> => {
+    try {
+      return await hookInTime("createServer", createServer(context), initializeTimeoutMs);
+    } catch (error) {
+      if (error instanceof HookLate) hookFailed(emit, "createServer", error);
+      else onError(error);
+      throw error;
+    }
+  };
+
   /** Serves a call of the router's, which the extension may answer in its server's place. */
   const serve = async (call: StatelessCall<Env>, end: CallEnd): Promise<Response> => {
-    const { request, payload, caller } = call;
+    const { request, payload, caller, settings } = call;
+    const { emit, initializeTimeoutMs: limitMs } = settings;
     let made: ((response: Response) => Promise<Response>) | undefined;
     builders.set(request, async () => {
-      try {
-        const server = await createServer(contextOf("modern", call));
-        made = extension?.extend(hooksOf(server), call);
-        end.served(server);
-        return server;
-      } catch (error) {
-        call.onError(error);
-        throw error;
-      }
+      const server = await build(contextOf("modern", call), settings, call.onError);
+      made = extension?.extend(hooksOf(server), call);
+      end.served(server);
+      return scopesInTime(server, { emit, limitMs });
     });
     const response = await fetch(request, caller.authInfo, bodyOf(payload));
     return made === undefined ? response : made(response);
   };
 
   /** Serves a call of the extension's, wherever it is held. */
-  const run: Serve<Env> = async ({ context, request, message, authInfo, settings, onServer }) => {
-    const end = callEnd({ payload: { batch: false, messages: [message] }, settings });
+  const run: Serve<Env> = async ({ context, request, message, caller, settings, onServer }) => {
+    const payload = { batch: false, messages: [message] };
+    // Who is shut out from now on is so where he asks: what runs already goes on.
+    const end = callEnd({ payload, settings, caller, since: 0 });
     builders.set(request, async () => {
-      const server = await createServer(context);
+      const failed = (error: unknown): void => hookFailed(settings.emit, "createServer", error);
+      const server = await build(context, settings, failed);
       onServer(server);
       end.served(server);
       return server;
     });
-    const answering = fetch(request, authInfo, message).finally(end.stop);
+    const answering = fetch(request, caller.authInfo, message).finally(end.stop);
     return Promise.race([answering, end.instead.then((body) => json(body))]);
   };
 
@@ -142,7 +159,10 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     if ("status" in place) return failed(place, {}, listening.id);
     try {
       const response = await serve(call, end);
-      return await listens.serve(response, { place, bus, more, keepaliveMs: settings.keepaliveIntervalMs });
+      const ready = async (): Promise<void> =>
+        void (await Promise.all([bus.ready?.(), end.watch?.everywhere()]));
+      const keepaliveMs = settings.keepaliveIntervalMs;
+      return await listens.serve(response, { place, bus: { ...bus, ready }, more, keepaliveMs });
     } catch (error) {
       place.leave();
       throw error;
@@ -177,6 +197,28 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       await handler.close();
     },
   };
+}
+
+const inTime = new WeakSet<McpServer>();
+
+/** The SDK asks the server by itself which scopes a request needs: as in the session eras, not for ever. */
+function scopesInTime(
+  server: McpServer | Server,
+  { emit, limitMs }: Pick<Asking, "emit" | "limitMs">,
+): McpServer | Server {
+  // One that is served a second time has been given its limit.
+  if (!(server instanceof McpServer) || inTime.has(server)) return server;
+  inTime.add(server);
+  const resolve = server.resolveScopeChallenge.bind(server);
+  server.resolveScopeChallenge = async (context) => {
+    try {
+      return await hookInTime("scopeChallenge", resolve(context), limitMs);
+    } catch (error) {
+      hookFailed(emit, "scopeChallenge", error);
+      throw error;
+    }
+  };
+  return server;
 }
 
 function bodyOf({ batch, messages }: Payload): unknown {

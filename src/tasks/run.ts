@@ -96,7 +96,7 @@ export function startRun<Env>(begun: Begun, options: RunOptions<Env>): Run {
   };
   return {
     abort: () => controller.abort(),
-    answered: serve({ context, request, message, authInfo, settings, onServer: admit })
+    answered: serve({ context, request, message, caller, settings, onServer: admit })
       .then((response) => responseIn(response, onNotification))
       .catch(() => failures.interrupted(call.id, false)),
   };
