@@ -150,6 +150,16 @@ export interface SessionHost<Env = unknown> {
   named(name: string, env: Env): SessionRef;
   /** The way to a user's state, under a name of topic and principal. */
   user(name: string, env: Env): UserChannel;
+  /**
+   * Looks whether this host has what it needs. Called for each request, so it is cheap, and wakes nothing.
+   * @throws {SetupError} saying what is missing
+   */
+  check?(env: Env): void;
+  /**
+   * Looks at what costs more to look at, for `/health`.
+   * @throws {SetupError} saying what is wrong
+   */
+  look?(): void;
 }
 
 /** Ending sessions from the server's side. What is ended is gone as if its client had deleted it, for every client. */

@@ -10,7 +10,6 @@ export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
 export {
   type AllowedOrigins,
   type Disconnect,
-  environmentName,
   type HoldfastOptions,
   type KeepaliveMode,
   optionsFromEnv,

@@ -13,7 +13,7 @@ import { SESSION_ID } from "./http/headers.ts";
 import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
-import { type HoldfastOptions, resolveOptions } from "./options.ts";
+import { type HoldfastOptions, OPTIONS, resolveOptions } from "./options.ts";
 import {
   type Admitted,
   admit,
@@ -27,6 +27,7 @@ import { health, info } from "./routes/info.ts";
 import { mounted } from "./routes/mounted.ts";
 import type { SessionKey } from "./routes/session-key.ts";
 import * as streamable from "./routes/streamable.ts";
+import { checkGiven, FUNCTION, having, type Kind, type Kinds, SetupError, STRING } from "./setup.ts";
 
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** The server's name and version, for `/info`. */
@@ -57,6 +58,26 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   topic?: Topic<E>;
 }
 
+/** What is the router's own among the options of `createMcpWorker` and `createLocalMcp`, each with what it must be. */
+export const ROUTER_OPTIONS: Required<{
+  [Name in Exclude<keyof RouterOptions, keyof HoldfastOptions | "host" | "requests" | "hub">]: Kind;
+}> = {
+  name: STRING,
+  version: STRING,
+  authorize: FUNCTION,
+  modern: having("claims", "what modernHandler of holdfast/modern returns"),
+  sessionKey: FUNCTION,
+  topic: FUNCTION,
+};
+
+const KINDS: Kinds = {
+  ...OPTIONS,
+  ...ROUTER_OPTIONS,
+  host: having("mint", "what durableHost or localHost returns"),
+  requests: having("handle", "what requestHandler of holdfast/sessionless returns"),
+  hub: having("bus", "the hub of a host"),
+};
+
 type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
 
 /**
@@ -66,6 +87,7 @@ type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response
  * app.route("/api", createMcpRouter({ host }))
  */
 export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>): Hono<E> {
+  checkGiven("createMcpRouter", options, KINDS, "host");
   const settings = resolveOptions(options);
   const {
     name = "holdfast",
@@ -121,7 +143,8 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
   route("/info", "GET, HEAD", { GET: info, HEAD: info });
   const { basePath, testPage } = settings;
-  app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
+  const looked = (c: Context<E>): Response => health(site, c);
+  app.get(`${basePath}/health`, looked).get(`${basePath}/health/`, looked);
   if (testPage !== undefined) {
     const page = async (c: Context<E>): Promise<Response> => {
       try {
@@ -154,11 +177,19 @@ async function answer<E extends Env>(
     if (method === "OPTIONS") return preflight(c, methods, headers);
     const admitted = await admit(c, site, headers);
     if (admitted instanceof Response) return admitted;
+    site.host.check?.(c.env);
     const handler = handlers[method];
     if (handler === undefined) return failed(failures.methodNotAllowed(methods), admitted.headers);
     return await handler(site, admitted);
   } catch (error) {
-    site.settings.emit("request.error", { method: clientText(c.req.method), message: String(error) });
+    // Told where it was found, once.
+    if (error instanceof SetupError) return failed(failures.misconfigured(error.said), headers);
+    const stack = error instanceof Error ? error.stack : undefined;
+    site.settings.emit("request.error", {
+      method: clientText(c.req.method),
+      message: String(error),
+      stack,
+    });
     return failed(failures.internalError, headers);
   }
 }

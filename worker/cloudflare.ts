@@ -6,11 +6,13 @@ import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
 import type { Sessions } from "../src/host.ts";
-import { resolveOptions } from "../src/options.ts";
+import { type HoldfastOptions, OPTIONS, resolveOptions, withVariables } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
-import { createMcpRouter, type RouterOptions } from "../src/router.ts";
+import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
+import { BOOLEAN, checkGiven, FUNCTION, type Kind, STRING } from "../src/setup.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
+import { createBindings } from "./bindings.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
@@ -41,7 +43,26 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
   sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
   jurisdiction?: DurableObjectJurisdiction;
+  /**
+   * The Worker's `HOLDFAST_*` variables are settings where the code gives none (`docs/options.md`); `false` leaves
+   * them unread.
+   */
+  env?: false;
 }
+
+/** What is `createMcpWorker`'s own, each with what it must be. */
+const OWN: Required<{
+  [
+    Name in Exclude<keyof McpWorkerOptions<object>, keyof HoldfastOptions | keyof typeof ROUTER_OPTIONS>
+  ]: Kind;
+}> = {
+  createServer: FUNCTION,
+  namespace: FUNCTION,
+  hub: FUNCTION,
+  sessions: BOOLEAN,
+  jurisdiction: STRING,
+  env: ["false, or left out", (value) => value === false],
+};
 
 /** An MCP server on Cloudflare: what to export, and what to tell it. */
 export interface McpWorker<Env extends object, Variables extends object = object> {
@@ -80,14 +101,30 @@ const LINK_BEAT_MS = 15_000;
 export function createMcpWorker<Env extends object, Variables extends object = object>(
   options: McpWorkerOptions<Env, Variables>,
 ): McpWorker<Env, Variables> {
-  const { createServer, namespace, jurisdiction, sessions: indexed = false } = options;
-  const within = (env: Env): DurableObjectNamespace =>
-    jurisdiction === undefined ? namespace(env) : namespace(env).jurisdiction(jurisdiction);
-  const settings = resolveOptions(options);
+  checkGiven(
+    "createMcpWorker",
+    options,
+    { ...OPTIONS, ...ROUTER_OPTIONS, ...OWN },
+    "createServer",
+    "namespace",
+  );
+  const {
+    createServer,
+    namespace,
+    hub: hubOf,
+    jurisdiction,
+    sessions: indexed = false,
+    env: reads,
+    ...given
+  } = options;
+  const readsVariables = reads !== false;
+  const routed = readsVariables ? withVariables(given, env as unknown as Record<string, unknown>) : given;
+  const settings = resolveOptions(routed);
   const { emit, keepaliveIntervalMs } = settings;
-  const host = durableHost<Env>({ namespace, jurisdiction }, emit);
+  const bindings = createBindings<Env>({ namespace, hub: hubOf, jurisdiction, readsVariables, emit });
+  const host = { ...durableHost<Env>({ namespace: bindings.namespace }, emit), check: bindings.check };
   const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
-  const hub = options.hub && createHub<Env>({ namespace: options.hub, jurisdiction, beatMs, emit });
+  const hub = bindings.hub && createHub<Env>({ namespace: bindings.hub, beatMs, emit });
   const notifyTopic = (topic: string): Notifier =>
     createNotifier((change) => {
       if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
@@ -95,14 +132,21 @@ export function createMcpWorker<Env extends object, Variables extends object = o
     });
   return {
     router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({
-      ...options,
+      ...routed,
       host,
       hub,
       requests: requestHandler<Env>({ createServer }),
     }),
-    McpSession: sessionObject<Env>({ settings, createServer, namespace: within, host, hub, indexed }),
-    McpHub: hubObject<Env>({ settings, sessions: namespace }),
-    sessions: workerSessions<Env>(within, indexed),
+    McpSession: sessionObject<Env>({
+      settings,
+      createServer,
+      namespace: bindings.namespace,
+      host,
+      hub,
+      indexed,
+    }),
+    McpHub: hubObject<Env>({ settings, sessions: bindings.namespace }),
+    sessions: workerSessions<Env>(bindings.namespace, indexed),
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
     users: createUsers((name) => host.user(name, env as Env)),

@@ -8,7 +8,8 @@
 import { DurableObject } from "cloudflare:workers";
 import type { SessionHost, Call, Refusal } from "../src/host.ts";
 import { isKnown } from "../src/changes.ts";
-import { otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
+import { messageOf } from "../src/events.ts";
+import { misconfigured, otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
 import type { Unreadable } from "../src/jsonrpc/parse.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/calls/delays.ts";
@@ -72,11 +73,31 @@ const REDIAL_MS = 1000;
 /** The reply to what cannot be read: the client may come again, by when the versions may have met. */
 const COME_BACK: Refusal = { kind: "refused", failure: otherVersion };
 
+/** The reply where the class was bound without SQLite, which cannot be put right by trying again. */
+const WITHOUT_SQL: Refusal = {
+  kind: "refused",
+  failure: misconfigured(
+    "the Durable Object class has no SQLite storage: it needs a migration that names it in new_sqlite_classes",
+  ),
+};
+
 /** Makes the Durable Object class for these options. */
 export function sessionObject<Env>(
   options: SessionObjectOptions<Env>,
 ): new (ctx: DurableObjectState, env: Env) => SessionObject<Env> {
   const { emit } = options.settings;
+  let isTold = false;
+
+  /** False where the class has no migration, or one that gives it no SQLite: told once. */
+  const hasSql = (storage: DurableObjectStorage): boolean => {
+    try {
+      return storage.sql !== undefined;
+    } catch (error) {
+      if (!isTold) emit("setup.error", { message: messageOf(error) });
+      isTold = true;
+      return false;
+    }
+  };
 
   return class McpSession extends DurableObject<Env> implements SessionObject<Env> {
     readonly #session: Session;
@@ -84,9 +105,11 @@ export function sessionObject<Env>(
     /** Undefined where no index is kept. */
     readonly #notes: Notes | undefined;
     readonly #prepared = createPrepared();
+    readonly #hasSql: boolean;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
+      this.#hasSql = hasSql(ctx.storage);
       const { hub } = options;
       this.#index = createSessionIndex(ctx.storage);
       const id = ctx.id.toString();
@@ -135,6 +158,7 @@ export function sessionObject<Env>(
     override async fetch(request: Request): Promise<Response> {
       try {
         const version = versionOf(request);
+        if (!this.#hasSql) return stamp(encodeReply(WITHOUT_SQL), version);
         return stamp(await this.#answer(request), version);
       } catch (error) {
         reportUnreadable(emit, "session", new URL(request.url).pathname.slice(1), error);
@@ -183,6 +207,7 @@ export function sessionObject<Env>(
     }
 
     async post(message: string): Promise<string | Response> {
+      if (!this.#hasSql) return encodeAnswer(WITHOUT_SQL);
       let call: Call | Unreadable;
       try {
         call = decodeMessage(message, options.settings.maxInitializeBytes);

@@ -228,6 +228,16 @@ export const listensToTooMuch = (limit: number): Failure =>
 
 export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
 
+/** Of the server's own making, and as wrong the next time: nobody is told to try again. */
+export const misconfigured = (what: string): Failure =>
+  failure(500, CODE.internalError, `Internal error: ${what}`);
+
+/** The user's factory has a fault that no time mends. */
+export const broken: Failure = refused(
+  503,
+  "Service Unavailable: the session's server cannot be built; the log of the server says why",
+);
+
 export const notReady: Failure = notNow(
   503,
   "Service Unavailable: the session's server did not start; try again",

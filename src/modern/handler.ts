@@ -20,6 +20,7 @@ import {
 import type { ServerContext } from "../session/server/factory.ts";
 import { type CallEnd, callEnd } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
+import { ANYTHING, checkGiven, checkServer, FUNCTION, type Kind } from "../setup.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
@@ -44,6 +45,14 @@ export interface ModernOptions<Env = unknown> {
   maxListenBytes?: number;
 }
 
+/** What each option must be; the numbers are checked as they are read. */
+const KINDS: Required<{ [Name in keyof ModernOptions]: Kind }> = {
+  createServer: FUNCTION,
+  maxListeners: ANYTHING,
+  maxListenersPerPrincipal: ANYTHING,
+  maxListenBytes: ANYTHING,
+};
+
 /** The revision that is served statelessly. */
 const VERSION = "2026-07-28";
 
@@ -52,9 +61,10 @@ const SILENT = { publish(): void {}, subscribe: () => (): void => {} };
 
 /**
  * The handler that `createMcpRouter` and `createMcpWorker` take as `modern`.
- * @throws {RangeError} naming an option that is wrong
+ * @throws {RangeError | TypeError} naming an option that is wrong
  */
 export function modernHandler<Env = unknown>(options: ModernOptions<Env>): ModernHandler<Env> {
+  checkGiven("modernHandler", options, KINDS, "createServer");
   const {
     createServer,
     maxListeners = 1024,
@@ -80,6 +90,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       const { call, end } = served;
       try {
         const server = await createServer(contextOf("modern", call));
+        checkServer(server);
         end.served(server);
         return server;
       } catch (error) {

@@ -29,7 +29,10 @@ export async function stateless<E extends Env>(
     bus: hub?.bus(topic),
     userChannel: (name) => host.user(name, c.env),
     settings,
-    onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
+    onError: (error) => {
+      const stack = error instanceof Error ? error.stack : undefined;
+      settings.emit("request.error", { method: "POST", message: messageOf(error), stack });
+    },
   });
   return withHeaders(response, headers);
 }

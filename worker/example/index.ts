@@ -2,7 +2,7 @@
 import { env } from "cloudflare:workers";
 import { modernHandler } from "../../src/modern/index.ts";
 import { testPage } from "../../src/test-page/index.ts";
-import { createMcpWorker, optionsFromEnv } from "../cloudflare.ts";
+import { createMcpWorker } from "../cloudflare.ts";
 import { createExampleServer } from "./server.ts";
 
 interface Env {
@@ -20,7 +20,6 @@ const mcp = createMcpWorker<Env>({
   modern: modernHandler<Env>({ createServer: createExampleServer }),
   hub: (bindings) => bindings.MCP_HUB,
   testPage: variables["HOLDFAST_TEST_PAGE"] === "1" ? testPage : undefined,
-  ...optionsFromEnv(variables),
 });
 
 export const { McpSession, McpHub } = mcp;
