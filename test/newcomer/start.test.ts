@@ -179,6 +179,14 @@ describe("variables", () => {
   });
 });
 
+test("a runtime without SQLite is told which to take", () => {
+  vi.spyOn(process, "getBuiltinModule").mockReturnValue(undefined);
+  expect(() => local({ createServer, logLevel: "silent" })).toThrow(
+    `Holdfast needs Node 22.13, Deno 2.2 or Bun 1.4, or later, for node:sqlite; this is Node ${process.versions.node}`,
+  );
+  vi.restoreAllMocks();
+});
+
 test("bounds that depend on one another are told as such", () => {
   expect(() => local({ createServer, sessionTtlMs: 100 })).toThrow(
     "keepaliveIntervalMs (15000) must be less than sessionTtlMs (100)",
