@@ -7,13 +7,8 @@ export type { DisconnectReason, HoldfastEvent, LogLevel } from "./events.ts";
 export type { Change, ChangeBus, ChangeHub, Notifier } from "./changes.ts";
 export type { ModernHandler, SessionHost, SessionRef, Sessions } from "./host.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
-export {
-  type AllowedOrigins,
-  type Disconnect,
-  type HoldfastOptions,
-  type KeepaliveMode,
-  optionsFromEnv,
-} from "./options.ts";
+export type { AllowedOrigins } from "./option-checks.ts";
+export { type Disconnect, type HoldfastOptions, type KeepaliveMode, optionsFromEnv } from "./options.ts";
 export { createMcpRouter, type RouterOptions } from "./router.ts";
 export { openaiConversation, perPrincipal } from "./routes/keyed.ts";
 export type { KeyedRequest, SessionKey } from "./routes/session-key.ts";

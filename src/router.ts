@@ -79,6 +79,7 @@ const KINDS: Kinds = {
 };
 
 type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
+type Handlers<E extends Env> = Readonly<Record<string, Handler<E>>>;
 
 /**
  * Builds the router.
@@ -116,9 +117,10 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   };
   const app = new Hono<E>();
 
-  const route = (path: string, methods: string, handlers: Readonly<Record<string, Handler<E>>>): void => {
+  const route = (path: string, methods: string, handlers: Handlers<E>): void => {
+    const served = { methods, handlers };
     const handle = async (c: Context<E>): Promise<Response> => {
-      const response = mounted(c, await answer(site, c, methods, handlers));
+      const response = mounted(c, await answer(site, c, served));
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
@@ -164,8 +166,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
 async function answer<E extends Env>(
   site: Site<E>,
   c: Context<E>,
-  methods: string,
-  handlers: Readonly<Record<string, Handler<E>>>,
+  { methods, handlers }: { readonly methods: string; readonly handlers: Handlers<E> },
 ): Promise<Response> {
   let headers: Readonly<Record<string, string>> = {};
   try {

@@ -10,18 +10,9 @@ import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import type { SessionObject } from "./session-object.ts";
 import { reportUnreadable, stamped } from "./wire-version.ts";
-import {
-  decodeAnswer,
-  decodeReply,
-  encodeAttach,
-  encodeAttachWhole,
-  encodeCall,
-  encodeEnd,
-  encodeMessage,
-  MOST_RPC,
-  PATHS,
-  type Replied,
-} from "./wire.ts";
+import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
+import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
+import { encodeCall, encodeEnd, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
 
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
@@ -82,7 +73,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
     try {
       return await decodeReply(response);
     } catch (error) {
-      reportUnreadable(emit, "edge", what, error);
+      reportUnreadable(emit, { at: "edge", what }, error);
       throw error;
     }
   };
@@ -116,7 +107,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
         try {
           return decodeAnswer(answer);
         } catch (error) {
-          reportUnreadable(emit, "edge", "reply to post", error);
+          reportUnreadable(emit, { at: "edge", what: "reply to post" }, error);
           throw error;
         }
       }

@@ -107,7 +107,7 @@ export function createListeners({ topic, hub, emit, beatMs }: ListenersOptions):
         } catch (error) {
           // The next link brings it again, in the version of its request.
           member.hangUp();
-          return reportUnreadable(emit, "edge", "frame", error);
+          return reportUnreadable(emit, { at: "edge", what: "frame" }, error);
         }
         if (wasUp) return;
         wasUp = isUp = true;

@@ -60,7 +60,7 @@ export function hubObject<Env>(
         const version = versionOf(request);
         return stamp(await this.#answer(request), version);
       } catch (error) {
-        reportUnreadable(emit, "hub", new URL(request.url).pathname.slice(1), error);
+        reportUnreadable(emit, { at: "hub", what: new URL(request.url).pathname.slice(1) }, error);
         return stamp(new Response(null, { status: 503 }), READ_BY_ALL);
       }
     }

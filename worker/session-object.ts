@@ -14,7 +14,6 @@ import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/calls/delays.ts";
 import { createInterest } from "../src/session/interest.ts";
 import type { Reply } from "../src/session/server/reply.ts";
-import type { Successors } from "../src/session/ports.ts";
 import type { SqlStore, SqlValue } from "../src/session/store/schema.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
 import { createSession } from "../src/session/session.ts";
@@ -28,18 +27,17 @@ import { decodeChanges } from "./hub-wire.ts";
 import { bodyOutlet, PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
 import { createSessionIndex, type SessionIndex, sessionIndexOf } from "./session-index.ts";
 import { createNotes, type Notes } from "./session-notes.ts";
-import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf, WIRE } from "./wire-version.ts";
+import { successorsIn } from "./successors.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, versionOf, WIRE } from "./wire-version.ts";
+import { createPrepared, decodeAttach } from "./wire-attach.ts";
+import { encodeAnswer, encodeReply, type Streamed } from "./wire-reply.ts";
 import {
-  createPrepared,
-  decodeAttach,
   decodeCall,
   decodeEnd,
   decodeMessage,
   decodePrincipal,
   decodeSeed,
   decodeUserRequest,
-  encodeAnswer,
-  encodeReply,
   PATHS,
 } from "./wire.ts";
 
@@ -166,7 +164,7 @@ export function sessionObject<Env>(
         const version = versionOf(request);
         return stamp(this.#unfit ? encodeReply(this.#unfit) : await this.#answer(request), version);
       } catch (error) {
-        reportUnreadable(emit, "session", new URL(request.url).pathname.slice(1), error);
+        reportUnreadable(emit, { at: "session", what: new URL(request.url).pathname.slice(1) }, error);
         return stamp(encodeReply(COME_BACK), READ_BY_ALL);
       }
     }
@@ -217,27 +215,25 @@ export function sessionObject<Env>(
       try {
         call = decodeMessage(message, options.settings.maxInitializeBytes);
       } catch (error) {
-        reportUnreadable(emit, "session", "post", error);
-        return encodeAnswer(COME_BACK, undefined, undefined, READ_BY_ALL);
+        reportUnreadable(emit, { at: "session", what: "post" }, error);
+        return encodeAnswer(COME_BACK, undefined, READ_BY_ALL);
       }
       return this.#run(call, encodeAnswer);
     }
 
     async #run<T>(
       call: Call | Unreadable,
-      encode: (reply: Reply | Refusal, body?: ReadableStream, at?: string) => T,
+      encode: (reply: Reply | Refusal, stream?: Streamed) => T,
     ): Promise<T> {
       // What this version's door does not let in, an edge of another may have.
       if ("failure" in call) return encode({ kind: "refused", failure: call.failure });
       const connectionId = call.connectionId();
-      let body: ReadableStream | undefined;
-      let at: string | undefined;
+      let streamed: Streamed | undefined;
       const opening = this.#notes?.opening(call);
       if (opening !== undefined && !(await opening.before())) return encode(UNNOTED);
       const reply = await this.#session.post(call, (stream) => {
         const { readable, writable } = new IdentityTransformStream();
-        body = readable;
-        at = formatEventId(stream, 0);
+        streamed = { body: readable, at: formatEventId(stream, 0) };
         return bodyOutlet(
           writable,
           connectionId,
@@ -246,7 +242,7 @@ export function sessionObject<Env>(
         );
       });
       if (opening !== undefined && !(await opening.after())) return encode(UNNOTED);
-      return encode(reply, body, at);
+      return encode(reply, streamed);
     }
 
     async #attach(request: Request): Promise<Response> {
@@ -307,7 +303,7 @@ export function sessionObject<Env>(
       try {
         return socketState(socket.deserializeAttachment());
       } catch (error) {
-        reportUnreadable(emit, "session", "attachment", error);
+        reportUnreadable(emit, { at: "session", what: "attachment" }, error);
         return undefined;
       }
     }
@@ -332,24 +328,5 @@ function sqlStore(storage: DurableObjectStorage): SqlStore {
     exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
       storage.sql.exec<Row>(sql, ...bindings).toArray(),
     transaction: (body) => storage.transactionSync(body),
-  };
-}
-
-function successorsIn(namespace: DurableObjectNamespace): Successors {
-  return {
-    async create(seed) {
-      const id = namespace.newUniqueId();
-      const made = await namespace
-        .get(id)
-        .fetch(PATHS.adopt, { method: "POST", body: JSON.stringify(seed), headers: stamped() });
-      if (made.status !== 204) throw new Error(`the successor answered ${made.status}`);
-      return id.toString();
-    },
-    async isLive(id) {
-      const answer = await namespace
-        .get(namespace.idFromString(id))
-        .fetch(PATHS.live, { headers: stamped() });
-      return answer.status === 204;
-    },
   };
 }

@@ -41,14 +41,14 @@ const RETRY_LATER = 60_000;
 
 type Headers = Readonly<Record<string, string>>;
 
-function failure(status: number, code: number, message: string, headers?: Headers, data?: unknown): Failure {
-  const error: JsonRpcErrorObject = { code, message };
-  if (data !== undefined) error.data = data;
-  return { status, error, headers };
-}
+const failure = (status: number, error: JsonRpcErrorObject, headers?: Headers): Failure => ({
+  status,
+  error,
+  headers,
+});
 
 const refused = (status: number, message: string, headers?: Headers): Failure =>
-  failure(status, CODE.refused, message, headers);
+  failure(status, { code: CODE.refused, message }, headers);
 
 /** For want of room, of time, or of a server: the message may come again. */
 const notNow = (status: 429 | 503, message: string, retryAfterMs: number): Failure => ({
@@ -56,18 +56,21 @@ const notNow = (status: 429 | 503, message: string, retryAfterMs: number): Failu
   retryAfterMs,
 });
 
-export const parseError: Failure = failure(400, CODE.parseError, "Parse error: the body is not JSON");
+export const parseError: Failure = failure(400, {
+  code: CODE.parseError,
+  message: "Parse error: the body is not JSON",
+});
 
 export const invalidRequest = (why: string): Failure =>
-  failure(400, CODE.invalidRequest, `Invalid Request: ${why}`);
+  failure(400, { code: CODE.invalidRequest, message: `Invalid Request: ${why}` });
 
 export const invalidParams = (why: string): Failure =>
-  failure(400, CODE.invalidParams, `Invalid params: ${why}`);
+  failure(400, { code: CODE.invalidParams, message: `Invalid params: ${why}` });
 
 /** @param entry which one of the batch is at fault, counted from 1 */
 export function inBatch({ status, error }: Failure, entry: number): Failure {
   const message = `${error.message} (message ${entry} of the batch, of which nothing was run)`;
-  return failure(status, error.code, message);
+  return failure(status, { code: error.code, message });
 }
 
 export const initializeTooLarge = (limit: number): Failure =>
@@ -100,13 +103,11 @@ export const batchNotSupported = (version: string): Failure =>
   invalidRequest(`protocol version ${version} has no batches`);
 
 export const unsupportedProtocolVersion = (requested: string, supported: readonly string[]): Failure =>
-  failure(
-    400,
-    CODE.unsupportedProtocolVersion,
-    `Bad Request: Unsupported protocol version: ${requested} (supported versions: ${supported.join(", ")})`,
-    undefined,
-    { supported, requested },
-  );
+  failure(400, {
+    code: CODE.unsupportedProtocolVersion,
+    message: `Bad Request: Unsupported protocol version: ${requested} (supported versions: ${supported.join(", ")})`,
+    data: { supported, requested },
+  });
 
 export const unknownEventId: Failure = refused(
   400,
@@ -159,7 +160,10 @@ export const forbiddenHost: Failure = refused(
 );
 
 /** Exactly this message: clients match on it. */
-export const sessionNotFound: Failure = failure(404, CODE.sessionNotFound, "Session not found");
+export const sessionNotFound: Failure = failure(404, {
+  code: CODE.sessionNotFound,
+  message: "Session not found",
+});
 
 export const methodNotAllowed = (allow: string): Failure =>
   refused(405, "Method Not Allowed", { Allow: allow });
@@ -220,17 +224,16 @@ export const listensTooLong = (limit: number): Failure =>
   refused(413, `Payload Too Large: subscriptions/listen exceeds ${limit} bytes (maxListenBytes)`);
 
 export const listensToTooMuch = (limit: number): Failure =>
-  failure(
-    400,
-    CODE.invalidParams,
-    `Invalid params: notifications.resourceSubscriptions holds at most ${limit} resources (maxSubscriptions)`,
-  );
+  failure(400, {
+    code: CODE.invalidParams,
+    message: `Invalid params: notifications.resourceSubscriptions holds at most ${limit} resources (maxSubscriptions)`,
+  });
 
-export const internalError: Failure = failure(500, CODE.internalError, "Internal error");
+export const internalError: Failure = failure(500, { code: CODE.internalError, message: "Internal error" });
 
 /** Of the server's own making, and as wrong the next time: nobody is told to try again. */
 export const misconfigured = (what: string): Failure =>
-  failure(500, CODE.internalError, `Internal error: ${what}`);
+  failure(500, { code: CODE.internalError, message: `Internal error: ${what}` });
 
 /** The user's factory has a fault that no time mends. */
 export const broken: Failure = refused(
@@ -274,8 +277,8 @@ export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null
   return toWire({ jsonrpc: "2.0", error, id });
 }
 
-function errorResponse(id: RequestId, code: number, message: string, data?: object): JsonRpcResponse {
-  return { jsonrpc: "2.0", id, error: failure(200, code, message, undefined, data).error };
+function errorResponse(id: RequestId, error: JsonRpcErrorObject): JsonRpcResponse {
+  return { jsonrpc: "2.0", id, error };
 }
 
 /**
@@ -284,57 +287,64 @@ function errorResponse(id: RequestId, code: number, message: string, data?: obje
  */
 export function interrupted(id: RequestId, retryable: boolean): JsonRpcResponse {
   const message = "The request was interrupted by a restart of the server";
-  return errorResponse(id, CODE.internalError, message, { reason: "interrupted", retryable });
+  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "interrupted", retryable } });
 }
 
 /** The answer in place of a result that is larger than the transport carries. */
 export function tooLarge(id: RequestId, bytes: number, limit: number): JsonRpcResponse {
   const message = `The result has ${bytes} bytes; at most ${limit} can be sent (maxEventBytes)`;
-  return errorResponse(id, CODE.internalError, message, { reason: "too-large" });
+  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "too-large" } });
 }
 
 /** The answer in place of one that cannot be written as JSON: a BigInt, a cycle, a `toJSON` that throws, nothing at all. */
 export function unserialisable(id: RequestId): JsonRpcResponse {
   const message = "The server's answer cannot be written as JSON";
-  return errorResponse(id, CODE.internalError, message, { reason: "unserialisable" });
+  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "unserialisable" } });
 }
 
 /** The answer to a call that its server did not answer in time (`maxCallMs`; `initializeTimeoutMs` for `initialize`). */
 export function timedOut(id: RequestId): JsonRpcResponse {
   const message = "The server did not answer in time; the call was cancelled";
-  return errorResponse(id, CODE.internalError, message, { reason: "timeout" });
+  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "timeout" } });
 }
 
 /** The answer to a request that the server's SDK dropped, or that its transport handler threw over. */
 export function notTaken(id: RequestId): JsonRpcResponse {
   const message = "Invalid Request: the server did not take the message";
-  return errorResponse(id, CODE.invalidRequest, message, { reason: "not-taken" });
+  return errorResponse(id, { code: CODE.invalidRequest, message, data: { reason: "not-taken" } });
 }
 
 /** The answer in place of one that could not be stored when the server gave it. */
 export function lost(id: RequestId): JsonRpcResponse {
-  return errorResponse(id, CODE.internalError, "The server's answer could not be stored", { reason: "lost" });
+  return errorResponse(id, {
+    code: CODE.internalError,
+    message: "The server's answer could not be stored",
+    data: { reason: "lost" },
+  });
 }
 
 /** The answer to a request that would make the session keep more than it may. */
 export function limitReached(id: RequestId, what: string, limit: number): JsonRpcResponse {
-  return errorResponse(id, CODE.invalidRequest, `This session holds at most ${limit} ${what}`);
+  return errorResponse(id, {
+    code: CODE.invalidRequest,
+    message: `This session holds at most ${limit} ${what}`,
+  });
 }
 
 /** The answer to what a server asks of a client that it cannot ask: the request that it serves came without a session. */
 export function clientUnreachable(id: RequestId): JsonRpcResponse {
   const message = "The client cannot be asked: its request came without a session";
-  return errorResponse(id, CODE.refused, message, { reason: "no-session" });
+  return errorResponse(id, { code: CODE.refused, message, data: { reason: "no-session" } });
 }
 
 /** The answer to a subscription of which nothing would be heard: the hub cannot be reached, or is full. */
 export function notWatched(id: RequestId): JsonRpcResponse {
   const message = "Changes of this resource cannot be listened for at the moment; try again";
-  return errorResponse(id, CODE.internalError, message, { reason: "not-watched" });
+  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "not-watched" } });
 }
 
 /** The answer to a request that was in flight when its session was deleted. */
 export function sessionEnded(id: RequestId): JsonRpcResponse {
   const message = "The session was ended while the request was in flight";
-  return errorResponse(id, CODE.refused, message, { reason: "session-ended" });
+  return errorResponse(id, { code: CODE.refused, message, data: { reason: "session-ended" } });
 }

@@ -81,12 +81,12 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     over();
     const stack = error instanceof Error ? error.stack : undefined;
     if (!signal.aborted) emit("request.error", { method: "POST", message: String(error), stack });
-    return turnedAway(isPermanent(error) ? failures.broken : failures.notReady, payload, {}, only);
+    return turnedAway(isPermanent(error) ? failures.broken : failures.notReady, payload, { only });
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {
     over();
-    return turnedAway(lacking, payload, {}, only);
+    return turnedAway(lacking, payload, { only });
   }
 
   const post = {

@@ -66,7 +66,7 @@ export function refuse<E extends Env>(
   if (payload === undefined) return failed(failure, headers);
   // In HTTP+SSE a POST's answer is its status: the errors would have to come on the stream.
   if (transport === "http+sse") return failed(failure, headers, refusalId(payload));
-  return turnedAway(failure, payload, headers, only);
+  return turnedAway(failure, payload, { headers, only });
 }
 
 function stream<E extends Env>(

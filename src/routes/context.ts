@@ -174,14 +174,12 @@ export function sessionIdOf(request: Request): string | undefined {
   return single(request.headers.get(SESSION_ID)) ?? undefined;
 }
 
-/** The session that the request names, or the failure to answer with. */
+/** The session of this id, or the failure to answer with. */
 export function findSession<E extends Env>(
   site: Site<E>,
   { c }: Admitted<E>,
-  id: string | undefined,
-  missing: failures.Failure,
+  id: string,
 ): SessionRef | failures.Failure {
-  if (id === undefined) return missing;
   const known = site.host.find(id, c.env);
   if (known !== undefined) return known;
   return /^[A-Za-z0-9_-]{1,128}$/.test(id) ? failures.sessionNotFound : failures.malformedSessionId;

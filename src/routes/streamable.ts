@@ -35,13 +35,13 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const { request, headers } = admitted;
   const id = sessionIdOf(request);
   // Looked up before the body is read: a stranger's is not worth parsing for long, only to be told 404.
-  const named = findSession(site, admitted, id, failures.missingSessionId);
+  const named = id === undefined ? failures.missingSessionId : findSession(site, admitted, id);
   const limit = "status" in named ? strangerLimit(site, request, id) : site.settings.maxBodyBytes;
   const accept = acceptedAnswers(request.headers.get("accept"));
   const only = accept === "sse" ? "sse" : undefined;
   const body = await readMessages(site, admitted, limit);
   if ("failure" in body) {
-    if (!("status" in named)) return turnedAwayUnread(body.failure, body.id, headers, only);
+    if (!("status" in named)) return turnedAwayUnread(body.failure, body.id, { headers, only });
     // It is no `initialize`, and names no session that could take it.
     const isForNobody = id !== undefined && body.failure.status === 413;
     return failed(isForNobody ? named : body.failure, headers, body.id);
@@ -56,7 +56,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
       const failure = failures.notAcceptable("application/json and text/event-stream");
       return failed(failure, headers, refusesAs);
     }
-    return stateless(site, site.modern, admitted, payload);
+    return stateless(site, admitted, { handler: site.modern, payload });
   }
   const connectionId = namedOnDemand();
   const call: Call = {
@@ -86,12 +86,12 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     );
   }
   if (isInitialize(payload)) {
-    const known = await initializeKnown(site, admitted, id, named, call);
+    const known = await initializeKnown(site, admitted, { id, ref: named, call });
     if (known !== undefined) return known;
-    return open(site, admitted, call, only);
+    return open(site, admitted, { call, only });
   }
   if (id === undefined && site.requests !== undefined) {
-    return stateless(site, site.requests, admitted, payload);
+    return stateless(site, admitted, { handler: site.requests, payload });
   }
   if ("status" in named) return failed(named, headers, refusesAs);
   const answer = await postOnce(named, call, site.settings);
@@ -115,7 +115,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
   }
   const unsupported = unsupportedVersion(site, request);
   if (unsupported !== undefined) return failed(unsupported, headers);
-  const ref = found?.ref ?? findSession(site, admitted, id, failures.missingSessionId);
+  const ref = found?.ref ?? (id === undefined ? failures.missingSessionId : findSession(site, admitted, id));
   if ("status" in ref) return failed(ref, headers);
   const connectionId = namedOnDemand();
   const answer = await establish(site, ref, {
@@ -133,7 +133,8 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
 
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { headers, request, caller } = admitted;
-  const ref = findSession(site, admitted, sessionIdOf(request), failures.missingSessionIdOnDelete);
+  const id = sessionIdOf(request);
+  const ref = id === undefined ? failures.missingSessionIdOnDelete : findSession(site, admitted, id);
   if ("status" in ref) return failed(ref, headers);
   try {
     const ended = await ref.end(caller);
@@ -247,9 +248,7 @@ export async function establish<E extends Env>(
 async function initializeKnown<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
-  id: string | undefined,
-  ref: SessionRef | failures.Failure,
-  call: Call,
+  { id, ref, call }: { id: string | undefined; ref: SessionRef | failures.Failure; call: Call },
 ): Promise<Response | undefined> {
   // Empty is what a template leaves that had nothing to fill in.
   if (id === undefined || id === "") return undefined;
@@ -277,8 +276,7 @@ async function initializeKnown<E extends Env>(
 async function open<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
-  call: Call,
-  only: "sse" | undefined,
+  { call, only }: { call: Call; only: "sse" | undefined },
 ): Promise<Response> {
   const refusesAs = refusalId(call.payload);
   for (let attempt = 1; ; attempt++) {
