@@ -6,14 +6,15 @@
 import { type EventSink, messageOf } from "../src/events.ts";
 import { unknownVariables, type Variables } from "../src/options.ts";
 import { inWords, SetupError } from "../src/setup.ts";
+import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
 
 /** Reads a namespace from the Worker's `env`. */
 export type ReadNamespace<Env> = (env: Env) => DurableObjectNamespace;
 
 export interface BindingsOptions<Env> {
-  readonly namespace: ReadNamespace<Env>;
-  readonly hub: ReadNamespace<Env> | undefined;
-  readonly jurisdiction: DurableObjectJurisdiction | undefined;
+  readonly namespace: (env: Env) => ObjectNamespace;
+  readonly hub: ((env: Env) => ObjectNamespace) | undefined;
+  readonly jurisdiction: Jurisdiction | undefined;
   /** Where variables that look like settings and are none are told of: with the first request, as the hook may need one. */
   readonly readsVariables: boolean;
   readonly emit: EventSink;
@@ -33,10 +34,17 @@ export function createBindings<Env extends object>(options: BindingsOptions<Env>
   let hasLooked = !options.readsVariables;
 
   const reading =
-    (option: "namespace" | "hub", className: string, read: ReadNamespace<Env>): ReadNamespace<Env> =>
+    (
+      option: "namespace" | "hub",
+      className: string,
+      read: (env: Env) => ObjectNamespace,
+    ): ReadNamespace<Env> =>
     (env) => {
       const [bound, fault] = tried(read, env);
-      if (fault === undefined) return jurisdiction === undefined ? bound : bound.jurisdiction(jurisdiction);
+      if (fault === undefined)
+        return jurisdiction === undefined
+          ? bound
+          : bound.jurisdiction(jurisdiction as DurableObjectJurisdiction);
       const said = `the binding that \`${option}\` reads is missing: bind the class ${className}`;
       const message =
         `\`${option}(env)\` ${fault}: bind the class ${className} in the Worker's configuration ` +
@@ -66,7 +74,7 @@ export function createBindings<Env extends object>(options: BindingsOptions<Env>
 
 /** What was read, or what is wrong with it. */
 function tried<Env>(
-  read: ReadNamespace<Env>,
+  read: (env: Env) => ObjectNamespace,
   env: Env,
 ): [DurableObjectNamespace, undefined] | [undefined, string] {
   let bound: unknown;

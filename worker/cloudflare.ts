@@ -17,10 +17,12 @@ import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
 import { workerSessions } from "./session-index.ts";
+import type { Jurisdiction, ObjectNamespace, ObjectState } from "./platform.ts";
 import { sessionObject, type SessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
+export type { Jurisdiction, ObjectNamespace, ObjectState } from "./platform.ts";
 export type { SessionObject } from "./session-object.ts";
 
 export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
@@ -30,19 +32,19 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
   /** Builds the MCP server of one session. */
   createServer: CreateServer<Env>;
   /** The namespace that {@link McpWorker.McpSession} is bound to. */
-  namespace: (env: Env) => DurableObjectNamespace;
+  namespace: (env: Env) => ObjectNamespace;
   /**
    * The namespace that {@link McpWorker.McpHub} is bound to. With it, changes that are published in any
    * isolate reach every listener and every session that subscribed.
    */
-  hub?: (env: Env) => DurableObjectNamespace;
+  hub?: (env: Env) => ObjectNamespace;
   /**
    * Keeps note of whose each session is, so that `sessions.endAll` can end all of a principal's: one object request
    * and one row more as a session opens, and as it ends. False by default.
    */
   sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
-  jurisdiction?: DurableObjectJurisdiction;
+  jurisdiction?: Jurisdiction;
   /**
    * The Worker's `HOLDFAST_*` variables are settings where the code gives none (`docs/options.md`); `false` leaves
    * them unread.
@@ -69,9 +71,9 @@ export interface McpWorker<Env extends object, Variables extends object = object
   /** The Hono app: the Worker's default export, or part of one. */
   router: Hono<{ Bindings: Env; Variables: Variables }>;
   /** The Durable Object class: export it, and bind it with `new_sqlite_classes`. */
-  McpSession: new (ctx: DurableObjectState, env: Env) => SessionObject<Env>;
+  McpSession: new (ctx: ObjectState, env: Env) => SessionObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
-  McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+  McpHub: new (ctx: ObjectState, env: Env) => DurableObject<Env>;
   /** Ends sessions, from anywhere in the Worker. `endAll` rejects without the option `sessions`. */
   sessions: Sessions;
   /**

@@ -8,6 +8,7 @@ import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/h
 import { checkGiven, FUNCTION, SetupError, STRING } from "../src/setup.ts";
 import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
+import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
 import type { SessionObject } from "./session-object.ts";
 import { reportUnreadable, stamped } from "./wire-version.ts";
 import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
@@ -16,9 +17,9 @@ import { encodeCall, encodeEnd, encodeMessage, MOST_RPC, PATHS } from "./wire.ts
 
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
-  readonly namespace: (env: Env) => DurableObjectNamespace;
+  readonly namespace: (env: Env) => ObjectNamespace;
   /** Where sessions are kept, such as `eu`. */
-  readonly jurisdiction?: DurableObjectJurisdiction | undefined;
+  readonly jurisdiction?: Jurisdiction | undefined;
 }
 
 /**
@@ -31,8 +32,10 @@ export function durableHost<Env>(
 ): SessionHost<Env> {
   checkGiven("durableHost", options, { namespace: FUNCTION, jurisdiction: STRING }, "namespace");
   const namespaceOf = (env: Env): DurableObjectNamespace => {
-    const namespace = options.namespace(env);
-    return options.jurisdiction === undefined ? namespace : namespace.jurisdiction(options.jurisdiction);
+    const namespace = options.namespace(env) as DurableObjectNamespace;
+    const { jurisdiction } = options;
+    if (jurisdiction === undefined) return namespace;
+    return namespace.jurisdiction(jurisdiction as DurableObjectJurisdiction);
   };
   return {
     find(id, env) {
