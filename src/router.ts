@@ -14,6 +14,7 @@ import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions } from "./options.ts";
+import type { Sessions } from "./sessions.ts";
 import {
   type Admitted,
   admit,
@@ -27,8 +28,9 @@ import { health, info } from "./routes/info.ts";
 import { mounted } from "./routes/mounted.ts";
 import type { SessionKey } from "./routes/session-key.ts";
 import * as streamable from "./routes/streamable.ts";
-import { checkGiven, FUNCTION, having, type Kind, type Kinds, SetupError, STRING } from "./setup.ts";
+import { checkGiven, FUNCTION, having, type Kind, type Kinds, SetupError, STRING, needed } from "./setup.ts";
 
+/** What the router serves, whom it lets in, and every option of the transport. */
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** The server's name and version, for `/info`. */
   name?: string;
@@ -52,6 +54,11 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** Carries changes to those who listen; without it they stay within the isolate or process. */
   hub?: ChangeHub;
   /**
+   * Serves `/admin`, where sessions are seen and ended: `sessionsAdmin` of `holdfast/admin`. Without it there is no
+   * such path, on localhost neither.
+   */
+  admin?: Annex<E>;
+  /**
    * The hub's topic that a request belongs to, such as its tenant: changes stay within one. A session
    * keeps the topic of its requests, so one principal should have one.
    */
@@ -68,18 +75,33 @@ export const ROUTER_OPTIONS: Required<{
   modern: having("claims", "what modernHandler of holdfast/modern returns"),
   sessionKey: FUNCTION,
   topic: FUNCTION,
+  admin: having("routes", "what sessionsAdmin of holdfast/admin returns"),
 };
 
 const KINDS: Kinds = {
   ...OPTIONS,
   ...ROUTER_OPTIONS,
-  host: having("mint", "what durableHost or localHost returns"),
+  host: needed(having("mint", "what durableHost or localHost returns")),
   requests: having("handle", "what requestHandler of holdfast/sessionless returns"),
   hub: having("bus", "the hub of a host"),
 };
 
-type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
-type Handlers<E extends Env> = Readonly<Record<string, Handler<E>>>;
+/** Answers one method of a route, once its request has been admitted. */
+export type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
+
+/** What is served under a path: the methods, for `Allow`, and what serves each. */
+export interface Served<E extends Env> {
+  readonly methods: string;
+  readonly handlers: Readonly<Record<string, Handler<E>>>;
+}
+
+/** Routes that an entry of its own brings: what serves them is no part of the router. */
+export interface Annex<E extends Env> {
+  /** Judges each of their requests, in place of the router's `authorize`. */
+  readonly authorize: Authorize<E>;
+  /** What it serves, by path below the mount. */
+  routes(sessions: Sessions): Readonly<Record<string, Served<E>>>;
+}
 
 /**
  * Builds the router.
@@ -88,7 +110,7 @@ type Handlers<E extends Env> = Readonly<Record<string, Handler<E>>>;
  * app.route("/api", createMcpRouter({ host }))
  */
 export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>): Hono<E> {
-  checkGiven("createMcpRouter", options, KINDS, "host");
+  checkGiven("createMcpRouter", options, KINDS);
   const settings = resolveOptions(options);
   const {
     name = "holdfast",
@@ -100,6 +122,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     sessionKey,
     hub,
     topic,
+    admin,
   } = options;
   const site: Site<E> = {
     name,
@@ -117,10 +140,9 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   };
   const app = new Hono<E>();
 
-  const route = (path: string, methods: string, handlers: Handlers<E>): void => {
-    const served = { methods, handlers };
+  const route = (path: string, served: Served<E>, of: Site<E> = site): void => {
     const handle = async (c: Context<E>): Promise<Response> => {
-      const response = mounted(c, await answer(site, c, served));
+      const response = mounted(c, await answer(of, c, served));
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
@@ -136,14 +158,19 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     app.all(`${settings.basePath}${path}`, handle).all(`${settings.basePath}${path}/`, handle);
   };
 
-  route("/mcp", streamable.METHODS, {
-    POST: streamable.post,
-    GET: streamable.get,
-    DELETE: streamable.remove,
-  });
-  route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
-  route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
-  route("/info", "GET, HEAD", { GET: info, HEAD: info });
+  const { post, get, remove } = streamable;
+  route("/mcp", { methods: streamable.METHODS, handlers: { POST: post, GET: get, DELETE: remove } });
+  route("/sse", { methods: httpSse.STREAM_METHODS, handlers: { GET: httpSse.stream } });
+  route("/messages", { methods: httpSse.MESSAGE_METHODS, handlers: { POST: httpSse.message } });
+  route("/info", { methods: "GET, HEAD", handlers: { GET: info, HEAD: info } });
+  if (admin !== undefined) {
+    const { authorize: judge } = admin;
+    if (host.sessions === undefined) throw new TypeError("admin needs a host that has sessions to show");
+    const headers = { "Cache-Control": "no-store" };
+    const closed: Site<E> = { ...site, authorize: judge, judge: "admin", headers, topic: undefined };
+    const served = Object.entries(admin.routes(host.sessions));
+    for (const [path, each] of served) route(path, each, closed);
+  }
   const { basePath, testPage } = settings;
   const looked = (c: Context<E>): Response => health(site, c);
   app.get(`${basePath}/health`, looked).get(`${basePath}/health/`, looked);
@@ -166,7 +193,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
 async function answer<E extends Env>(
   site: Site<E>,
   c: Context<E>,
-  { methods, handlers }: { readonly methods: string; readonly handlers: Handlers<E> },
+  { methods, handlers }: Served<E>,
 ): Promise<Response> {
   let headers: Readonly<Record<string, string>> = {};
   try {
@@ -174,7 +201,7 @@ async function answer<E extends Env>(
     const { method } = c.req.raw;
     const cors = admitOrigin(c, site);
     if (cors instanceof Response) return cors;
-    headers = cors;
+    headers = site.headers === undefined ? cors : { ...cors, ...site.headers };
     if (method === "OPTIONS") return preflight(c, methods, headers);
     const admitted = await admit(c, site, headers);
     if (admitted instanceof Response) return admitted;

@@ -4,8 +4,8 @@
  * @module
  */
 
-/** What an option must be, in words, and whether a value is that. */
-export type Kind = readonly [must: string, fits: (value: unknown) => boolean];
+/** What an option must be, in words; whether a value is that; and whether it must be given. */
+export type Kind = readonly [must: string, fits: (value: unknown) => boolean, isNeeded?: true];
 
 /** Options by name. */
 export type Kinds = Readonly<Record<string, Kind>>;
@@ -18,11 +18,17 @@ export const having = (method: string, must: string): Kind => [
   (value) => typeof (value as Record<string, unknown> | null)?.[method] === "function",
 ];
 
+/** Any function: what it returns is checked as it is called. */
 export const FUNCTION: Kind = ofType("function");
+/** Any string, the empty one too. */
 export const STRING: Kind = ofType("string");
+/** `true` or `false`, and nothing that only counts as one of them. */
 export const BOOLEAN: Kind = ofType("boolean");
+/** The same, where nothing goes without it. */
+export const needed = ([must, fits]: Kind): Kind => [must, fits, true];
 /** Whatever the user makes of it, or what is checked elsewhere. */
 export const ANYTHING: Kind = ["", () => true];
+/** A list of strings, which may be empty. */
 export const STRINGS: Kind = [
   "a list of strings",
   (value) => Array.isArray(value) && value.every((each) => typeof each === "string"),
@@ -59,10 +65,9 @@ export function checkKinds(given: object, kinds: Kinds): void {
 /**
  * Checks all that a function of ours was given: each name known, each value of its kind, nothing missing.
  * @param where the function's name
- * @param needs the options that must be given
  * @throws {TypeError} naming the option that is wrong, and the one that was meant
  */
-export function checkGiven(where: string, given: unknown, kinds: Kinds, ...needs: string[]): void {
+export function checkGiven(where: string, given: unknown, kinds: Kinds): void {
   if (typeof given !== "object" || given === null) {
     throw new TypeError(`${where} must be given an object of options, not ${inWords(given)}`);
   }
@@ -72,9 +77,10 @@ export function checkGiven(where: string, given: unknown, kinds: Kinds, ...needs
     }
   }
   checkKinds(given, kinds);
-  for (const name of needs) {
-    if ((given as Record<string, unknown>)[name] === undefined) {
-      throw new TypeError(`${where} needs the option ${name}: ${kinds[name]?.[0]}`);
+  for (const name in kinds) {
+    const [must, , isNeeded] = kinds[name] as Kind;
+    if (isNeeded === true && (given as Record<string, unknown>)[name] === undefined) {
+      throw new TypeError(`${where} needs the option ${name}: ${must}`);
     }
   }
 }

@@ -5,19 +5,19 @@
 import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
-import type { Sessions } from "../src/host.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions, withVariables } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
-import { BOOLEAN, checkGiven, FUNCTION, type Kind, STRING } from "../src/setup.ts";
+import type { Sessions } from "../src/sessions.ts";
+import { BOOLEAN, checkGiven, FUNCTION, type Kind, STRING, needed } from "../src/setup.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
 import { createBindings } from "./bindings.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
-import { workerSessions } from "./session-index.ts";
 import type { Jurisdiction, ObjectNamespace, ObjectState } from "./platform.ts";
+import { workerSessions } from "./sessions.ts";
 import { sessionObject, type SessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
@@ -25,6 +25,7 @@ export { durableHost, type DurableHostOptions } from "./durable-host.ts";
 export type { Jurisdiction, ObjectNamespace, ObjectState } from "./platform.ts";
 export type { SessionObject } from "./session-object.ts";
 
+/** Options of the router and of its Durable Objects, in one. */
 export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
   RouterOptions<{ Bindings: Env; Variables: Variables }>,
   "host" | "hub" | "requests"
@@ -39,8 +40,9 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
    */
   hub?: (env: Env) => ObjectNamespace;
   /**
-   * Keeps note of whose each session is, so that `sessions.endAll` can end all of a principal's: one object request
-   * and one row more as a session opens, and as it ends. False by default.
+   * Keeps note of the sessions there are, and of whose each is, for `sessions.list` and `sessions.endAll`: one object
+   * request and one row more as a session opens, and as it ends; two of each for a principal's first and last. False
+   * by default.
    */
   sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
@@ -58,8 +60,8 @@ const OWN: Required<{
     Name in Exclude<keyof McpWorkerOptions<object>, keyof HoldfastOptions | keyof typeof ROUTER_OPTIONS>
   ]: Kind;
 }> = {
-  createServer: FUNCTION,
-  namespace: FUNCTION,
+  createServer: needed(FUNCTION),
+  namespace: needed(FUNCTION),
   hub: FUNCTION,
   sessions: BOOLEAN,
   jurisdiction: STRING,
@@ -74,7 +76,7 @@ export interface McpWorker<Env extends object, Variables extends object = object
   McpSession: new (ctx: ObjectState, env: Env) => SessionObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
   McpHub: new (ctx: ObjectState, env: Env) => DurableObject<Env>;
-  /** Ends sessions, from anywhere in the Worker. `endAll` rejects without the option `sessions`. */
+  /** Shows and ends sessions, from anywhere in the Worker. `list` and `endAll` reject without the option `sessions`. */
   sessions: Sessions;
   /**
    * Tells clients of both eras that something changed, from anywhere in the Worker: a request, a queue,
@@ -103,13 +105,7 @@ const LINK_BEAT_MS = 15_000;
 export function createMcpWorker<Env extends object, Variables extends object = object>(
   options: McpWorkerOptions<Env, Variables>,
 ): McpWorker<Env, Variables> {
-  checkGiven(
-    "createMcpWorker",
-    options,
-    { ...OPTIONS, ...ROUTER_OPTIONS, ...OWN },
-    "createServer",
-    "namespace",
-  );
+  checkGiven("createMcpWorker", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...OWN });
   const {
     createServer,
     namespace,
@@ -132,10 +128,11 @@ export function createMcpWorker<Env extends object, Variables extends object = o
       if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
       hub.bus(topic).publish(change);
     });
+  const sessions = workerSessions<Env>(bindings.namespace, indexed);
   return {
     router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({
       ...routed,
-      host,
+      host: { ...host, sessions },
       hub,
       requests: requestHandler<Env>({ createServer }),
     }),
@@ -148,7 +145,7 @@ export function createMcpWorker<Env extends object, Variables extends object = o
       indexed,
     }),
     McpHub: hubObject<Env>({ settings, sessions: bindings.namespace }),
-    sessions: workerSessions<Env>(bindings.namespace, indexed),
+    sessions,
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
     users: createUsers((name) => host.user(name, env as Env)),

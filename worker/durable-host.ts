@@ -5,7 +5,7 @@
  */
 import { type EventSink, eventSink } from "../src/events.ts";
 import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
-import { checkGiven, FUNCTION, SetupError, STRING } from "../src/setup.ts";
+import { checkGiven, FUNCTION, SetupError, STRING, needed } from "../src/setup.ts";
 import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
@@ -15,6 +15,7 @@ import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
 import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
 import { encodeCall, encodeEnd, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
 
+/** Where the sessions' objects are. */
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
   readonly namespace: (env: Env) => ObjectNamespace;
@@ -30,7 +31,7 @@ export function durableHost<Env>(
   options: DurableHostOptions<Env>,
   emit: EventSink = eventSink(undefined, "info"),
 ): SessionHost<Env> {
-  checkGiven("durableHost", options, { namespace: FUNCTION, jurisdiction: STRING }, "namespace");
+  checkGiven("durableHost", options, { namespace: needed(FUNCTION), jurisdiction: STRING });
   const namespaceOf = (env: Env): DurableObjectNamespace => {
     const namespace = options.namespace(env) as DurableObjectNamespace;
     const { jurisdiction } = options;

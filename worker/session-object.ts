@@ -12,6 +12,7 @@ import { misconfigured, otherVersion, unreachable } from "../src/jsonrpc/failure
 import type { Unreadable } from "../src/jsonrpc/parse.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/calls/delays.ts";
+import { inspect } from "../src/session/inspect.ts";
 import { createInterest } from "../src/session/interest.ts";
 import type { Reply } from "../src/session/server/reply.ts";
 import type { SqlStore, SqlValue } from "../src/session/store/schema.ts";
@@ -25,7 +26,7 @@ import { answerUserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
 import { decodeChanges } from "./hub-wire.ts";
 import { bodyOutlet, PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
-import { createSessionIndex, type SessionIndex, sessionIndexOf } from "./session-index.ts";
+import { createSessionIndex, directoryOf, type SessionIndex, sessionIndexOf } from "./session-index.ts";
 import { createNotes, type Notes } from "./session-notes.ts";
 import { successorsIn } from "./successors.ts";
 import { READ_BY_ALL, reportUnreadable, stamp, versionOf, WIRE } from "./wire-version.ts";
@@ -41,6 +42,7 @@ import {
   PATHS,
 } from "./wire.ts";
 
+/** What all objects of one class go by. */
 export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
   readonly createServer: CreateServer<Env>;
@@ -110,13 +112,14 @@ export function sessionObject<Env>(
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       const { hub } = options;
-      this.#index = createSessionIndex(ctx.storage);
+      this.#index = createSessionIndex(ctx.storage, () => directoryOf(options.namespace(env)));
       const id = ctx.id.toString();
       this.#notes = options.indexed
         ? createNotes({
             storage: ctx.storage,
             session: () => this.#session,
-            indexOf: (principal) => sessionIndexOf(options.namespace(env), principal),
+            indexOf: (place) => sessionIndexOf(options.namespace(env), place),
+            waitUntil: (promise) => ctx.waitUntil(promise),
             id,
           })
         : undefined;
@@ -138,10 +141,10 @@ export function sessionObject<Env>(
           redialMs: REDIAL_MS,
           quick: createDelay(options.settings.quickAnswerMs),
           erase: async () => {
-            const principal = this.#notes?.principal();
+            const owner = this.#notes?.owner();
             await ctx.storage.deleteAlarm();
             await ctx.storage.deleteAll();
-            if (principal !== undefined) ctx.waitUntil(this.#notes?.ended(principal) ?? Promise.resolve());
+            if (owner !== undefined) ctx.waitUntil(this.#notes?.ended(owner) ?? Promise.resolve());
           },
           now: Date.now,
         });
@@ -152,8 +155,7 @@ export function sessionObject<Env>(
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
       for (const socket of ctx.getWebSockets()) {
         const state = this.#stateOf(socket);
-        if (state !== undefined)
-          this.#session.restore(state.stream, this.#outlet(socket, state), state.place, state.handed ?? 0);
+        if (state !== undefined) this.#session.restore(state.stream, this.#outlet(socket, state), state);
         // Without a word of why: the edge dials again.
         else socket.close(1012, "another version");
       }
@@ -192,6 +194,14 @@ export function sessionObject<Env>(
           return this.#terminate(await decodePrincipal(request));
         case PATHS.index:
           return this.#index.answer(request);
+        case PATHS.note:
+          return this.#index.note(request);
+        case PATHS.page:
+          return this.#index.page(request);
+        case PATHS.directory:
+          return this.#index.enter(request);
+        case PATHS.inspect:
+          return this.#inspect();
         case PATHS.notify: {
           const changes = decodeChanges(await request.text());
           const unwanted = await this.#session.notify(changes.filter(isKnown));
@@ -200,7 +210,9 @@ export function sessionObject<Env>(
         case PATHS.user: {
           const { maxUserStateBytes } = options.settings;
           const asked = decodeUserRequest(await request.text());
-          return Response.json(answerUserRequest(sqlStore(this.ctx.storage), "", asked, maxUserStateBytes));
+          return Response.json(
+            answerUserRequest(sqlStore(this.ctx.storage), asked, { owner: "", maxBytes: maxUserStateBytes }),
+          );
         }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
@@ -234,12 +246,10 @@ export function sessionObject<Env>(
       const reply = await this.#session.post(call, (stream) => {
         const { readable, writable } = new IdentityTransformStream();
         streamed = { body: readable, at: formatEventId(stream, 0) };
-        return bodyOutlet(
-          writable,
-          connectionId,
-          (place) => this.#session.ack(stream, connectionId, place),
-          () => this.#session.leave(stream, connectionId),
-        );
+        return bodyOutlet(writable, connectionId, {
+          onTaken: (place) => this.#session.ack(stream, connectionId, place),
+          onBroken: () => this.#session.leave(stream, connectionId),
+        });
       });
       if (opening !== undefined && !(await opening.after())) return encode(UNNOTED);
       return encode(reply, streamed);
@@ -265,10 +275,17 @@ export function sessionObject<Env>(
       return new Response(null, { status: 101, webSocket: client });
     }
 
+    async #inspect(): Promise<Response> {
+      const store = createSessionStore(sqlStore(this.ctx.storage), KEY);
+      const alarm = (await this.ctx.storage.getAlarm()) ?? undefined;
+      const detail = inspect({ store, inMemory: this.#session.inMemory(), alarm, now: Date.now() });
+      return detail === undefined ? new Response(null, { status: 404 }) : Response.json(detail);
+    }
+
     /** @param principal whose it must be, for the word to come from their index, which then hears of its end; for anybody's undefined */
     async #terminate(principal: string | undefined): Promise<Response> {
-      const owner = principal === undefined ? undefined : this.#notes?.principal();
-      const isOthers = owner !== undefined && owner !== principal;
+      const owner = principal === undefined ? undefined : this.#notes?.owner();
+      const isOthers = owner !== undefined && owner !== null && owner !== principal;
       const wasThere = !isOthers && (await this.#session.terminate());
       await this.#notes?.ended(principal);
       return new Response(null, { status: wasThere ? 204 : 404 });
@@ -313,12 +330,10 @@ export function sessionObject<Env>(
     }
 
     #outlet(socket: WebSocket, state: SocketState): ReturnType<typeof socketOutlet> {
-      return socketOutlet(
-        socket,
-        state,
-        () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? state.openedAt,
-        () => this.#session.leave(state.stream, state.connectionId),
-      );
+      return socketOutlet(socket, state, {
+        lastSeen: () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? state.openedAt,
+        onBroken: () => this.#session.leave(state.stream, state.connectionId),
+      });
     }
   };
 }

@@ -20,6 +20,10 @@
  * | `notify`  | POST, changes as JSON; from the hub                 | 200 the names that the hub can forget · 404 gone   |
  * | `terminate` | POST, the principal whose index the id is from, or nothing; from the server's side | 204 ended · 404 there was none (of version 0: not ended) |
  * | `index` | to a principal's index: GET; PUT and DELETE, a session's id | 200 the ids as JSON · 204 |
+ * | `note` | to an index: POST, a session with what is known of it, and the index's place in the directory | 204 (501 of an earlier version, which takes PUT) |
+ * | `page` | to an index or the directory: POST, from where and how many | 200 pairs of name and value as JSON |
+ * | `directory` | to the directory: POST, a place, and whether it is held | 204 |
+ * | `inspect` | GET; from the server's side | 200 the session's detail as JSON · 404 there is none |
  *
  * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with. Who cannot read a request
  * refuses it with a 503, untouched, in place of the version `any`: that reply reads the same in all of them; who does not know its path answers 501. Who cannot read a reply, or gets
@@ -53,6 +57,12 @@ export const PATHS = {
   terminate: "https://session/terminate",
   /** The object is the index of a principal's sessions, and holds none. */
   index: "https://session/index",
+  note: "https://session/note",
+  page: "https://session/page",
+  /** The object is the directory of the indexes. */
+  directory: "https://session/directory",
+  /** The session as it is, for whoever runs the server. */
+  inspect: "https://session/inspect",
   /** The object is a user's, and holds no session. */
   user: "https://session/user",
 } as const;
@@ -92,6 +102,7 @@ export function keyedIn({ keyed }: JsonObject): Keyed | undefined {
   return keyed as Keyed | undefined;
 }
 
+/** True for the name of a transport. */
 export const isTransport = (value: unknown): value is TransportKind =>
   value === "streamable" || value === "http+sse";
 
@@ -180,6 +191,7 @@ export function decodeUserRequest(json: string): UserRequest {
   return value as unknown as UserRequest;
 }
 
+/** The envelope of a DELETE. */
 export function encodeEnd(caller: Caller): string {
   return pack({ caller });
 }
@@ -204,27 +216,4 @@ export async function decodeSeed(request: Request): Promise<Seed> {
 export async function decodePrincipal(request: Request): Promise<string | undefined> {
   // No principal is empty.
   return (await request.text()) || undefined;
-}
-
-const SESSION_ID = /^[0-9a-f]{64}$/;
-
-/**
- * The id of a session, for its principal's index.
- * @throws {Unreadable}
- */
-export async function decodeId(request: Request): Promise<string> {
-  const id = await request.text();
-  fits(SESSION_ID.test(id), "the session's id");
-  return id;
-}
-
-/**
- * What a principal's index holds.
- * @throws {Unreadable}
- */
-export async function decodeIds(response: Response): Promise<string[]> {
-  const ids = parseJson(await response.text());
-  fits(Array.isArray(ids), "the index");
-  for (const id of ids) fits(typeof id === "string" && SESSION_ID.test(id), "the index");
-  return ids;
 }

@@ -5,10 +5,10 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
-import type { Sessions } from "../host.ts";
 import { OPTIONS, unknownVariables, withVariables } from "../options.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
+import type { Sessions } from "../sessions.ts";
 import { checkGiven } from "../setup.ts";
 import { createUsers, type Users } from "../user/user.ts";
 import { environment } from "./environment.ts";
@@ -18,6 +18,7 @@ export * from "../index.ts";
 export { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
 
+/** Options of the router and of the host, in one. */
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
   extends Omit<LocalHostOptions<Shared>, "env">, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {
   /**
@@ -56,7 +57,7 @@ export interface LocalMcp<E extends Env = Env> {
 export function createLocalMcp<Shared = unknown, E extends Env = Env>(
   options: LocalMcpOptions<Shared, E>,
 ): LocalMcp<E> {
-  checkGiven("createLocalMcp", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...HOST_OPTIONS }, "createServer");
+  checkGiven("createLocalMcp", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...HOST_OPTIONS });
   const { env, createServer, database, evictAfterMs, ...given } = options;
   const variables = env === false ? {} : { ...environment(), ...(env as object | undefined) };
   const shared = env === false ? undefined : env;

@@ -1,7 +1,8 @@
 /** What `serve` is on every runtime: what it takes, what it gives, how it fails. @module */
-import { ANYTHING, checkGiven, FUNCTION, type Kind, STRING } from "../setup.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind, STRING, needed } from "../setup.ts";
 import { environment } from "./environment.ts";
 
+/** What to serve, and where. */
 export interface ServeOptions {
   /** Answers each request: `app.fetch` of a Hono app. */
   // A method, so that an app fits whatever bindings it declares.
@@ -60,7 +61,7 @@ const WRITE_TIMEOUT_MS = 120_000;
 const LONGEST_MS = 86_400_000;
 
 const KINDS: Required<{ [Name in keyof ServeOptions]: Kind }> = {
-  fetch: FUNCTION,
+  fetch: needed(FUNCTION),
   onClose: FUNCTION,
   hostname: STRING,
   port: ANYTHING,
@@ -81,7 +82,7 @@ export interface Serving extends Pick<ServeOptions, "fetch" | "onClose"> {
  * @throws {RangeError | TypeError} naming the option, or the variable, that is wrong
  */
 export function servingOf(options: ServeOptions): Serving {
-  checkGiven("serve", options, KINDS, "fetch");
+  checkGiven("serve", options, KINDS);
   const { keepAliveTimeoutMs = KEEP_ALIVE_MS, writeTimeoutMs = WRITE_TIMEOUT_MS } = options;
   const check = (name: string, value: number, least: number): number => {
     if (Number.isInteger(value) && value >= least && value <= LONGEST_MS) return value;
@@ -130,6 +131,7 @@ export interface Listener {
   cut(): void;
 }
 
+/** The server around a runtime's listener; it closes once, however often it is told to. */
 export function serverOf(hostname: string, listener: Listener, onClose: Serving["onClose"]): Server {
   const { port } = listener;
   const close = async (): Promise<void> => {

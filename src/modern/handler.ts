@@ -20,11 +20,12 @@ import {
 import type { ServerContext } from "../session/server/factory.ts";
 import { type CallEnd, callEnd } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
-import { ANYTHING, checkGiven, checkServer, FUNCTION, type Kind } from "../setup.ts";
+import { ANYTHING, checkGiven, checkServer, FUNCTION, type Kind, needed } from "../setup.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
 
+/** What the handler builds its servers by. */
 export interface ModernOptions<Env = unknown> {
   /**
    * Builds the MCP server of one request: an SDK v2 `McpServer` or `Server`. The factory of the
@@ -47,7 +48,7 @@ export interface ModernOptions<Env = unknown> {
 
 /** What each option must be; the numbers are checked as they are read. */
 const KINDS: Required<{ [Name in keyof ModernOptions]: Kind }> = {
-  createServer: FUNCTION,
+  createServer: needed(FUNCTION),
   maxListeners: ANYTHING,
   maxListenersPerPrincipal: ANYTHING,
   maxListenBytes: ANYTHING,
@@ -64,7 +65,7 @@ const SILENT = { publish(): void {}, subscribe: () => (): void => {} };
  * @throws {RangeError | TypeError} naming an option that is wrong
  */
 export function modernHandler<Env = unknown>(options: ModernOptions<Env>): ModernHandler<Env> {
-  checkGiven("modernHandler", options, KINDS, "createServer");
+  checkGiven("modernHandler", options, KINDS);
   const {
     createServer,
     maxListeners = 1024,
@@ -116,7 +117,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     const place = places.enter(call);
     if ("status" in place) return failed(place, {}, listening.id);
     try {
-      return await listens.serve(await serve(), place, bus, settings.keepaliveIntervalMs);
+      return await listens.serve(await serve(), { place, bus, keepaliveMs: settings.keepaliveIntervalMs });
     } catch (error) {
       place.leave();
       throw error;

@@ -12,10 +12,11 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isRequest } from "../jsonrpc/messages.ts";
 import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import type { CreateServer } from "../session/server/factory.ts";
-import { checkGiven, FUNCTION } from "../setup.ts";
+import { checkGiven, FUNCTION, needed } from "../setup.ts";
 import { contextOf } from "./context.ts";
 import { serveOnce } from "./serve-once.ts";
 
+/** What the handler builds its servers by. */
 export interface RequestOptions<Env = unknown> {
   /** The factory of the session eras: `context.era` is `"request"` here. */
   createServer: CreateServer<Env>;
@@ -26,7 +27,7 @@ export interface RequestOptions<Env = unknown> {
  * @throws {TypeError} naming an option that is wrong
  */
 export function requestHandler<Env = unknown>(options: RequestOptions<Env>): RequestHandler<Env> {
-  checkGiven("requestHandler", options, { createServer: FUNCTION }, "createServer");
+  checkGiven("requestHandler", options, { createServer: needed(FUNCTION) });
   const { createServer } = options;
   return {
     async handle(call) {

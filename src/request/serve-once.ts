@@ -22,6 +22,7 @@ import { isPermanent } from "../setup.ts";
 import { frame } from "../sse/frames.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
 
+/** One POST, and the server for it. */
 export interface OneRequest {
   readonly request: Request;
   /** The POST's requests, at least one. */
@@ -38,6 +39,7 @@ export interface OneRequest {
 const encoder = new TextEncoder();
 const messageFrame = (message: string): string => frame({ event: "message", data: message });
 
+/** Serves it. Never rejects for what the user's server does; the response's stream ends with the server. */
 export async function serveOnce(one: OneRequest): Promise<Response> {
   const { request, requests, payload, caller, settings } = one;
   const { emit, initializeTimeoutMs, maxCallMs } = settings;

@@ -9,6 +9,7 @@ import { type Payload } from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
 import type { Admitted, Site } from "./context.ts";
 
+/** Who is answered, and for what. */
 export interface Answering<E extends Env> {
   readonly site: Site<E>;
   readonly admitted: Admitted<E>;

@@ -29,8 +29,10 @@ import {
 import { findKeyed } from "./keyed.ts";
 import { stateless } from "./modern.ts";
 
+/** What `Allow` says at `/mcp`. */
 export const METHODS = "GET, POST, DELETE";
 
+/** A POST: a message or a batch of them, of whichever era. */
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers } = admitted;
   const id = sessionIdOf(request);
@@ -102,6 +104,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   );
 }
 
+/** A GET: the standalone stream, or the resume of any stream by its event id. */
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers, caller } = admitted;
   const id = sessionIdOf(request);
@@ -131,6 +134,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
   return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
 }
 
+/** A DELETE: the client ends its session. */
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { headers, request, caller } = admitted;
   const id = sessionIdOf(request);

@@ -15,6 +15,7 @@ import {
   WIRE_HEADER,
 } from "../../worker/wire-version.ts";
 import * as wireAttach from "../../worker/wire-attach.ts";
+import * as indexWire from "../../worker/wire-index.ts";
 import * as wireReply from "../../worker/wire-reply.ts";
 import * as wire from "../../worker/wire.ts";
 
@@ -322,8 +323,8 @@ describe("what is said of a principal's sessions", () => {
   const put = (body: string): Request => new Request("https://session/index", { method: "PUT", body });
 
   it("is read: an id, ids, a principal or none", async () => {
-    expect(await wire.decodeId(put(id))).toBe(id);
-    expect(await wire.decodeIds(Response.json([id]))).toEqual([id]);
+    expect(await indexWire.decodeId(put(id))).toBe(id);
+    expect(await indexWire.decodeIds(Response.json([id]))).toEqual([id]);
     expect(await wire.decodePrincipal(put("ann é 😀"))).toBe("ann é 😀");
     expect(await wire.decodePrincipal(put(""))).toBeUndefined();
   });
@@ -331,12 +332,12 @@ describe("what is said of a principal's sessions", () => {
   it.each(["", "x", `${id}0`, id.toUpperCase(), JSON.stringify(id)])(
     "is not read: the id %j",
     async (text) => {
-      await expect(wire.decodeId(put(text))).rejects.toThrow(Unreadable);
+      await expect(indexWire.decodeId(put(text))).rejects.toThrow(Unreadable);
     },
   );
 
   it.each(["", "{}", "null", "[7]", '["x"]'])("is not read: the ids %s", async (text) => {
-    await expect(wire.decodeIds(new Response(text))).rejects.toThrow(Unreadable);
+    await expect(indexWire.decodeIds(new Response(text))).rejects.toThrow(Unreadable);
   });
 });
 

@@ -34,15 +34,14 @@ const SHARED =
   "createServer returned a server that another session is using: it must build a new one each time it is called";
 
 /**
- * @param onError hears what the server reports
+ * `onError` hears what the server reports.
  * @throws {TypeError} where `server` is no server
  * @throws {SetupError} where another session has it
  */
 export function userServer(
   server: ConnectableServer,
   transport: SessionTransport,
-  emit: EventSink,
-  onError: (error: unknown) => void,
+  { emit, onError }: { readonly emit: EventSink; readonly onError: (error: unknown) => void },
 ): UserServer {
   checkServer(server);
   const hooks = hooksOf(server);
