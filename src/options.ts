@@ -107,7 +107,7 @@ const NUMBERS = {
   maxCallMs: [86_400_000, 0, 31_536_000_000],
   /** Silence of a call that asked for progress, after which the transport reports some. 0 reports none. */
   progressHeartbeatMs: [25_000, 0, 86_400_000],
-  /** How long the user's server may take to be built and connected, and to answer `initialize`. */
+  /** How long the user's code may take before a request goes on: `authorize`, scope challenges, a server's start. */
   initializeTimeoutMs: [10_000, 10, 600_000],
   /** How long the end of a connection may take, hooks included. */
   cleanupTimeoutMs: [5000, 10, 600_000],

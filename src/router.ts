@@ -6,7 +6,7 @@
 import { type Context, type Env, Hono } from "hono";
 import type { ChangeHub } from "./changes.ts";
 import { clientText, shortId } from "./events.ts";
-import { hookFailed } from "./hooks.ts";
+import { hookFailed, hookInTime } from "./hooks.ts";
 import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { createBodyReader } from "./http/body.ts";
 import { SESSION_ID } from "./http/headers.ts";
@@ -177,7 +177,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   if (testPage !== undefined) {
     const page = async (c: Context<E>): Promise<Response> => {
       try {
-        const response: unknown = await testPage();
+        const response: unknown = await hookInTime("testPage", testPage(), settings.initializeTimeoutMs);
         if (!(response instanceof Response)) throw new TypeError("testPage must return a Response");
         return mounted(c, response);
       } catch (error) {

@@ -11,6 +11,7 @@ import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
 /** Reads a namespace from the Worker's `env`. */
 export type ReadNamespace<Env> = (env: Env) => DurableObjectNamespace;
 
+/** What reads the bindings, and who hears of one that is missing. */
 export interface BindingsOptions<Env> {
   readonly namespace: (env: Env) => ObjectNamespace;
   readonly hub: ((env: Env) => ObjectNamespace) | undefined;
@@ -28,6 +29,7 @@ export interface Bindings<Env> {
   check(env: Env): void;
 }
 
+/** The readers of the namespaces, each of which checks what it reads. */
 export function createBindings<Env extends object>(options: BindingsOptions<Env>): Bindings<Env> {
   const { namespace, hub, jurisdiction, emit } = options;
   let isTold = false;

@@ -14,6 +14,7 @@ import { BOOLEAN, checkGiven, FUNCTION, type Kind, STRING, needed } from "../src
 import { createUsers, type Users } from "../src/user/user.ts";
 import { createBindings } from "./bindings.ts";
 import { durableHost } from "./durable-host.ts";
+import { workerEndings } from "./endings.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
 import type { Jurisdiction, ObjectNamespace, ObjectState } from "./platform.ts";
@@ -41,8 +42,9 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
   hub?: (env: Env) => ObjectNamespace;
   /**
    * Keeps note of the sessions there are, and of whose each is, for `sessions.list` and `sessions.endAll`: one object
-   * request and one row more as a session opens, and as it ends; two of each for a principal's first and last. False
-   * by default.
+   * request and one row more as a session opens, and as it ends; two of each for a principal's first and last. With
+   * `hub`, what a principal has under way outside of sessions hears of `endAll` in every isolate: a link to a topic of the
+   * hub for each isolate that has listeners or lasting calls. False by default.
    */
   sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
@@ -120,15 +122,17 @@ export function createMcpWorker<Env extends object, Variables extends object = o
   const settings = resolveOptions(routed);
   const { emit, keepaliveIntervalMs } = settings;
   const bindings = createBindings<Env>({ namespace, hub: hubOf, jurisdiction, readsVariables, emit });
-  const host = { ...durableHost<Env>({ namespace: bindings.namespace }, emit), check: bindings.check };
   const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
   const hub = bindings.hub && createHub<Env>({ namespace: bindings.hub, beatMs, emit });
+  const endings = indexed ? workerEndings(hub) : undefined;
+  const sessionHost = durableHost<Env>({ namespace: bindings.namespace }, emit, endings);
+  const host = { ...sessionHost, check: bindings.check };
   const notifyTopic = (topic: string): Notifier =>
     createNotifier((change) => {
       if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
       hub.bus(topic).publish(change);
     });
-  const sessions = workerSessions<Env>(bindings.namespace, indexed);
+  const sessions = workerSessions<Env>(bindings.namespace, endings);
   return {
     router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({
       ...routed,

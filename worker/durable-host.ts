@@ -3,6 +3,7 @@
  * `idFromString` refuses what this namespace did not mint, so a forged id never creates or wakes one.
  * @module
  */
+import type { Endings } from "../src/endings.ts";
 import { type EventSink, eventSink } from "../src/events.ts";
 import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
 import { checkGiven, FUNCTION, SetupError, STRING, needed } from "../src/setup.ts";
@@ -25,11 +26,13 @@ export interface DurableHostOptions<Env> {
 
 /**
  * @param emit hears of replies that cannot be read; without it they are logged
+ * @param endings who is shut out; without it nobody is
  * @throws {TypeError} naming an option that is wrong
  */
 export function durableHost<Env>(
   options: DurableHostOptions<Env>,
   emit: EventSink = eventSink(undefined, "info"),
+  endings?: Endings,
 ): SessionHost<Env> {
   checkGiven("durableHost", options, { namespace: needed(FUNCTION), jurisdiction: STRING });
   const namespaceOf = (env: Env): DurableObjectNamespace => {
@@ -39,6 +42,7 @@ export function durableHost<Env>(
     return namespace.jurisdiction(jurisdiction as DurableObjectJurisdiction);
   };
   return {
+    endings,
     find(id, env) {
       const namespace = namespaceOf(env);
       try {

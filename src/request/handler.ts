@@ -42,6 +42,8 @@ export function requestHandler<Env = unknown>(options: RequestOptions<Env>): Req
         requests,
         payload,
         caller: call.caller,
+        since: call.since,
+        endings: call.endings,
         version,
         settings,
         create: () => createServer(contextOf("request", call)),

@@ -131,7 +131,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     redial: false,
     noRetry: QUIRKS.noRetry.matches(request.headers),
   });
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
 }
 
 /** A DELETE: the client ends its session. */
@@ -169,8 +169,8 @@ const ENVELOPE_BYTES = 4096;
  * @param limit bytes
  */
 export async function readMessages<E extends Env>(
-  { bodies, settings }: Site<E>,
-  { request, c }: Admitted<E>,
+  { bodies, settings, host }: Site<E>,
+  { request, c, caller, since }: Admitted<E>,
   limit: number,
 ): Promise<{ text: string; payload: Payload } | Unreadable> {
   if (!isJson(request.headers.get("content-type")))
@@ -186,8 +186,11 @@ export async function readMessages<E extends Env>(
     const parsed = parsePayload(text, settings.maxInitializeBytes);
     return "failure" in parsed ? parsed : { text, payload: parsed.payload };
   });
-  if (!("failure" in body) || "id" in body) return body;
-  return { ...body, id: await peekId(read) };
+  if ("failure" in body) return "id" in body ? body : { ...body, id: await peekId(read) };
+  // Let in, and shut out while it was on its way: it must not begin anything.
+  const { principal } = caller;
+  const isOut = principal !== undefined && host.endings?.hasEnded(principal, since) === true;
+  return isOut ? { failure: failures.unauthorized, id: refusalId(body.payload) } : body;
 }
 
 /**
