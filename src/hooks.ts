@@ -20,7 +20,7 @@ export type HookName =
   | "rerun"
   | "scopeChallenge"
   | "sessionKey"
-  | "testPage"
+  | "console"
   | "topic";
 
 /** Tells the operator that a hook failed. */

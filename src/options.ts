@@ -156,8 +156,8 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   onEvent?: (event: HoldfastEvent) => unknown;
   /** Runs once for each client connection that carried a stream, after it ended. */
   onDisconnect?: (disconnect: Disconnect) => void | Promise<void>;
-  /** Answers `GET /test`: `testPage` of `holdfast/test-page`, for development. Without it there is no such path. */
-  testPage?: () => Response;
+  /** Answers `GET /test`: `consolePage()` of `holdfast/console`. Without it there is no such path. */
+  console?: () => Response;
 }
 
 /** The options that are neither numbers nor choices, each with what it must be. */
@@ -169,7 +169,7 @@ const OTHERS: Required<{ [Name in Exclude<keyof HoldfastOptions, keyof Numbers |
   rerun: FUNCTION,
   onEvent: FUNCTION,
   onDisconnect: FUNCTION,
-  testPage: FUNCTION,
+  console: FUNCTION,
 };
 
 /** Every option of {@link HoldfastOptions}, for `checkGiven`: numbers and choices are checked as they are read. */
@@ -188,7 +188,7 @@ export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly rerun: (request: JsonRpcRequest) => boolean;
   readonly emit: EventSink;
   readonly onDisconnect: ((disconnect: Disconnect) => void | Promise<void>) | undefined;
-  readonly testPage: (() => Response) | undefined;
+  readonly console: (() => Response) | undefined;
 }
 
 /** Variables by name: the environment of a process, or the bindings of a Worker. */
@@ -234,7 +234,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       `maxBodyBytes (${numbers.maxBodyBytes}) must be at most maxBodyBytesInFlight (${numbers.maxBodyBytesInFlight})`,
     );
   }
-  const { rerun: userRerun, onEvent, onDisconnect, testPage } = options;
+  const { rerun: userRerun, onEvent, onDisconnect, console } = options;
   const emit = eventSink(onEvent, choices.logLevel);
   return Object.freeze({
     ...numbers,
@@ -248,7 +248,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       (userRerun !== undefined && runHook(emit, "rerun", () => userRerun(request)) === true),
     emit,
     onDisconnect,
-    testPage,
+    console,
   });
 }
 
@@ -292,12 +292,15 @@ export const OF_PROGRAMS: readonly string[] = ["port", "host", "db", "evictAfter
 
 /**
  * The variables that look like ours and are not, each with what may have been meant, as a sentence.
- * Bindings of a Worker, which may be called so too, are passed over.
+ * Bindings of a Worker, which may be called so too, are passed over, and so is what tools for development set.
  */
 export function unknownVariables(env: Variables): string[] {
   const known = [...Object.keys(OPTIONS), ...OF_PROGRAMS].map(environmentName);
   return Object.entries(env)
-    .filter(([name, value]) => /^holdfast_/i.test(name) && typeof value !== "object" && !known.includes(name))
+    .filter(
+      ([name, value]) =>
+        /^holdfast_(?!dev_)/i.test(name) && typeof value !== "object" && !known.includes(name),
+    )
     .map(([name]) => `${clientText(name)} is no setting${didYouMean(name, known)}`);
 }
 

@@ -171,17 +171,17 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     const served = Object.entries(admin.routes(host.sessions));
     for (const [path, each] of served) route(path, each, closed);
   }
-  const { basePath, testPage } = settings;
+  const { basePath, console: consolePage } = settings;
   const looked = (c: Context<E>): Response => health(site, c);
   app.get(`${basePath}/health`, looked).get(`${basePath}/health/`, looked);
-  if (testPage !== undefined) {
+  if (consolePage !== undefined) {
     const page = async (c: Context<E>): Promise<Response> => {
       try {
-        const response: unknown = await hookInTime("testPage", testPage(), settings.initializeTimeoutMs);
-        if (!(response instanceof Response)) throw new TypeError("testPage must return a Response");
+        const response: unknown = await hookInTime("console", consolePage(), settings.initializeTimeoutMs);
+        if (!(response instanceof Response)) throw new TypeError("console must return a Response");
         return mounted(c, response);
       } catch (error) {
-        hookFailed(settings.emit, "testPage", error);
+        hookFailed(settings.emit, "console", error);
         return failed(failures.internalError);
       }
     };

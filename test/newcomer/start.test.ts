@@ -150,7 +150,7 @@ describe("variables", () => {
     vi.stubEnv("HOLDFAST_RETRY", SECRET);
     vi.stubEnv("HOLDFAST_COLOUR", SECRET);
     vi.stubEnv("HOLDFAST_PORT", "0");
-    vi.stubEnv("HOLDFAST_TEST_PAGE", "1");
+    vi.stubEnv("HOLDFAST_CONSOLE", "1");
     const { events } = variables({ HOLDFAST_STORE: { of: "the user's own" } }) as { events: HoldfastEvent[] };
     const told = events.filter(({ type }) => type === "setup.unknown_variable");
     expect(told.map((event) => "message" in event && event.message).toSorted()).toEqual([
