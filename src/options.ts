@@ -295,13 +295,17 @@ export const OF_PROGRAMS: readonly string[] = ["port", "host", "db", "evictAfter
  * Bindings of a Worker, which may be called so too, are passed over, and so is what tools for development set.
  */
 export function unknownVariables(env: Variables): string[] {
-  const known = [...Object.keys(OPTIONS), ...OF_PROGRAMS].map(environmentName);
+  const options = [...Object.keys(OPTIONS), ...OF_PROGRAMS];
+  const known = options.map(environmentName);
   return Object.entries(env)
     .filter(
       ([name, value]) =>
         /^holdfast_(?!dev_)/i.test(name) && typeof value !== "object" && !known.includes(name),
     )
-    .map(([name]) => `${clientText(name)} is no setting${didYouMean(name, known)}`);
+    .map(([name]) => {
+      const meant = didYouMean(name.slice("HOLDFAST_".length), options, environmentName);
+      return `${clientText(name)} is no setting${meant}`;
+    });
 }
 
 /** `retryMs` → `HOLDFAST_RETRY_MS`. */

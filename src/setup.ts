@@ -113,10 +113,17 @@ export function isPermanent(error: unknown): boolean {
   return !/^(error sending request|failed to fetch|fetch failed|network)/i.test(error.message);
 }
 
-/** `; did you mean …?`, where one of the names that there are is near to what was written. */
-export function didYouMean(written: string, names: readonly string[]): string {
+/**
+ * `; did you mean …?`, where one of the names that there are is near to what was written.
+ * @param shown how the name is written there
+ */
+export function didYouMean(
+  written: string,
+  names: readonly string[],
+  shown: (name: string) => string = (name) => name,
+): string {
   const meant = nearest(written, names);
-  return meant === undefined ? "" : `; did you mean ${meant}?`;
+  return meant === undefined ? "" : `; did you mean ${shown(meant)}?`;
 }
 
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
