@@ -140,10 +140,10 @@ describe("a hook that never settles", () => {
     bring({ principal: "ada" });
   });
 
-  it("testPage: 500", async () => {
-    const { send, errors } = routed({ testPage: never, initializeTimeoutMs });
+  it("console: 500", async () => {
+    const { send, errors } = routed({ console: never, initializeTimeoutMs });
     await expectFailed(await send("/test", "GET"), false);
-    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "testPage" })]);
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "console" })]);
   });
 
   const calling = { method: "tools/call", params: { name: "guarded", arguments: {} } };
