@@ -21,7 +21,7 @@ export type HookName =
   | "scopeChallenge"
   | "sessionKey"
   | "tasks.tool"
-  | "testPage"
+  | "console"
   | "topic";
 
 /** Tells the operator that a hook failed. */

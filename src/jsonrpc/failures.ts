@@ -313,6 +313,16 @@ export const taskUnreachable: Failure = notNow(
 /** 500, JSON-RPC 2.0 "Internal error": a fault of ours, or of a hook; what it was is in an event. */
 export const internalError: Failure = failure(500, { code: CODE.internalError, message: "Internal error" });
 
+/** Of the server's own making, and as wrong the next time: nobody is told to try again. */
+export const misconfigured = (what: string): Failure =>
+  failure(500, { code: CODE.internalError, message: `Internal error: ${what}` });
+
+/** The user's factory has a fault that no time mends. */
+export const broken: Failure = refused(
+  503,
+  "Service Unavailable: the session's server cannot be built; the log of the server says why",
+);
+
 /** 503, for a second: the user's server could not be built, connected or initialised. */
 export const notReady: Failure = notNow(
   503,

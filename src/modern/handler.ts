@@ -23,6 +23,7 @@ import type { Asking } from "../session/server/scopes.ts";
 import type { ServerContext } from "../session/server/factory.ts";
 import { type CallEnd, callEnd, hooksOf } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
+import { ANYTHING, checkGiven, checkServer, FUNCTION, type Kind, needed } from "../setup.ts";
 import { carry } from "./carry.ts";
 import type { ModernExtension, Serve } from "./extension.ts";
 import { createListens } from "./listen.ts";
@@ -51,6 +52,15 @@ export interface ModernOptions<Env = unknown> {
   tasks?: ModernExtension<Env>;
 }
 
+/** What each option must be; the numbers are checked as they are read. */
+const KINDS: Required<{ [Name in keyof ModernOptions]: Kind }> = {
+  createServer: needed(FUNCTION),
+  maxListeners: ANYTHING,
+  maxListenersPerPrincipal: ANYTHING,
+  maxListenBytes: ANYTHING,
+  tasks: ANYTHING,
+};
+
 /** The revision that is served statelessly. */
 const VERSION = "2026-07-28";
 
@@ -59,9 +69,10 @@ const SILENT = { publish(): void {}, subscribe: () => (): void => {} };
 
 /**
  * The handler that `createMcpRouter` and `createMcpWorker` take as `modern`.
- * @throws {RangeError} naming an option that is wrong
+ * @throws {RangeError | TypeError} naming an option that is wrong
  */
 export function modernHandler<Env = unknown>(options: ModernOptions<Env>): ModernHandler<Env> {
+  checkGiven("modernHandler", options, KINDS);
   const {
     createServer,
     maxListeners = 1024,
@@ -105,7 +116,9 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     onError: (error: unknown) => void,
   ): Promise<McpServer | Server> => {
     try {
-      return await hookInTime("createServer", createServer(context), initializeTimeoutMs);
+      const server = await hookInTime("createServer", createServer(context), initializeTimeoutMs);
+      checkServer(server);
+      return server;
     } catch (error) {
       if (error instanceof HookLate) hookFailed(emit, "createServer", error);
       else onError(error);
