@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type ClusterMcpOptions, createClusterMcp, optionsFromEnv } from "../../src/cluster/index.ts";
+import { type ClusterMcpOptions, createClusterMcp } from "../../src/cluster/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import type { ServeOptions, Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
@@ -38,18 +38,15 @@ export async function main(
     if (values.help) return console.log(USAGE);
     const port = Number(values.port ?? env["HOLDFAST_PORT"] ?? 8787);
     const hostname = values.host ?? env["HOLDFAST_HOST"] ?? "127.0.0.1";
-    const postgres = values.postgres ?? env["HOLDFAST_POSTGRES"];
-    if (postgres === undefined) throw new TypeError("--postgres or HOLDFAST_POSTGRES must name the database");
     const mcp = await createClusterMcp({
       name: "holdfast-example",
       version: "0.1.0",
       createServer: createExampleServer,
       modern: modernHandler({ createServer: createExampleServer }),
       env,
-      postgres,
-      console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
+      postgres: values.postgres,
       address: values.address ?? env["HOLDFAST_ADDRESS"] ?? `http://${hostname}:${port}`,
-      ...optionsFromEnv(env),
+      console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
       ...more,
     });
     // One session's server that lets go of a promise must not end everyone's sessions.

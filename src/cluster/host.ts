@@ -8,10 +8,11 @@ import { messageOf, shortId } from "../events.ts";
 import { createEndings, ENDED_TOPIC } from "../endings.ts";
 import type { Answer, Attached, Refusal, SessionHost, SessionRef } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { letExit } from "../local/alarms.ts";
+import { letExit } from "../local/ringer.ts";
 import type { LocalHostOptions } from "../local/host.ts";
+import { ANYTHING, FUNCTION, type Kind, needed, STRING } from "../setup.ts";
 import { sessionsThatFit } from "../local/memory.ts";
-import { resolveOptions } from "../options.ts";
+import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
 import type { Sessions } from "../sessions.ts";
@@ -29,7 +30,7 @@ import { clusterSessions } from "./sessions.ts";
 import { createTenure, NotHere, type Owned, type Tenure } from "./tenure.ts";
 
 /** What the host serves, and how others reach it. */
-export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions<Env>, "database"> {
+export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions<Env>, "database" | "guest"> {
   /**
    * Where the other processes reach this one: the URL of its router, as in `http://10.0.0.7:8787`, `basePath` aside. Requests between
    * processes carry what clients send, tokens too: their network must be private, or the URL https.
@@ -59,6 +60,17 @@ export interface ClusterHost extends SessionHost {
    */
   close(): Promise<void>;
 }
+
+/** What is the host's own among its options, each with what it must be. */
+export const HOST_OPTIONS: Required<{
+  [Name in Exclude<keyof ClusterHostOptions, keyof HoldfastOptions>]: Kind;
+}> = {
+  createServer: needed(FUNCTION),
+  env: ANYTHING,
+  address: needed(STRING),
+  evictAfterMs: ANYTHING,
+  leaseMs: ANYTHING,
+};
 
 const CLOSE_MS = 2000;
 /** How long a request is held for a session that changes hands, or a database that is away. */
@@ -392,13 +404,20 @@ export async function clusterHost<Env = unknown>(
     mint: () => freshRef(seal.mint()),
     named: (name) => refTo(seal.named(name), true),
     user: userChannel,
+    // What lasts without being a session has no place among several processes yet; `createClusterMcp` says so.
+    guests: () => ({
+      mint() {
+        throw new Error("a cluster has no guests");
+      },
+      find: () => undefined,
+    }),
     close: () => (closing ??= close()),
   };
 }
 
 function checkWhole(name: string, value: number, [least, most]: readonly [number, number]): void {
   if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${value}`);
+  throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${String(value)}`);
 }
 
 /** @throws {TypeError} for what is no URL of http */
