@@ -288,7 +288,15 @@ export function withVariables<T extends HoldfastOptions>(options: T, env: Variab
 }
 
 /** What programs read, besides the options: `serve` the first two, `createLocalMcp` and `createClusterMcp` the others. */
-export const OF_PROGRAMS: readonly string[] = ["port", "host", "db", "evictAfterMs", "postgres", "address", "leaseMs"];
+export const OF_PROGRAMS: readonly string[] = [
+  "port",
+  "host",
+  "db",
+  "evictAfterMs",
+  "postgres",
+  "address",
+  "leaseMs",
+];
 
 /**
  * The variables that look like ours and are not, each with what may have been meant, as a sentence.

@@ -72,7 +72,7 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
   options: ClusterMcpOptions<Shared, E>,
 ): Promise<ClusterMcp<E>> {
   checkGiven("createClusterMcp", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...MCP_OPTIONS });
-  const { env, createServer, evictAfterMs, leaseMs, ...given } = options;
+  const { env, createServer, evictAfterMs, leaseMs, postgres: database, address: at, ...given } = options;
   const variables = env === false ? {} : { ...environment(), ...(env as object | undefined) };
   const shared = env === false ? undefined : env;
   const said = variables as Readonly<Record<string, string | undefined>>;
@@ -83,8 +83,8 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
   const routed = withVariables(given, variables);
   const settings = resolveOptions(routed);
   for (const message of unknownVariables(variables)) settings.emit("setup.unknown_variable", { message });
-  const postgres = given.postgres ?? (said["HOLDFAST_POSTGRES"] || undefined);
-  const address = given.address ?? (said["HOLDFAST_ADDRESS"] || undefined);
+  const postgres = database ?? (said["HOLDFAST_POSTGRES"] || undefined);
+  const address = at ?? (said["HOLDFAST_ADDRESS"] || undefined);
   if (postgres === undefined) throw new TypeError(`createClusterMcp needs the option postgres: ${POSTGRES}`);
   if (address === undefined) throw new TypeError("createClusterMcp needs the option address: a URL");
   const { HOLDFAST_LEASE_MS: lease, HOLDFAST_EVICT_AFTER_MS: evicts } = said;

@@ -82,7 +82,10 @@ async function startMember(
     child = started;
     await new Promise<void>((resolve, reject) => {
       started.once("error", reject);
-      started.once("close", () => reject(new Error(`${program} ended: ${lines.join("\n")}`)));
+      // Its last words are read a moment after it is gone.
+      started.once("close", () => {
+        setTimeout(() => reject(new Error(`${program} ended: ${lines.join("\n")}`)), 100);
+      });
       for (const input of [started.stdout, started.stderr]) {
         createInterface({ input }).on("line", (line) => {
           lines.push(line);
