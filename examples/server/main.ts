@@ -9,6 +9,7 @@ import { createLocalMcp, type LocalMcpOptions, optionsFromEnv } from "../../src/
 import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
+import { adminByToken } from "../../worker/example/admin.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 
 const USAGE = `Options, each with its variable:
@@ -44,6 +45,7 @@ export async function main(
       modern: modernHandler({ createServer: createExampleServer }),
       env,
       database,
+      admin: adminByToken(env["HOLDFAST_ADMIN_TOKEN"]),
       console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
       ...optionsFromEnv(env),
       ...more,
