@@ -1,4 +1,4 @@
-/** Whom the example lets see and end everybody's sessions: whoever has the token of `HOLDFAST_ADMIN_TOKEN`. @module */
+/** Whom the example lets see and end everybody's sessions: whoever has the token of `HOLDFAST_DEV_ADMIN_TOKEN`. @module */
 import type { Env } from "hono";
 import { sessionsAdmin } from "../../src/admin/index.ts";
 import type { RouterOptions } from "../../src/router.ts";

@@ -18,9 +18,9 @@ const RESTART = `${basePath}/test/restart`;
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 const canRestart = typeof supervisor === "string" && supervisor !== "";
-const admin = adminByToken<{ Bindings: Env; Variables: object }>(variables["HOLDFAST_ADMIN_TOKEN"]);
+const admin = adminByToken<{ Bindings: Env; Variables: object }>(variables["HOLDFAST_DEV_ADMIN_TOKEN"]);
 const mcp = createMcpWorker<Env>({
-  ...exampleOptions(variables),
+  ...exampleOptions(),
   admin,
   // Without an index there is nothing to list.
   sessions: admin !== undefined,
