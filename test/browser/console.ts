@@ -244,6 +244,42 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       },
     );
 
+    test("follows a call that became a task: until its result, with its questions, and to its cancellation", async () => {
+      const user = await open();
+      const { page } = user;
+      await page.getByLabel("Era").selectOption("2026-07-28");
+      await user.click("Connect");
+      await user.status("Connected");
+      const task = page.locator(".call .doing", { hasText: "Task" });
+
+      await pick(user, "slow_compute");
+      await callPicked(user, { seconds: "3", label: "pi" });
+      await task.getByText("working").waitFor();
+      await (await outcome(user, "ok")).getByText("computed pi in 3 s").waitFor();
+
+      await pick(user, "confirm_delete");
+      await callPicked(user, { filename: "a.txt" });
+      const dialog = page.getByRole("dialog", { name: "The server asks you" });
+      await dialog.getByLabel(/^confirm/).selectOption("true");
+      await dialog.getByRole("button", { name: "Submit" }).click();
+      await (await outcome(user, "ok")).getByText(/a\.txt/).waitFor();
+
+      await pick(user, "failing_job");
+      await callPicked(user);
+      await (await outcome(user, "tool error")).getByText("the job has failed").waitFor();
+      await pick(user, "protocol_error_job");
+      await callPicked(user);
+      await outcome(user, "error");
+
+      await pick(user, "slow_compute");
+      await callPicked(user, { seconds: "600", label: "e" });
+      await task.getByText("working").waitFor();
+      await user.click("Cancel call");
+      await outcome(user, "cancelled");
+      await user.entry("sent", '"tasks/cancel"');
+      await inOrder(user, [/slow_compute is a task now/, /the task of slow_compute has ended/]);
+    });
+
     test("stands in for the model, and names roots", async () => {
       const user = await open();
       const { page } = user;
