@@ -18,22 +18,20 @@ const HOSTS = [
 
 /** Pages that were asked for, in order. */
 const asked: number[] = [];
-let site: Server | undefined;
+const site: Server = createServer(({ url = "" }, response) => {
+  const page = Number(url.slice(1));
+  asked.push(page);
+  // Page n has n words.
+  setTimeout(() => response.end("word ".repeat(page)), 20);
+});
 
 beforeAll(async () => {
   vi.stubGlobal("fetch", unpooledFetch);
-  const server = createServer(({ url = "" }, response) => {
-    const page = Number(url.slice(1));
-    asked.push(page);
-    // Page n has n words.
-    setTimeout(() => response.end("word ".repeat(page)), 20);
-  });
-  site = server;
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
 });
 afterAll(() => {
-  site?.closeAllConnections();
-  site?.close();
+  site.closeAllConnections();
+  site.close();
 });
 
 describe.each(HOSTS)("on $name", ({ start }) => {
@@ -45,7 +43,7 @@ describe.each(HOSTS)("on $name", ({ start }) => {
       const server = await start();
       try {
         const client = taskClient(() => server.url);
-        const { port } = site?.address() as AddressInfo;
+        const { port } = site.address() as AddressInfo;
         const { taskId } = await client.start("crawl", { site: `http://127.0.0.1:${port}`, pages: PAGES });
         const inFlight: number[] = [];
         for (const page of [20, 45, 70]) {

@@ -50,7 +50,7 @@ describe.each(hosts)("on $name", (host) => {
       params: { taskId, status: "input_required" },
     });
     expect(first.params?.["inputRequests"]).toEqual(asking.inputRequests);
-    expect((first.params?.["_meta"] as Record<string, unknown>)[SUBSCRIPTION_ID]).toBe("listen:1");
+    expect(first.params?.["_meta"]).toMatchObject({ [SUBSCRIPTION_ID]: "listen:1" });
     const [key = ""] = Object.keys(asking.inputRequests ?? {});
     await ann.update(taskId, { [key]: accept({ confirm: true }) });
     const last = await stream.message((message) => statusIn(message) === "completed");
