@@ -101,6 +101,8 @@ export interface Attach {
   readonly redial: boolean;
   /** As in {@link Call}. */
   readonly noRetry?: boolean | undefined;
+  /** Its client comes back without an event id: what it was handed is noted at once. */
+  readonly notesPlace?: boolean | undefined;
 }
 
 export type Attached = { readonly kind: "stream"; readonly link: Link } | Refusal;

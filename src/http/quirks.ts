@@ -4,6 +4,7 @@
  * (go-sdk#768), a refusal has the request's id (rmcp waits for it for ever), equal doubled headers count once.
  * @module
  */
+import { isObject, type JsonRpcMessage } from "../jsonrpc/messages.ts";
 import { comesBack, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import { PROTOCOL_VERSION, single } from "./headers.ts";
 
@@ -25,6 +26,12 @@ const isJava = (headers: Headers): boolean =>
 /** It says so at the end of whatever else is there. */
 const isAiSdk = (headers: Headers): boolean => /(^| )ai-sdk\/\d/.test(headers.get("user-agent") ?? "");
 
+/** The default of Go's HTTP client: the official SDK, mcp-go, and others. */
+const isGo = (headers: Headers): boolean => headers.get("user-agent")?.startsWith("Go-http-client/") ?? false;
+
+/** `httpx`, and `httpx2` with SDK 2.x. */
+const isHttpx = (headers: Headers): boolean => /^python-httpx2?\//.test(headers.get("user-agent") ?? "");
+
 /** Clients of 2025-03-26 do not send the header. */
 const isBeforePolling = (headers: Headers): boolean =>
   !comesBack(single(headers.get(PROTOCOL_VERSION)) ?? UNNAMED_VERSION);
@@ -34,7 +41,9 @@ const POLLING = "https://github.com/modelcontextprotocol/modelcontextprotocol/pu
 /** Its reader, which returns at an end and comes back after an error. */
 const AI_SDK = "https://github.com/vercel/ai/blob/main/packages/mcp/src/tool/mcp-http-transport.ts";
 
-export const QUIRKS: Readonly<Record<"noRetry" | "breaks" | "wholeCalls" | "needsStream", Quirk>> = {
+type Name = "noRetry" | "breaks" | "wholeCalls" | "countsBreaks" | "notesPlace" | "capitals" | "needsStream";
+
+export const QUIRKS: Readonly<Record<Name, Quirk>> = {
   noRetry: {
     clients: "Java SDK up to 2.0.1, and Spring AI on it: a `retry:` line ends the stream with an error",
     done: "no `retry:` is sent, to no Java client",
@@ -55,6 +64,28 @@ export const QUIRKS: Readonly<Record<"noRetry" | "breaks" | "wholeCalls" | "need
     reports: [POLLING, AI_SDK],
     matches: (headers) => isBeforePolling(headers) || isJava(headers) || isAiSdk(headers),
   },
+  countsBreaks: {
+    clients:
+      "Python SDK 1.23 on and 2.x: it counts how often its standalone stream broke, and gives it up for ever at the second time; an end in order starts the count anew",
+    done: "a resume is answered with a stream that ends in order at once, and has the client come back for good (`event-id.ts`, `returning`)",
+    reports: ["https://github.com/modelcontextprotocol/python-sdk/issues/3257"],
+    matches: (headers) => isHttpx(headers) && !isBeforePolling(headers),
+  },
+  notesPlace: {
+    clients:
+      "mcp-go: it opens its standalone stream again without `Last-Event-ID`, and hears once more what is not known to have been handed over",
+    done: "what was handed over is noted with each write, one row each, and not only with the next event",
+    reports: ["https://github.com/mark3labs/mcp-go/blob/v1.2.1/client/transport/streamable_http.go#L827"],
+    // Go's official SDK does not say what a GET without a body holds.
+    matches: (headers) => isGo(headers) && headers.has("content-type") && !headers.has("last-event-id"),
+  },
+  capitals: {
+    clients:
+      'Go SDK 1.2 to 1.3.1: it announces elicitation as `{ "Form": null, "URL": null }`, which servers take for none',
+    done: "`initialize` reaches the server as it is meant: `form` and `url`, and neither, which is `form`, where they are null",
+    reports: ["https://github.com/modelcontextprotocol/go-sdk/blob/v1.3.1/mcp/protocol.go#L992"],
+    matches: isGo,
+  },
   needsStream: {
     clients:
       "TypeScript, Java and other SDKs over HTTP+SSE: they never come back to a stream that is gone, and wait for answers on it",
@@ -72,3 +103,18 @@ export const QUIRKS: Readonly<Record<"noRetry" | "breaks" | "wholeCalls" | "need
  * https://github.com/modelcontextprotocol/python-sdk/issues/915). Proxies hold a call by its first bytes besides.
  */
 export const BEGINS_AFTER_MS = 300;
+
+/** How soon a client that is sent back by `countsBreaks` comes: `retry:`, in milliseconds. */
+export const RETURNS_AFTER_MS = 20;
+
+/** The `initialize` of {@link QUIRKS}.capitals as it is meant; undefined where there is nothing to put right. */
+export function asMeant(message: JsonRpcMessage): JsonRpcMessage | undefined {
+  if (!("method" in message)) return undefined;
+  const capabilities = message.params?.["capabilities"];
+  const elicitation = isObject(capabilities) ? capabilities["elicitation"] : undefined;
+  if (!isObject(capabilities) || !isObject(elicitation)) return undefined;
+  const { Form: form, URL: url, ...rest } = elicitation;
+  if (form === undefined && url === undefined) return undefined;
+  const meant = { ...rest, ...(isObject(form) ? { form } : {}), ...(isObject(url) ? { url } : {}) };
+  return { ...message, params: { ...message.params, capabilities: { ...capabilities, elicitation: meant } } };
+}

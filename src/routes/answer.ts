@@ -99,6 +99,7 @@ function stream<E extends Env>(
         connectionId: `${connectionId}.${++dials}`,
         lastEventId,
         redial: true,
+        notesPlace: !isCall && QUIRKS.notesPlace.matches(request.headers),
       }),
   });
 }

@@ -6,16 +6,18 @@
 import type { Env } from "hono";
 import { clientText, shortId } from "../events.ts";
 import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
-import { SSE_TYPE } from "../http/headers.ts";
+import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";
 import { peekId } from "../http/peek.ts";
-import { QUIRKS } from "../http/quirks.ts";
+import { asMeant, QUIRKS, RETURNS_AFTER_MS } from "../http/quirks.ts";
 import { empty, failed, turnedAwayUnread } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest, type Payload } from "../jsonrpc/messages.ts";
 import { parsePayload, refusalId, type Unreadable } from "../jsonrpc/parse.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import type { Settings } from "../options.ts";
+import { parseEventId, returning, unmarked } from "../sse/event-id.ts";
+import { primingFrame } from "../sse/frames.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";
 import {
   type Admitted,
@@ -116,6 +118,11 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
   if (unsupported !== undefined) return failed(unsupported, headers);
   const ref = found?.ref ?? findSession(site, admitted, id, failures.missingSessionId);
   if ("status" in ref) return failed(ref, headers);
+  const marked = lastEventIdOf(request);
+  const last = marked === undefined ? undefined : unmarked(marked);
+  if (last !== undefined && !last.isReturning && QUIRKS.countsBreaks.matches(request.headers)) {
+    if (parseEventId(last.id) !== undefined) return sentBack(last.id, headers);
+  }
   const connectionId = namedOnDemand();
   const answer = await establish(site, ref, {
     opens: false,
@@ -123,11 +130,18 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     transport: "streamable",
     caller,
     connectionId: connectionId(),
-    lastEventId: lastEventIdOf(request),
+    lastEventId: last?.id,
     redial: false,
     noRetry: QUIRKS.noRetry.matches(request.headers),
+    notesPlace: QUIRKS.notesPlace.matches(request.headers),
   });
   return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
+}
+
+/** A stream that is a place, an end in order, and the word to come back for good. The session hears nothing of it. */
+function sentBack(id: string, headers: Readonly<Record<string, string>>): Response {
+  const text = primingFrame(returning(id), RETURNS_AFTER_MS);
+  return new Response(text, { headers: { ...headers, ...SSE_HEADERS } });
 }
 
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
@@ -178,7 +192,13 @@ export async function readMessages<E extends Env>(
     : request;
   const body = await bodies.read(read, limit, (text) => {
     const parsed = parsePayload(text, settings.maxInitializeBytes);
-    return "failure" in parsed ? parsed : { text, payload: parsed.payload };
+    if ("failure" in parsed) return parsed;
+    const [message] = parsed.payload.messages;
+    if (message !== undefined && isInitialize(parsed.payload) && QUIRKS.capitals.matches(request.headers)) {
+      const meant = asMeant(message);
+      if (meant !== undefined) return { text: toWire(meant), payload: { batch: false, messages: [meant] } };
+    }
+    return { text, payload: parsed.payload };
   });
   if (!("failure" in body) || "id" in body) return body;
   return { ...body, id: await peekId(read) };

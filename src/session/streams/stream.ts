@@ -35,6 +35,8 @@ export interface Joining {
   readonly opening: "prime" | "plain" | "none";
   /** Undefined for a client that is to have no `retry:`. */
   readonly retryMs: number | undefined;
+  /** Its client comes back without an event id: what it was handed is noted as it is acknowledged, one row each time. */
+  readonly notesPlace?: boolean;
 }
 
 /** What a stream reports to those who keep the session's. */
@@ -92,6 +94,7 @@ interface Attachment {
   readonly outlet: Outlet;
   /** Brought by an edge that dialled again, not by a client. */
   readonly redialled: boolean;
+  readonly notesPlace: boolean;
   /** Where it joined. */
   readonly from: number;
   /** Set while it waits for its first look into the log (`patience.ts`). */
@@ -236,7 +239,7 @@ export function createStream(options: StreamOptions): Stream {
       if (attachment.sent === log.last()) return Promise.resolve();
       return new Promise((resolve) => paced.push(resolve));
     },
-    attach(outlet, { after, opening, retryMs }) {
+    attach(outlet, { after, opening, retryMs, notesPlace = false }) {
       const redialled = opening === "none";
       const held = attachment;
       if (
@@ -256,6 +259,7 @@ export function createStream(options: StreamOptions): Stream {
       const joined: Attachment = {
         outlet,
         redialled,
+        notesPlace,
         from: after,
         timer: undefined,
         sent: after,
@@ -283,6 +287,7 @@ export function createStream(options: StreamOptions): Stream {
       attachment = {
         outlet,
         redialled: true,
+        notesPlace: outlet.notesPlace === true,
         from: place,
         timer: undefined,
         sent: place,
@@ -297,7 +302,8 @@ export function createStream(options: StreamOptions): Stream {
       if (attachment?.outlet.connectionId !== connectionId || !(seq <= attachment.sent)) return;
       const { underway } = attachment;
       attachment.acked = Math.min(seq, attachment.sent);
-      delivered = Math.max(delivered, attachment.acked);
+      if (attachment.notesPlace) handed(attachment.acked);
+      else delivered = Math.max(delivered, attachment.acked);
       while (underway[0] !== undefined && underway[0][0] <= seq) {
         attachment.outstanding -= underway.shift()?.[1] ?? 0;
       }
