@@ -20,7 +20,8 @@
  * | `terminate` | POST, the principal whose index the id is from, or nothing; from the server's side | 204 ended · 404 there was none (of version 0: not ended) |
  * | `index` | to a principal's index: GET; PUT and DELETE, a session's id | 200 the ids as JSON · 204 |
  *
- * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with. Who cannot read a request
+ * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with; with 202 the header names the status of one
+ * that the session has said on its stream, as the body of `accepted` does. Who cannot read a request
  * refuses it with a 503, untouched, in place of the version `any`: that reply reads the same in all of them; who does not know its path answers 501. Who cannot read a reply, or gets
  * another status than those above, treats it as the death of the object that it came from.
  *
@@ -31,7 +32,16 @@
  * sleep are as with `fetch`.
  * @module
  */
-import type { Attach, Call, Caller, JsonAnswer, Keyed, Refusal, TransportKind } from "../src/host.ts";
+import type {
+  Accepted,
+  Attach,
+  Call,
+  Caller,
+  JsonAnswer,
+  Keyed,
+  Refusal,
+  TransportKind,
+} from "../src/host.ts";
 import { isObject, type JsonObject } from "../src/jsonrpc/messages.ts";
 import { parsePayload, type Unreadable as Refused } from "../src/jsonrpc/parse.ts";
 import type { Reply } from "../src/session/server/reply.ts";
@@ -331,7 +341,10 @@ export async function decodeIds(response: Response): Promise<string[]> {
 export function encodeReply(reply: Reply | Refusal, stream?: ReadableStream, at: string = ""): Response {
   switch (reply.kind) {
     case "accepted":
-      return new Response(null, { status: 202 });
+      return new Response(null, {
+        status: 202,
+        headers: reply.refused === undefined ? {} : { [REFUSED_HEADER]: String(reply.refused) },
+      });
     case "json":
       return new Response(reply.body, reply.opened ? { headers: { [OPENED_HEADER]: "1" } } : {});
     case "streaming":
@@ -350,7 +363,7 @@ export function encodeAnswer(
 ): string | Response {
   switch (reply.kind) {
     case "accepted":
-      return `${version} accepted\n`;
+      return `${version} accepted\n${reply.refused ?? ""}`;
     case "json":
       if (reply.body.length > MOST_RPC) break;
       return `${version} ${reply.opened ? "opened" : "json"}\n${reply.body}`;
@@ -362,7 +375,7 @@ export function encodeAnswer(
 }
 
 /** What a `post` became, as far as it can be said in a string. */
-export type Said = { readonly kind: "accepted" } | JsonAnswer | Refusal;
+export type Said = Accepted | JsonAnswer | Refusal;
 
 /** @throws {Unreadable} */
 export function decodeAnswer(answer: string): Said {
@@ -374,7 +387,7 @@ export function decodeAnswer(answer: string): Said {
     case "opened":
       return { kind: "json", body, opened: kind === "opened" };
     case "accepted":
-      return { kind: "accepted" };
+      return acceptedFrom(body);
     case "refused":
       return refusalFrom(parseJson(body));
     default:
@@ -391,7 +404,7 @@ export type Replied =
 export async function decodeReply(response: Response): Promise<Replied | undefined> {
   versionOf(response);
   const { status, headers, body } = response;
-  if (status === 202) return { kind: "accepted" };
+  if (status === 202) return acceptedFrom(headers.get(REFUSED_HEADER) ?? "");
   if (status === 206 && body !== null) {
     const at = headers.get(PLACE_HEADER);
     fits(at !== null && at !== "", "the stream's place");
@@ -401,6 +414,11 @@ export async function decodeReply(response: Response): Promise<Replied | undefin
   if (status === 200)
     return { kind: "json", body: await response.text(), opened: headers.has(OPENED_HEADER) };
   return undefined;
+}
+
+/** Nothing is done by the status but that it is told. */
+function acceptedFrom(refused: string): Accepted {
+  return /^[45]\d\d$/.test(refused) ? { kind: "accepted", refused: Number(refused) } : { kind: "accepted" };
 }
 
 function refusalFrom(value: unknown): Refusal {

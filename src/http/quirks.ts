@@ -41,7 +41,15 @@ const POLLING = "https://github.com/modelcontextprotocol/modelcontextprotocol/pu
 /** Its reader, which returns at an end and comes back after an error. */
 const AI_SDK = "https://github.com/vercel/ai/blob/main/packages/mcp/src/tool/mcp-http-transport.ts";
 
-type Name = "noRetry" | "breaks" | "wholeCalls" | "countsBreaks" | "notesPlace" | "capitals" | "needsStream";
+type Name =
+  | "noRetry"
+  | "breaks"
+  | "wholeCalls"
+  | "countsBreaks"
+  | "notesPlace"
+  | "capitals"
+  | "lostByStatus"
+  | "needsStream";
 
 export const QUIRKS: Readonly<Record<Name, Quirk>> = {
   noRetry: {
@@ -85,6 +93,13 @@ export const QUIRKS: Readonly<Record<Name, Quirk>> = {
     done: "`initialize` reaches the server as it is meant: `form` and `url`, and neither, which is `form`, where they are null",
     reports: ["https://github.com/modelcontextprotocol/go-sdk/blob/v1.3.1/mcp/protocol.go#L992"],
     matches: isGo,
+  },
+  lostByStatus: {
+    clients:
+      "`@ai-sdk/mcp`: where the 404 of a session that is gone holds a JSON-RPC error, it does not look at the status, and never lets go of the id",
+    done: "the 404 of a POST says it in plain text: the next request comes without an id, and is served",
+    reports: [AI_SDK],
+    matches: isAiSdk,
   },
   needsStream: {
     clients:

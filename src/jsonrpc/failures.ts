@@ -264,6 +264,11 @@ export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null
   return toWire({ jsonrpc: "2.0", error, id });
 }
 
+/** The error under which one request hears that it only came at the wrong moment. */
+export function notNowBody({ error, retryAfterMs }: Failure, id: RequestId): string {
+  return errorBody({ ...error, data: { retryAfterMs } }, id);
+}
+
 function errorResponse(id: RequestId, code: number, message: string, data?: object): JsonRpcResponse {
   return { jsonrpc: "2.0", id, error: failure(200, code, message, undefined, data).error };
 }

@@ -4,7 +4,7 @@ import { deliver } from "../edge/deliver.ts";
 import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
 import { QUIRKS } from "../http/quirks.ts";
-import { answered, empty, failed, turnedAway } from "../http/respond.ts";
+import { answered, empty, failed, standingFor, turnedAway } from "../http/respond.ts";
 import { type Payload } from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
 import type { Admitted, Site } from "./context.ts";
@@ -41,7 +41,7 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
   const { headers } = to.admitted;
   switch (answer.kind) {
     case "accepted":
-      return empty(202, headers);
+      return standingFor(empty(202, headers), answer.refused);
     case "refused":
       return refuse(answer, to, only);
     case "json": {
@@ -64,7 +64,7 @@ export function refuse<E extends Env>(
   const headers =
     successor === undefined ? admitted.headers : { ...admitted.headers, [SESSION_ID]: successor };
   if (payload === undefined) return failed(failure, headers);
-  // In HTTP+SSE a POST's answer is its status: the errors would have to come on the stream.
+  // In HTTP+SSE a POST's answer is its status: what the session could say on the stream, it has.
   if (transport === "http+sse") return failed(failure, headers, refusalId(payload));
   return turnedAway(failure, payload, headers, only);
 }

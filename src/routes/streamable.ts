@@ -33,6 +33,15 @@ import { stateless } from "./modern.ts";
 export const METHODS = "GET, POST, DELETE";
 
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
+  const response = await answerTo(site, admitted);
+  const { request } = admitted;
+  const isLost = response.status === 404 && sessionIdOf(request) !== undefined;
+  if (!isLost || !QUIRKS.lostByStatus.matches(request.headers)) return response;
+  response.headers.set("Content-Type", "text/plain");
+  return new Response("Session not found", response);
+}
+
+async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers } = admitted;
   const id = sessionIdOf(request);
   // Looked up before the body is read: a stranger's is not worth parsing for long, only to be told 404.

@@ -1,7 +1,8 @@
 /** The table of clients' quirks, and what the documentation says of it. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { BEGINS_AFTER_MS, QUIRKS } from "../../src/http/quirks.ts";
+import type { JsonRpcMessage } from "../../src/jsonrpc/messages.ts";
+import { asMeant, BEGINS_AFTER_MS, QUIRKS } from "../../src/http/quirks.ts";
 
 type Name = keyof typeof QUIRKS;
 
@@ -32,21 +33,67 @@ describe("who is told by the headers", () => {
     [
       "the AI SDK",
       { ...LATEST, "User-Agent": "ai-sdk/2.0.99 runtime/node.js/24" },
-      ["breaks", "wholeCalls", "needsStream"],
+      ["breaks", "wholeCalls", "lostByStatus", "needsStream"],
     ],
     [
       "the AI SDK after an agent of one's own",
       { ...LATEST, "User-Agent": "mine/1 ai-sdk/2.0.99" },
-      ["breaks", "wholeCalls", "needsStream"],
+      ["breaks", "wholeCalls", "lostByStatus", "needsStream"],
     ],
     [
       "one that is named alike",
       { ...LATEST, "User-Agent": "not-ai-sdk/2 Java-http-client/1" },
       ["needsStream"],
     ],
+    ["Go's SDK", { ...LATEST, "User-Agent": "Go-http-client/1.1" }, ["capitals", "needsStream"]],
+    [
+      "mcp-go",
+      { ...LATEST, "User-Agent": "Go-http-client/1.1", "Content-Type": "application/json" },
+      ["notesPlace", "capitals", "needsStream"],
+    ],
+    [
+      "Go with a place",
+      { ...LATEST, "User-Agent": "Go-http-client/2.0", "Content-Type": "x/y", "Last-Event-ID": "a.1" },
+      ["capitals", "needsStream"],
+    ],
+    ["Python's SDK 1.x", { ...LATEST, "User-Agent": "python-httpx/0.28.1" }, ["countsBreaks", "needsStream"]],
+    [
+      "Python's SDK 2.x",
+      { ...LATEST, "User-Agent": "python-httpx2/2.16.2" },
+      ["countsBreaks", "needsStream"],
+    ],
+    [
+      "Python's SDK before 1.23",
+      { "MCP-Protocol-Version": "2025-06-18", "User-Agent": "python-httpx/0.28.1" },
+      ["breaks", "wholeCalls", "needsStream"],
+    ],
     ["a browser", { ...LATEST, Origin: "https://a.example", "Sec-Fetch-Mode": "cors" }, []],
     ["Node's fetch", { ...LATEST, "Sec-Fetch-Mode": "cors", "User-Agent": "node" }, ["needsStream"]],
   ])("%s", (_, headers, quirks) => expect(matching(headers)).toEqual(quirks));
+});
+
+describe("elicitation in capitals", () => {
+  const initialize = (elicitation: unknown): JsonRpcMessage => ({
+    jsonrpc: "2.0",
+    id: 1,
+    method: "initialize",
+    params: { protocolVersion: "2025-06-18", capabilities: { roots: {}, elicitation } },
+  });
+
+  test.each<[announced: unknown, meant: unknown]>([
+    [{ Form: null, URL: null }, {}],
+    [{ Form: {}, URL: null }, { form: {} }],
+    [{ Form: null, URL: {} }, { url: {} }],
+    [
+      { Form: {}, URL: {}, other: 1 },
+      { form: {}, url: {}, other: 1 },
+    ],
+    [{ Form: [] }, {}],
+  ])("%j means %j", (announced, meant) => expect(asMeant(initialize(announced))).toEqual(initialize(meant)));
+
+  test.each([undefined, null, {}, { form: {} }, { url: {} }, "Form", ["Form"]])("%j is left alone", (said) =>
+    expect(asMeant(initialize(said))).toBeUndefined(),
+  );
 });
 
 test("docs/eras.md has a row for each, with its reports", () => {

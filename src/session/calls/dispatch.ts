@@ -130,6 +130,20 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
     createExtra(caller, row, exchange, () => streams()?.standalone.end("closed"));
 
+  /**
+   * What becomes of a POST that came at the wrong moment. In HTTP+SSE an error status ends Python's and Go's clients, so its
+   * requests are answered where they are listened for; that is stored, as any answer is.
+   */
+  const turnAway = (
+    failure: failures.Failure,
+    row: SessionRow,
+    requests: readonly JsonRpcRequest[],
+  ): Reply | Refusal => {
+    if (row.kind !== "http+sse" || requests.length === 0) return { kind: "refused", failure };
+    for (const { id: requestId } of requests) void sendStandalone(failures.notNowBody(failure, requestId));
+    return { kind: "accepted", refused: failure.status };
+  };
+
   const interrupted = createInterrupted({
     sessionId: id,
     emit: settings.emit,
@@ -225,6 +239,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
 
     async run(call, open) {
+      const { messages, batch } = call.payload;
+      const requests = messages.filter(isRequest);
       let server = waker.instance();
       if (server === undefined) {
         try {
@@ -232,12 +248,11 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           interrupted.settle();
           server = await waker.wake(woken);
         } catch {
-          if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
-          return { kind: "refused", failure: failures.notReady };
+          const live = lifecycle.live();
+          if (live === undefined) return lifecycle.gone(call.caller.principal, true);
+          return turnAway(failures.notReady, live, requests);
         }
       }
-      const { messages, batch } = call.payload;
-      const requests = messages.filter(isRequest);
       let lacking = server.challenge(requests, call.caller.authInfo);
       if (lacking instanceof Promise) {
         lacking = await lacking;
@@ -248,7 +263,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       const row = lifecycle.live();
       if (row === undefined) return lifecycle.gone(call.caller.principal, true);
       if (server.size() + requests.length > settings.maxInFlight) {
-        return { kind: "refused", failure: failures.tooManyRequests(settings.maxInFlight) };
+        return turnAway(failures.tooManyRequests(settings.maxInFlight), row, requests);
       }
       const attach = (stream: number): void => {
         const retryMs = call.noRetry ? undefined : settings.retryMs;
