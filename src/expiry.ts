@@ -12,6 +12,7 @@ export function expiryOf(authInfo: unknown): number | undefined {
   return typeof seconds === "number" ? seconds * 1000 : undefined;
 }
 
+/** True where what the caller has shown has run out. */
 export function isExpired(authInfo: unknown): boolean {
   const at = expiryOf(authInfo);
   return at !== undefined && !(at > Date.now());

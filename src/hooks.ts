@@ -8,6 +8,7 @@ import { guard } from "./guard.ts";
 
 /** What of the user's can fail. */
 export type HookName =
+  | "admin"
   | "allowedOrigins"
   | "authorize"
   | "createServer"

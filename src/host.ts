@@ -9,6 +9,7 @@ import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
 import type { Settings } from "./options.ts";
+import type { Sessions } from "./sessions.ts";
 import type { UserChannel } from "./user/state.ts";
 
 /**
@@ -110,6 +111,7 @@ export interface Attach {
   readonly notesPlace?: boolean | undefined;
 }
 
+/** What an attach became: a link, or why there is none. */
 export type Attached = { readonly kind: "stream"; readonly link: Link } | Refusal;
 
 /**
@@ -157,14 +159,8 @@ export interface SessionHost<Env = unknown> {
   named(name: string, env: Env): SessionRef;
   /** The way to a user's state, under a name of topic and principal. */
   user(name: string, env: Env): UserChannel;
-}
-
-/** Ending sessions from the server's side. What is ended is gone as if its client had deleted it, for every client. */
-export interface Sessions {
-  /** Ends a session: its streams end, calls in flight get one error, its next request gets 404. True where there was one. */
-  end(id: string): Promise<boolean>;
-  /** Ends every session of a principal: log out everywhere. Returns how many there were. */
-  endAll(principal: string): Promise<number>;
+  /** Its sessions from the server's side: what `admin` shows. */
+  readonly sessions?: Sessions | undefined;
 }
 
 /** A request that belongs to no session, past the router's guards. */

@@ -5,17 +5,27 @@
  */
 export type { DisconnectReason, HoldfastEvent, LogLevel } from "./events.ts";
 export type { Change, ChangeBus, ChangeHub, Notifier } from "./changes.ts";
-export type { ModernHandler, SessionHost, SessionRef, Sessions } from "./host.ts";
+export type { ModernHandler, SessionHost, SessionRef } from "./host.ts";
+export type {
+  CallDetail,
+  ClientInfo,
+  SessionDetail,
+  SessionPage,
+  SessionQuery,
+  Sessions,
+  SessionSummary,
+  StreamDetail,
+} from "./sessions.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
+export type { AllowedOrigins } from "./option-checks.ts";
 export {
-  type AllowedOrigins,
   type Disconnect,
   environmentName,
   type HoldfastOptions,
   type KeepaliveMode,
   optionsFromEnv,
 } from "./options.ts";
-export { createMcpRouter, type RouterOptions } from "./router.ts";
+export { type Annex, createMcpRouter, type RouterOptions } from "./router.ts";
 export { openaiConversation, perPrincipal } from "./routes/keyed.ts";
 export type { KeyedRequest, SessionKey } from "./routes/session-key.ts";
 export type { Authorization, Authorize, Topic } from "./routes/context.ts";

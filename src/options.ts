@@ -5,13 +5,18 @@
  */
 import { type DisconnectReason, type EventSink, eventSink, type HoldfastEvent } from "./events.ts";
 import { runHook } from "./hooks.ts";
+import {
+  type AllowedOrigins,
+  checkBasePath,
+  checkFunction,
+  checkHosts,
+  checkOrigins,
+  checkPublicUrl,
+} from "./option-checks.ts";
 import type { JsonRpcRequest } from "./jsonrpc/messages.ts";
 
 /** What an idle stream carries: an SSE comment, a named event, or a JSON-RPC `ping` that must be answered. */
 export type KeepaliveMode = "comment" | "event" | "ping" | "jsonrpc";
-
-/** Names of allowed origins (`https://app.example`), or a function that decides. */
-export type AllowedOrigins = readonly string[] | ((origin: string) => boolean);
 
 /** What `onDisconnect` is told, once for each client connection that carried a stream. */
 export interface Disconnect {
@@ -269,55 +274,4 @@ function checkChoice<Name extends keyof Choices>(name: Name, value: string | und
     throw new RangeError(`${name} must be one of ${choices.join(", ")}, not ${String(value)}`);
   }
   return chosen as Choices[Name];
-}
-
-function checkFunction<T>(name: string, value: T | undefined): T | undefined {
-  if (value !== undefined && typeof value !== "function") throw new TypeError(`${name} must be a function`);
-  return value;
-}
-
-function checkOrigins(origins: AllowedOrigins): AllowedOrigins {
-  if (typeof origins === "function") return origins;
-  return origins.map((origin) => {
-    // "*" opens the server to every web page, on purpose and by name only.
-    if (origin === "*" || origin === "null") return origin;
-    const url = URL.canParse(origin) ? new URL(origin) : undefined;
-    if (
-      url === undefined ||
-      url.origin === "null" ||
-      url.origin !== origin.replace(/\/$/, "").toLowerCase()
-    ) {
-      throw new RangeError(`allowedOrigins must hold origins such as https://app.example, not ${origin}`);
-    }
-    return url.origin;
-  });
-}
-
-function checkHosts(hosts: readonly string[]): readonly string[] {
-  return hosts.map((host) => {
-    const name = host.toLowerCase();
-    const plain = name.replace(/^\*\./, "");
-    if (name === "*" || (URL.canParse(`http://${plain}`) && new URL(`http://${plain}`).hostname === plain)) {
-      return name;
-    }
-    throw new RangeError(
-      `allowedHosts must hold names without scheme and port, such as mcp.example, not ${host}`,
-    );
-  });
-}
-
-function checkBasePath(path: string): string {
-  const trimmed = path.replace(/\/+$/, "");
-  if (trimmed !== "" && !/^(\/[A-Za-z0-9._~-]+)+$/.test(trimmed)) {
-    throw new RangeError(`basePath must be a path such as /api, not ${path}`);
-  }
-  return trimmed;
-}
-
-function checkPublicUrl(url: string | undefined): string | undefined {
-  if (url === undefined) return undefined;
-  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
-    throw new RangeError(`publicUrl must be an absolute http(s) URL, not ${url}`);
-  }
-  return url.replace(/\/+$/, "");
 }

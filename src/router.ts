@@ -14,6 +14,7 @@ import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { empty, failed, refusalOf } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, resolveOptions } from "./options.ts";
+import type { Sessions } from "./sessions.ts";
 import {
   type Admitted,
   admit,
@@ -28,6 +29,7 @@ import { mounted } from "./routes/mounted.ts";
 import type { SessionKey } from "./routes/session-key.ts";
 import * as streamable from "./routes/streamable.ts";
 
+/** What the router serves, whom it lets in, and every option of the transport. */
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** The server's name and version, for `/info`. */
   name?: string;
@@ -51,13 +53,33 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** Carries changes to those who listen; without it they stay within the isolate or process. */
   hub?: ChangeHub;
   /**
+   * Serves `/admin`, where sessions are seen and ended: `sessionsAdmin` of `holdfast/admin`. Without it there is no
+   * such path, on localhost neither.
+   */
+  admin?: Annex<E>;
+  /**
    * The hub's topic that a request belongs to, such as its tenant: changes stay within one. A session
    * keeps the topic of its requests, so one principal should have one.
    */
   topic?: Topic<E>;
 }
 
-type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
+/** Answers one method of a route, once its request has been admitted. */
+export type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
+
+/** What is served under a path: the methods, for `Allow`, and what serves each. */
+export interface Served<E extends Env> {
+  readonly methods: string;
+  readonly handlers: Readonly<Record<string, Handler<E>>>;
+}
+
+/** Routes that an entry of its own brings: what serves them is no part of the router. */
+export interface Annex<E extends Env> {
+  /** Judges each of their requests, in place of the router's `authorize`. */
+  readonly authorize: Authorize<E>;
+  /** What it serves, by path below the mount. */
+  routes(sessions: Sessions): Readonly<Record<string, Served<E>>>;
+}
 
 /**
  * Builds the router.
@@ -77,6 +99,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     sessionKey,
     hub,
     topic,
+    admin,
   } = options;
   const site: Site<E> = {
     name,
@@ -94,9 +117,9 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   };
   const app = new Hono<E>();
 
-  const route = (path: string, methods: string, handlers: Readonly<Record<string, Handler<E>>>): void => {
+  const route = (path: string, served: Served<E>, of: Site<E> = site): void => {
     const handle = async (c: Context<E>): Promise<Response> => {
-      const response = mounted(c, await answer(site, c, methods, handlers));
+      const response = mounted(c, await answer(of, c, served));
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
@@ -113,14 +136,19 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     app.all(`${settings.basePath}${path}`, handle).all(`${settings.basePath}${path}/`, handle);
   };
 
-  route("/mcp", streamable.METHODS, {
-    POST: streamable.post,
-    GET: streamable.get,
-    DELETE: streamable.remove,
-  });
-  route("/sse", httpSse.STREAM_METHODS, { GET: httpSse.stream });
-  route("/messages", httpSse.MESSAGE_METHODS, { POST: httpSse.message });
-  route("/info", "GET, HEAD", { GET: info, HEAD: info });
+  const { post, get, remove } = streamable;
+  route("/mcp", { methods: streamable.METHODS, handlers: { POST: post, GET: get, DELETE: remove } });
+  route("/sse", { methods: httpSse.STREAM_METHODS, handlers: { GET: httpSse.stream } });
+  route("/messages", { methods: httpSse.MESSAGE_METHODS, handlers: { POST: httpSse.message } });
+  route("/info", { methods: "GET, HEAD", handlers: { GET: info, HEAD: info } });
+  if (admin !== undefined) {
+    const { authorize: judge } = admin;
+    if (host.sessions === undefined) throw new TypeError("admin needs a host that has sessions to show");
+    const headers = { "Cache-Control": "no-store" };
+    const closed: Site<E> = { ...site, authorize: judge, judge: "admin", headers, topic: undefined };
+    const served = Object.entries(admin.routes(host.sessions));
+    for (const [path, each] of served) route(path, each, closed);
+  }
   const { basePath, testPage } = settings;
   app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
   if (testPage !== undefined) {
@@ -142,8 +170,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
 async function answer<E extends Env>(
   site: Site<E>,
   c: Context<E>,
-  methods: string,
-  handlers: Readonly<Record<string, Handler<E>>>,
+  { methods, handlers }: Served<E>,
 ): Promise<Response> {
   let headers: Readonly<Record<string, string>> = {};
   try {
@@ -151,7 +178,7 @@ async function answer<E extends Env>(
     const { method } = c.req.raw;
     const cors = admitOrigin(c, site);
     if (cors instanceof Response) return cors;
-    headers = cors;
+    headers = site.headers === undefined ? cors : { ...cors, ...site.headers };
     if (method === "OPTIONS") return preflight(c, methods, headers);
     const admitted = await admit(c, site, headers);
     if (admitted instanceof Response) return admitted;

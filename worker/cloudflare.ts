@@ -5,22 +5,23 @@
 import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
-import type { Sessions } from "../src/host.ts";
 import { resolveOptions } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
+import type { Sessions } from "../src/sessions.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
 import { durableHost } from "./durable-host.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
-import { workerSessions } from "./session-index.ts";
+import { workerSessions } from "./sessions.ts";
 import { sessionObject, type SessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
 export type { SessionObject } from "./session-object.ts";
 
+/** Options of the router and of its Durable Objects, in one. */
 export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
   RouterOptions<{ Bindings: Env; Variables: Variables }>,
   "host" | "hub" | "requests"
@@ -35,8 +36,9 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
    */
   hub?: (env: Env) => DurableObjectNamespace;
   /**
-   * Keeps note of whose each session is, so that `sessions.endAll` can end all of a principal's: one object request
-   * and one row more as a session opens, and as it ends. False by default.
+   * Keeps note of the sessions there are, and of whose each is, for `sessions.list` and `sessions.endAll`: one object
+   * request and one row more as a session opens, and as it ends; two of each for a principal's first and last. False
+   * by default.
    */
   sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
@@ -51,7 +53,7 @@ export interface McpWorker<Env extends object, Variables extends object = object
   McpSession: new (ctx: DurableObjectState, env: Env) => SessionObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
   McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
-  /** Ends sessions, from anywhere in the Worker. `endAll` rejects without the option `sessions`. */
+  /** Shows and ends sessions, from anywhere in the Worker. `list` and `endAll` reject without the option `sessions`. */
   sessions: Sessions;
   /**
    * Tells clients of both eras that something changed, from anywhere in the Worker: a request, a queue,
@@ -93,16 +95,17 @@ export function createMcpWorker<Env extends object, Variables extends object = o
       if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
       hub.bus(topic).publish(change);
     });
+  const sessions = workerSessions<Env>(within, indexed);
   return {
     router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({
       ...options,
-      host,
+      host: { ...host, sessions },
       hub,
       requests: requestHandler<Env>({ createServer }),
     }),
     McpSession: sessionObject<Env>({ settings, createServer, namespace: within, host, hub, indexed }),
     McpHub: hubObject<Env>({ settings, sessions: namespace }),
-    sessions: workerSessions<Env>(within, indexed),
+    sessions,
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,
     users: createUsers((name) => host.user(name, env as Env)),

@@ -9,19 +9,11 @@ import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import type { SessionObject } from "./session-object.ts";
 import { reportUnreadable, stamped } from "./wire-version.ts";
-import {
-  decodeAnswer,
-  decodeReply,
-  encodeAttach,
-  encodeAttachWhole,
-  encodeCall,
-  encodeEnd,
-  encodeMessage,
-  MOST_RPC,
-  PATHS,
-  type Replied,
-} from "./wire.ts";
+import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
+import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
+import { encodeCall, encodeEnd, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
 
+/** Where the sessions' objects are. */
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
   readonly namespace: (env: Env) => DurableObjectNamespace;
@@ -77,7 +69,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
     try {
       return await decodeReply(response);
     } catch (error) {
-      reportUnreadable(emit, "edge", what, error);
+      reportUnreadable(emit, { at: "edge", what }, error);
       throw error;
     }
   };
@@ -111,7 +103,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
         try {
           return decodeAnswer(answer);
         } catch (error) {
-          reportUnreadable(emit, "edge", "reply to post", error);
+          reportUnreadable(emit, { at: "edge", what: "reply to post" }, error);
           throw error;
         }
       }

@@ -27,6 +27,7 @@ import { PING, PONG } from "./links.ts";
 import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf } from "./wire-version.ts";
 import { PATHS } from "./wire.ts";
 
+/** What the hub's object goes by. */
 export interface HubObjectOptions<Env> {
   readonly settings: Settings;
   /** The namespace of the session class. */
@@ -60,7 +61,7 @@ export function hubObject<Env>(
         const version = versionOf(request);
         return stamp(await this.#answer(request), version);
       } catch (error) {
-        reportUnreadable(emit, "hub", new URL(request.url).pathname.slice(1), error);
+        reportUnreadable(emit, { at: "hub", what: new URL(request.url).pathname.slice(1) }, error);
         return stamp(new Response(null, { status: 503 }), READ_BY_ALL);
       }
     }

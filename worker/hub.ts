@@ -11,6 +11,7 @@ import { createPublisher, type Publisher } from "./hub-publisher.ts";
 import { HUB_PATHS, type WatchRequest } from "./hub-wire.ts";
 import { stamped, versionOf } from "./wire-version.ts";
 
+/** Where the hubs' objects are, and how their links are kept. */
 export interface HubOptions<Env> {
   /** The namespace of the hub class, as bound in the Worker's configuration. */
   readonly namespace: (env: Env) => DurableObjectNamespace;
@@ -19,6 +20,7 @@ export interface HubOptions<Env> {
   readonly emit: EventSink;
 }
 
+/** The hub as this isolate reaches it, for the router and for sessions. */
 export interface WorkerHub extends ChangeHub {
   /** The hub as the session of this id sees it. */
   forSession(id: string): SessionChanges;
@@ -27,6 +29,7 @@ export interface WorkerHub extends ChangeHub {
 /** Buses that an isolate keeps before it looks for some that nobody uses. */
 const MANY = 1000;
 
+/** One for each isolate; reaches nobody before it is used. */
 export function createHub<Env>(options: HubOptions<Env>): WorkerHub {
   const { emit, beatMs, jurisdiction } = options;
   const buses = new Map<string, { listeners: Listeners; publisher: Publisher; bus: ChangeBus }>();

@@ -12,9 +12,9 @@ import { otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
 import type { Unreadable } from "../src/jsonrpc/parse.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/calls/delays.ts";
+import { inspect } from "../src/session/inspect.ts";
 import { createInterest } from "../src/session/interest.ts";
 import type { Reply } from "../src/session/server/reply.ts";
-import type { Successors } from "../src/session/ports.ts";
 import type { SqlStore, SqlValue } from "../src/session/store/schema.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
 import { createSession } from "../src/session/session.ts";
@@ -26,23 +26,23 @@ import { answerUserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
 import { decodeChanges } from "./hub-wire.ts";
 import { bodyOutlet, PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
-import { createSessionIndex, type SessionIndex, sessionIndexOf } from "./session-index.ts";
+import { createSessionIndex, directoryOf, type SessionIndex, sessionIndexOf } from "./session-index.ts";
 import { createNotes, type Notes } from "./session-notes.ts";
-import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf, WIRE } from "./wire-version.ts";
+import { successorsIn } from "./successors.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, versionOf, WIRE } from "./wire-version.ts";
+import { createPrepared, decodeAttach } from "./wire-attach.ts";
+import { encodeAnswer, encodeReply, type Streamed } from "./wire-reply.ts";
 import {
-  createPrepared,
-  decodeAttach,
   decodeCall,
   decodeEnd,
   decodeMessage,
   decodePrincipal,
   decodeSeed,
   decodeUserRequest,
-  encodeAnswer,
-  encodeReply,
   PATHS,
 } from "./wire.ts";
 
+/** What all objects of one class go by. */
 export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
   readonly createServer: CreateServer<Env>;
@@ -88,13 +88,14 @@ export function sessionObject<Env>(
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       const { hub } = options;
-      this.#index = createSessionIndex(ctx.storage);
+      this.#index = createSessionIndex(ctx.storage, () => directoryOf(options.namespace(env)));
       const id = ctx.id.toString();
       this.#notes = options.indexed
         ? createNotes({
             storage: ctx.storage,
             session: () => this.#session,
-            indexOf: (principal) => sessionIndexOf(options.namespace(env), principal),
+            indexOf: (place) => sessionIndexOf(options.namespace(env), place),
+            waitUntil: (promise) => ctx.waitUntil(promise),
             id,
           })
         : undefined;
@@ -115,18 +116,17 @@ export function sessionObject<Env>(
         redialMs: REDIAL_MS,
         quick: createDelay(options.settings.quickAnswerMs),
         erase: async () => {
-          const principal = this.#notes?.principal();
+          const owner = this.#notes?.owner();
           await ctx.storage.deleteAlarm();
           await ctx.storage.deleteAll();
-          if (principal !== undefined) ctx.waitUntil(this.#notes?.ended(principal) ?? Promise.resolve());
+          if (owner !== undefined) ctx.waitUntil(this.#notes?.ended(owner) ?? Promise.resolve());
         },
         now: Date.now,
       });
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
       for (const socket of ctx.getWebSockets()) {
         const state = this.#stateOf(socket);
-        if (state !== undefined)
-          this.#session.restore(state.stream, this.#outlet(socket, state), state.place, state.handed ?? 0);
+        if (state !== undefined) this.#session.restore(state.stream, this.#outlet(socket, state), state);
         // Without a word of why: the edge dials again.
         else socket.close(1012, "another version");
       }
@@ -137,7 +137,7 @@ export function sessionObject<Env>(
         const version = versionOf(request);
         return stamp(await this.#answer(request), version);
       } catch (error) {
-        reportUnreadable(emit, "session", new URL(request.url).pathname.slice(1), error);
+        reportUnreadable(emit, { at: "session", what: new URL(request.url).pathname.slice(1) }, error);
         return stamp(encodeReply(COME_BACK), READ_BY_ALL);
       }
     }
@@ -165,6 +165,14 @@ export function sessionObject<Env>(
           return this.#terminate(await decodePrincipal(request));
         case PATHS.index:
           return this.#index.answer(request);
+        case PATHS.note:
+          return this.#index.note(request);
+        case PATHS.page:
+          return this.#index.page(request);
+        case PATHS.directory:
+          return this.#index.enter(request);
+        case PATHS.inspect:
+          return this.#inspect();
         case PATHS.notify: {
           const changes = decodeChanges(await request.text());
           const unwanted = await this.#session.notify(changes.filter(isKnown));
@@ -173,7 +181,9 @@ export function sessionObject<Env>(
         case PATHS.user: {
           const { maxUserStateBytes } = options.settings;
           const asked = decodeUserRequest(await request.text());
-          return Response.json(answerUserRequest(sqlStore(this.ctx.storage), "", asked, maxUserStateBytes));
+          return Response.json(
+            answerUserRequest(sqlStore(this.ctx.storage), asked, { owner: "", maxBytes: maxUserStateBytes }),
+          );
         }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
@@ -187,36 +197,32 @@ export function sessionObject<Env>(
       try {
         call = decodeMessage(message, options.settings.maxInitializeBytes);
       } catch (error) {
-        reportUnreadable(emit, "session", "post", error);
-        return encodeAnswer(COME_BACK, undefined, undefined, READ_BY_ALL);
+        reportUnreadable(emit, { at: "session", what: "post" }, error);
+        return encodeAnswer(COME_BACK, undefined, READ_BY_ALL);
       }
       return this.#run(call, encodeAnswer);
     }
 
     async #run<T>(
       call: Call | Unreadable,
-      encode: (reply: Reply | Refusal, body?: ReadableStream, at?: string) => T,
+      encode: (reply: Reply | Refusal, stream?: Streamed) => T,
     ): Promise<T> {
       // What this version's door does not let in, an edge of another may have.
       if ("failure" in call) return encode({ kind: "refused", failure: call.failure });
       const connectionId = call.connectionId();
-      let body: ReadableStream | undefined;
-      let at: string | undefined;
+      let streamed: Streamed | undefined;
       const opening = this.#notes?.opening(call);
       if (opening !== undefined && !(await opening.before())) return encode(UNNOTED);
       const reply = await this.#session.post(call, (stream) => {
         const { readable, writable } = new IdentityTransformStream();
-        body = readable;
-        at = formatEventId(stream, 0);
-        return bodyOutlet(
-          writable,
-          connectionId,
-          (place) => this.#session.ack(stream, connectionId, place),
-          () => this.#session.leave(stream, connectionId),
-        );
+        streamed = { body: readable, at: formatEventId(stream, 0) };
+        return bodyOutlet(writable, connectionId, {
+          onTaken: (place) => this.#session.ack(stream, connectionId, place),
+          onBroken: () => this.#session.leave(stream, connectionId),
+        });
       });
       if (opening !== undefined && !(await opening.after())) return encode(UNNOTED);
-      return encode(reply, body, at);
+      return encode(reply, streamed);
     }
 
     async #attach(request: Request): Promise<Response> {
@@ -247,10 +253,17 @@ export function sessionObject<Env>(
       return new Response(null, { status: 101, webSocket: client });
     }
 
+    async #inspect(): Promise<Response> {
+      const store = createSessionStore(sqlStore(this.ctx.storage), KEY);
+      const alarm = (await this.ctx.storage.getAlarm()) ?? undefined;
+      const detail = inspect({ store, inMemory: this.#session.inMemory(), alarm, now: Date.now() });
+      return detail === undefined ? new Response(null, { status: 404 }) : Response.json(detail);
+    }
+
     /** @param principal whose it must be, for the word to come from their index, which then hears of its end; for anybody's undefined */
     async #terminate(principal: string | undefined): Promise<Response> {
-      const owner = principal === undefined ? undefined : this.#notes?.principal();
-      const isOthers = owner !== undefined && owner !== principal;
+      const owner = principal === undefined ? undefined : this.#notes?.owner();
+      const isOthers = owner !== undefined && owner !== null && owner !== principal;
       const wasThere = !isOthers && (await this.#session.terminate());
       await this.#notes?.ended(principal);
       return new Response(null, { status: wasThere ? 204 : 404 });
@@ -285,7 +298,7 @@ export function sessionObject<Env>(
       try {
         return socketState(socket.deserializeAttachment());
       } catch (error) {
-        reportUnreadable(emit, "session", "attachment", error);
+        reportUnreadable(emit, { at: "session", what: "attachment" }, error);
         return undefined;
       }
     }
@@ -295,12 +308,10 @@ export function sessionObject<Env>(
     }
 
     #outlet(socket: WebSocket, state: SocketState): ReturnType<typeof socketOutlet> {
-      return socketOutlet(
-        socket,
-        state,
-        () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? state.openedAt,
-        () => this.#session.leave(state.stream, state.connectionId),
-      );
+      return socketOutlet(socket, state, {
+        lastSeen: () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? state.openedAt,
+        onBroken: () => this.#session.leave(state.stream, state.connectionId),
+      });
     }
   };
 }
@@ -310,24 +321,5 @@ function sqlStore(storage: DurableObjectStorage): SqlStore {
     exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
       storage.sql.exec<Row>(sql, ...bindings).toArray(),
     transaction: (body) => storage.transactionSync(body),
-  };
-}
-
-function successorsIn(namespace: DurableObjectNamespace): Successors {
-  return {
-    async create(seed) {
-      const id = namespace.newUniqueId();
-      const made = await namespace
-        .get(id)
-        .fetch(PATHS.adopt, { method: "POST", body: JSON.stringify(seed), headers: stamped() });
-      if (made.status !== 204) throw new Error(`the successor answered ${made.status}`);
-      return id.toString();
-    },
-    async isLive(id) {
-      const answer = await namespace
-        .get(namespace.idFromString(id))
-        .fetch(PATHS.live, { headers: stamped() });
-      return answer.status === 204;
-    },
   };
 }

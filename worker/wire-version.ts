@@ -57,6 +57,17 @@ export function versionFrom(said: string | number | null | undefined): number {
   throw new Unreadable(`version ${said}; this code reads ${WIRE - 1} and ${WIRE}`, version);
 }
 
+/**
+ * What follows the version in a string, where this code reads that version.
+ * @throws {Unreadable}
+ */
+export function afterVersion(message: string): string {
+  const space = message.indexOf(" ");
+  fits(space > 0, "the version");
+  versionFrom(message.slice(0, space));
+  return message.slice(space + 1);
+}
+
 /** @throws {Unreadable} for a version that this code does not read */
 export function versionOf({ headers }: Request | Response): number {
   return versionFrom(headers.get(WIRE_HEADER));
@@ -82,13 +93,15 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Tells the operator of something unreadable; passes anything else on. */
+/**
+ * Tells the operator of something unreadable; passes anything else on.
+ * @param read where it was read, and what it was
+ */
 export function reportUnreadable(
   emit: EventSink,
-  at: "edge" | "session" | "hub",
-  what: string,
+  read: { readonly at: "edge" | "session" | "hub"; readonly what: string },
   error: unknown,
 ): void {
   if (!(error instanceof Unreadable)) throw error;
-  emit("wire.unreadable", { at, what, version: error.version, message: error.message });
+  emit("wire.unreadable", { ...read, version: error.version, message: error.message });
 }

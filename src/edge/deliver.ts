@@ -13,6 +13,7 @@ import { createDeframer, splitFrames } from "../sse/deframer.ts";
 import { parseEventId } from "../sse/event-id.ts";
 import { createConnection, SLICE } from "./connection.ts";
 
+/** What is carried, to whom, and how it goes on where the link breaks. */
 export interface Delivery {
   readonly connectionId: string;
   readonly sessionId: string;

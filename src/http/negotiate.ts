@@ -45,5 +45,8 @@ export function isJson(contentType: string | null): boolean {
 
 /** True where a body comes as it is. */
 export function isPlain(contentEncoding: string | null): boolean {
-  return (contentEncoding ?? "").split(",").every((coding) => /^(identity)?$/i.test(coding.trim()));
+  return (
+    contentEncoding === null ||
+    contentEncoding.split(",").every((coding) => /^(identity)?$/i.test(coding.trim()))
+  );
 }

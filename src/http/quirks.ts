@@ -51,6 +51,7 @@ type Name =
   | "lostByStatus"
   | "needsStream";
 
+/** The table: each row names its clients, what is done for them, and the reports that it goes back to. */
 export const QUIRKS: Readonly<Record<Name, Quirk>> = {
   noRetry: {
     clients: "Java SDK up to 2.0.1, and Spring AI on it: a `retry:` line ends the stream with an error",

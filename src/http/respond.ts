@@ -7,6 +7,7 @@ import { JSON_TYPE, SSE_HEADERS } from "./headers.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
+/** A JSON body, as 200 where no other status is given. */
 export function json(body: string, headers: Headers = {}, status: number = 200): Response {
   return new Response(body, { status, headers: { ...headers, "Content-Type": JSON_TYPE } });
 }
@@ -29,36 +30,35 @@ export function answered(body: string, headers: Headers, only: "sse" | undefined
   return new Response(frame({ event: "message", data: body }), { headers: { ...headers, ...SSE_HEADERS } });
 }
 
+/** What an answer needs besides its message. */
+interface Addressed {
+  readonly headers?: Headers;
+  /** As for {@link answered}. */
+  readonly only?: "sse" | undefined;
+}
+
 /**
  * The answer to a POST of the session eras that was turned away as a whole, in the one place that decides what
  * becomes of it. Requests that only came at the wrong moment are each answered, with HTTP 200: Python's SDK 1.x
  * ends itself on any error status but 404 (python-sdk PR 2047), Go's before 1.8 on some, and the specification asks for
  * one only where a notification or a response is not accepted (2025-11-25, "Sending Messages to the Server").
  * For those alone, and for `initialize`, whose client has nothing to lose yet, the status says it, with `Retry-After`.
- * @param only as for {@link answered}
  */
-export function turnedAway(failure: Failure, payload: Payload, headers: Headers, only?: "sse"): Response {
+export function turnedAway(failure: Failure, payload: Payload, to: Addressed): Response {
   const ids = isInitialize(payload) ? [] : payload.messages.filter(isRequest).map(({ id }) => id);
-  if (ids.length === 0) return failed(failure, headers, refusalId(payload));
-  return notNow(failure, ids, payload.batch, headers, only);
+  if (ids.length === 0) return failed(failure, to.headers, refusalId(payload));
+  return notNow(failure, { ids, batch: payload.batch }, to);
 }
 
 /** As {@link turnedAway}, for a body of which no more than the id of its one request is known, if that. */
-export function turnedAwayUnread(
-  failure: Failure,
-  id: RequestId | null,
-  headers: Headers,
-  only?: "sse",
-): Response {
-  return id === null ? failed(failure, headers) : notNow(failure, [id], false, headers, only);
+export function turnedAwayUnread(failure: Failure, id: RequestId | null, to: Addressed): Response {
+  return id === null ? failed(failure, to.headers) : notNow(failure, { ids: [id], batch: false }, to);
 }
 
 function notNow(
   failure: Failure,
-  ids: readonly RequestId[],
-  batch: boolean,
-  headers: Headers,
-  only: "sse" | undefined,
+  { ids, batch }: { readonly ids: readonly RequestId[]; readonly batch: boolean },
+  { headers = {}, only }: Addressed,
 ): Response {
   if (failure.retryAfterMs === undefined) return failed(failure, headers, batch ? null : ids[0]);
   const errors = ids.map((id) => notNowBody(failure, id));

@@ -27,6 +27,8 @@ const CHECKED_BYTES = 134_217_728;
 /** What one file for many sessions needs beyond the schema that is shared with Durable Objects. */
 const LOCAL_SCHEMA = [
   "CREATE UNIQUE INDEX IF NOT EXISTS session_id ON session (id)",
+  // Whose sessions there are: without reading all, and what they keep of their clients.
+  "CREATE INDEX IF NOT EXISTS session_principal ON session (principal) WHERE principal IS NOT NULL",
   "CREATE TABLE IF NOT EXISTS alarm (key INTEGER PRIMARY KEY, at INTEGER NOT NULL)",
   "CREATE INDEX IF NOT EXISTS alarm_at ON alarm (at)",
   // Who wants to hear of a change, without reading what others keep. The user's state is not in it.
@@ -91,7 +93,7 @@ function prepare(sqlite: Sqlite, path: string, { current, migrations }: Versions
   }
   if (isEmpty) createSchema(sqlite);
   else check(sqlite, path);
-  if (!isEmpty && version < current) migrate(sqlite, version, current, migrations);
+  if (!isEmpty && version < current) migrate(sqlite, version, { to: current, migrations });
   for (const statement of LOCAL_SCHEMA) sqlite.exec(statement);
   if (version === current) return;
   sqlite.exec(`PRAGMA application_id = ${APPLICATION_ID}`);

@@ -5,9 +5,9 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
-import type { Sessions } from "../host.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, type RouterOptions } from "../router.ts";
+import type { Sessions } from "../sessions.ts";
 import { createUsers, type Users } from "../user/user.ts";
 import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 
@@ -15,6 +15,7 @@ export * from "../index.ts";
 export { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
 
+/** Options of the router and of the host, in one. */
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
   extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {}
 

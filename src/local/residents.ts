@@ -9,6 +9,7 @@ import { guard } from "../guard.ts";
 import type { Session } from "../session/contract.ts";
 import { letExit } from "./alarms.ts";
 
+/** A session in memory. */
 export interface Resident {
   readonly key: number;
   readonly session: Session;
@@ -25,6 +26,7 @@ interface Usage {
   after: Usage;
 }
 
+/** The sessions in memory. */
 export interface Residents {
   readonly size: number;
   /** The session, loaded where it is not in memory, whether there is room or not. */
@@ -33,6 +35,8 @@ export interface Residents {
   admit(id: string): boolean;
   /** Keeps the session in memory until the returned function is called, once. */
   hold(resident: Resident): () => void;
+  /** The session, where it is in memory. It is not used by that. */
+  peek(id: string): Session | undefined;
   /** The key of a session that is in memory. */
   keyOf(id: string): number | undefined;
   /** The session is no more. */
@@ -45,6 +49,7 @@ export interface Residents {
   settled(ms: number): Promise<void>;
 }
 
+/** How long and how many sessions stay, in milliseconds and in number. */
 export interface ResidentsOptions {
   readonly now: () => number;
   readonly evictAfterMs: number;
@@ -61,6 +66,7 @@ const LOOKS = 4;
 /** Sessions that are looked at for one to drop. Those at work with nobody waiting may be many: no request goes through all. */
 const TRIES = 64;
 
+/** Nothing is in memory at first. */
 export function createResidents({ now, evictAfterMs, most, create, onError }: ResidentsOptions): Residents {
   const entries = new Map<string, Resident>();
   /** Both ends of the ring of those that nobody holds. */
@@ -168,6 +174,7 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
         if (held === 0) onReleased?.();
       };
     },
+    peek: (id) => entries.get(id)?.session,
     keyOf: (id) => entries.get(id)?.key,
     forget: (id) => void drop(id),
     evict,

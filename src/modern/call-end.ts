@@ -11,6 +11,7 @@ import { isRequest, type JsonRpcMessage, type JsonRpcResponse, type RequestId } 
 import { callFailed, isAnswerLost, withoutPayload } from "../session/server/reports.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
 
+/** The end of one call, if its server does not bring it. */
 export interface CallEnd {
   /** Brings the answer, as JSON, where the server's will not come. */
   readonly instead: Promise<string>;
@@ -20,6 +21,7 @@ export interface CallEnd {
   stop(): void;
 }
 
+/** Watches over the call from now on, for `maxCallMs` where that is set. */
 export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "settings">): CallEnd {
   const { emit, maxCallMs } = settings;
   const message = payload.messages[0] as JsonRpcMessage;
@@ -41,7 +43,7 @@ export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "
   ): void => {
     if (isOver || !isRequest(message)) return;
     stop();
-    callFailed(emit, undefined, message, reason, why);
+    callFailed(emit, { session: undefined, request: message, reason, message: why });
     // A turn later: what the server said just before is on its way through the SDK's stream, and comes first.
     setTimeout(() => {
       bring(JSON.stringify(answer(message.id)));

@@ -16,6 +16,7 @@ import { within } from "../within.ts";
 import type { CallEnd } from "./call-end.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 
+/** Whose answer it is. */
 export interface Carried extends Pick<StatelessCall, "request" | "payload" | "settings"> {
   /** What the client has shown, where the stream is to end with it. A call in flight had it when it was made. */
   readonly endsWith?: unknown;

@@ -24,6 +24,7 @@ import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
 
+/** What the handler builds its servers by. */
 export interface ModernOptions<Env = unknown> {
   /**
    * Builds the MCP server of one request: an SDK v2 `McpServer` or `Server`. The factory of the
@@ -105,7 +106,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     const place = places.enter(call);
     if ("status" in place) return failed(place, {}, listening.id);
     try {
-      return await listens.serve(await serve(), place, bus, settings.keepaliveIntervalMs);
+      return await listens.serve(await serve(), { place, bus, keepaliveMs: settings.keepaliveIntervalMs });
     } catch (error) {
       place.leave();
       throw error;

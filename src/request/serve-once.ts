@@ -21,6 +21,7 @@ import type { ConnectableServer } from "../session/server/factory.ts";
 import { frame } from "../sse/frames.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
 
+/** One POST, and the server for it. */
 export interface OneRequest {
   readonly request: Request;
   /** The POST's requests, at least one. */
@@ -37,6 +38,7 @@ export interface OneRequest {
 const encoder = new TextEncoder();
 const messageFrame = (message: string): string => frame({ event: "message", data: message });
 
+/** Serves it. Never rejects for what the user's server does; the response's stream ends with the server. */
 export async function serveOnce(one: OneRequest): Promise<Response> {
   const { request, requests, payload, caller, settings } = one;
   const { emit, initializeTimeoutMs, maxCallMs } = settings;
@@ -79,12 +81,12 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   } catch (error) {
     over();
     if (!signal.aborted) emit("request.error", { method: "POST", message: String(error) });
-    return turnedAway(failures.notReady, payload, {}, only);
+    return turnedAway(failures.notReady, payload, { only });
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {
     over();
-    return turnedAway(lacking, payload, {}, only);
+    return turnedAway(lacking, payload, { only });
   }
 
   const post = {

@@ -9,6 +9,7 @@ import { type Payload } from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
 import type { Admitted, Site } from "./context.ts";
 
+/** Who is answered, and for what. */
 export interface Answering<E extends Env> {
   readonly site: Site<E>;
   readonly admitted: Admitted<E>;
@@ -66,7 +67,7 @@ export function refuse<E extends Env>(
   if (payload === undefined) return failed(failure, headers);
   // In HTTP+SSE a POST's answer is its status: what the session could say on the stream, it has.
   if (transport === "http+sse") return failed(failure, headers, refusalId(payload));
-  return turnedAway(failure, payload, headers, only);
+  return turnedAway(failure, payload, { headers, only });
 }
 
 function stream<E extends Env>(

@@ -6,7 +6,7 @@
 import type { Context, Env } from "hono";
 import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
-import { hookFailed } from "../hooks.ts";
+import { hookFailed, type HookName } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
 import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
@@ -44,6 +44,10 @@ export interface Site<E extends Env> {
   readonly settings: Settings;
   readonly bodies: BodyReader;
   readonly authorize: Authorize<E> | undefined;
+  /** What `authorize` is called where it is another hook. */
+  readonly judge?: HookName;
+  /** Headers of every answer. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;
   /** The session of a request that names none, for clients that keep no id. */
@@ -107,7 +111,7 @@ export async function admit<E extends Env>(
       if (judged instanceof Response) return withHeaders(judged, headers);
       ({ principal, authInfo } = authorizationOf(judged));
     } catch (error) {
-      hookFailed(settings.emit, "authorize", error);
+      hookFailed(settings.emit, site.judge ?? "authorize", error);
       return failed(failures.internalError, headers);
     }
     if (isExpired(authInfo)) return failed(expired(authInfo), headers);
@@ -174,14 +178,12 @@ export function sessionIdOf(request: Request): string | undefined {
   return single(request.headers.get(SESSION_ID)) ?? undefined;
 }
 
-/** The session that the request names, or the failure to answer with. */
+/** The session of this id, or the failure to answer with. */
 export function findSession<E extends Env>(
   site: Site<E>,
   { c }: Admitted<E>,
-  id: string | undefined,
-  missing: failures.Failure,
+  id: string,
 ): SessionRef | failures.Failure {
-  if (id === undefined) return missing;
   const known = site.host.find(id, c.env);
   if (known !== undefined) return known;
   return /^[A-Za-z0-9_-]{1,128}$/.test(id) ? failures.sessionNotFound : failures.malformedSessionId;

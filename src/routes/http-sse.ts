@@ -17,7 +17,9 @@ import { namedOnDemand, respond } from "./answer.ts";
 import { type Admitted, findSession, lastEventIdOf, type Site } from "./context.ts";
 import { establish, postOnce, readMessages } from "./streamable.ts";
 
+/** What `Allow` says at `/sse`. */
 export const STREAM_METHODS = "GET";
+/** What `Allow` says at `/messages`. */
 export const MESSAGE_METHODS = "POST";
 
 /**
@@ -80,7 +82,7 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
   const { request, headers, caller } = admitted;
   const { searchParams } = new URL(request.url);
   const id = searchParams.get("sessionId") ?? searchParams.get("session_id") ?? undefined;
-  const ref = findSession(site, admitted, id, failures.missingLegacySessionId);
+  const ref = id === undefined ? failures.missingLegacySessionId : findSession(site, admitted, id);
   // A stranger's body is read for the id under which it is refused, and no further than that can stand.
   const { maxBodyBytes, maxInitializeBytes } = site.settings;
   const limit = "status" in ref ? Math.min(maxInitializeBytes, maxBodyBytes) : maxBodyBytes;

@@ -15,9 +15,8 @@ interface StatelessHandler<Env> {
 /** Answers a request that belongs to no session: in 2026-07-28 an id that it may carry means nothing (C30). */
 export async function stateless<E extends Env>(
   { settings, hub, host }: Site<E>,
-  handler: StatelessHandler<E["Bindings"]>,
   { c, request, caller, headers }: Admitted<E>,
-  payload: Payload,
+  { handler, payload }: { handler: StatelessHandler<E["Bindings"]>; payload: Payload },
 ): Promise<Response> {
   const topic = caller.topic ?? DEFAULT_TOPIC;
   const response = await handler.handle({

@@ -30,8 +30,10 @@ import {
 import { findKeyed } from "./keyed.ts";
 import { stateless } from "./modern.ts";
 
+/** What `Allow` says at `/mcp`. */
 export const METHODS = "GET, POST, DELETE";
 
+/** A POST: a message or a batch of them, of whichever era. */
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const response = await answerTo(site, admitted);
   const { request } = admitted;
@@ -45,13 +47,13 @@ async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Pr
   const { request, headers } = admitted;
   const id = sessionIdOf(request);
   // Looked up before the body is read: a stranger's is not worth parsing for long, only to be told 404.
-  const named = findSession(site, admitted, id, failures.missingSessionId);
+  const named = id === undefined ? failures.missingSessionId : findSession(site, admitted, id);
   const limit = "status" in named ? strangerLimit(site, request, id) : site.settings.maxBodyBytes;
   const accept = acceptedAnswers(request.headers.get("accept"));
   const only = accept === "sse" ? "sse" : undefined;
   const body = await readMessages(site, admitted, limit);
   if ("failure" in body) {
-    if (!("status" in named)) return turnedAwayUnread(body.failure, body.id, headers, only);
+    if (!("status" in named)) return turnedAwayUnread(body.failure, body.id, { headers, only });
     // It is no `initialize`, and names no session that could take it.
     const isForNobody = id !== undefined && body.failure.status === 413;
     return failed(isForNobody ? named : body.failure, headers, body.id);
@@ -66,7 +68,7 @@ async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Pr
       const failure = failures.notAcceptable("application/json and text/event-stream");
       return failed(failure, headers, refusesAs);
     }
-    return stateless(site, site.modern, admitted, payload);
+    return stateless(site, admitted, { handler: site.modern, payload });
   }
   const connectionId = namedOnDemand();
   const call: Call = {
@@ -96,12 +98,12 @@ async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Pr
     );
   }
   if (isInitialize(payload)) {
-    const known = await initializeKnown(site, admitted, id, named, call);
+    const known = await initializeKnown(site, admitted, { id, ref: named, call });
     if (known !== undefined) return known;
-    return open(site, admitted, call, only);
+    return open(site, admitted, { call, only });
   }
   if (id === undefined && site.requests !== undefined) {
-    return stateless(site, site.requests, admitted, payload);
+    return stateless(site, admitted, { handler: site.requests, payload });
   }
   if ("status" in named) return failed(named, headers, refusesAs);
   const answer = await postOnce(named, call, site.settings);
@@ -112,6 +114,7 @@ async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Pr
   );
 }
 
+/** A GET: the standalone stream, or the resume of any stream by its event id. */
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers, caller } = admitted;
   const id = sessionIdOf(request);
@@ -125,7 +128,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
   }
   const unsupported = unsupportedVersion(site, request);
   if (unsupported !== undefined) return failed(unsupported, headers);
-  const ref = found?.ref ?? findSession(site, admitted, id, failures.missingSessionId);
+  const ref = found?.ref ?? (id === undefined ? failures.missingSessionId : findSession(site, admitted, id));
   if ("status" in ref) return failed(ref, headers);
   const marked = lastEventIdOf(request);
   const last = marked === undefined ? undefined : unmarked(marked);
@@ -153,9 +156,11 @@ function sentBack(id: string, headers: Readonly<Record<string, string>>): Respon
   return new Response(text, { headers: { ...headers, ...SSE_HEADERS } });
 }
 
+/** A DELETE: the client ends its session. */
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { headers, request, caller } = admitted;
-  const ref = findSession(site, admitted, sessionIdOf(request), failures.missingSessionIdOnDelete);
+  const id = sessionIdOf(request);
+  const ref = id === undefined ? failures.missingSessionIdOnDelete : findSession(site, admitted, id);
   if ("status" in ref) return failed(ref, headers);
   try {
     const ended = await ref.end(caller);
@@ -271,9 +276,7 @@ export async function establish<E extends Env>(
 async function initializeKnown<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
-  id: string | undefined,
-  ref: SessionRef | failures.Failure,
-  call: Call,
+  { id, ref, call }: { id: string | undefined; ref: SessionRef | failures.Failure; call: Call },
 ): Promise<Response | undefined> {
   // Empty is what a template leaves that had nothing to fill in.
   if (id === undefined || id === "") return undefined;
@@ -301,8 +304,7 @@ async function initializeKnown<E extends Env>(
 async function open<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
-  call: Call,
-  only: "sse" | undefined,
+  { call, only }: { call: Call; only: "sse" | undefined },
 ): Promise<Response> {
   const refusesAs = refusalId(call.payload);
   for (let attempt = 1; ; attempt++) {

@@ -23,6 +23,8 @@ export interface Lifecycle {
   admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
   /** Notes that the session is in use: written at once where it was not before, then at most once in a tenth of its TTL. */
   touch(): void;
+  /** When the session was last used, as far as this isolate knows. */
+  lastUsed(): number;
   /** True where nothing is stored under this id: it was never opened, or has been forgotten. */
   isVacant(): boolean;
   /** True for a tombstone that its client's next request may wake (`recovery: "revive"`). */
@@ -48,6 +50,7 @@ export interface Lifecycle {
   gone(principal: string | undefined, offerSuccessor: boolean): Promise<Refusal>;
 }
 
+/** What the life of a session needs of its host. */
 export type LifecycleOptions = Pick<
   SessionOptions<unknown>,
   "id" | "store" | "settings" | "now" | "successors" | "erase" | "onTombstone" | "onRevive"
@@ -58,6 +61,7 @@ export function isSuccessor(row: SessionRow): boolean {
   return row.status === "provisional" && row.initialized === 1;
 }
 
+/** Reads the session's row. Throws `LaterSchema` where a later version stored it. */
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { id, store, settings, now, successors } = options;
   let row = store.load();
@@ -136,6 +140,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (current.status === "provisional") update({});
       else if (seen - current.seen > timeToLive(current) / 10) update({ seen });
     },
+    lastUsed: () => used.at,
     isVacant: () => row === undefined,
     isRevivable: (principal, transport) =>
       isAsleep() && row?.kind === transport && row.principal === (principal ?? null),

@@ -8,6 +8,7 @@ import type { SessionRow } from "./store/schema.ts";
 import type { Stream } from "./streams/stream.ts";
 import type { Streams } from "./streams/streams.ts";
 
+/** The session in which the place is looked for. */
 export interface LocateOptions {
   /** The session's id. */
   readonly id: string;

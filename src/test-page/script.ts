@@ -5,6 +5,7 @@
  */
 import { PARSER } from "./parser.ts";
 
+/** The script, for the page's one `script` element. */
 export const SCRIPT: string = String.raw`
 const VERSION = "2025-11-25";
 const MAX_ENTRIES = 1000;

@@ -9,7 +9,7 @@ import { main } from "../../examples/server/main.ts";
 import type { ServeOptions, Server } from "../../src/local/serve.ts";
 import type { Inspection } from "./back-door.ts";
 import { testModern } from "./test-modern.ts";
-import { testOptions } from "./test-options.ts";
+import { testAdmin, testOptions } from "./test-options.ts";
 import { testServers } from "./test-server.ts";
 
 const bootId = crypto.randomUUID();
@@ -56,5 +56,10 @@ await main(
         return Response.json(inspect(new URL(request.url).searchParams.get("session")));
       },
     }),
-  { ...testOptions(process.env), createServer: testServers(process.env), ...testModern(process.env) },
+  {
+    ...testOptions(process.env),
+    createServer: testServers(process.env),
+    ...testModern(process.env),
+    ...testAdmin(process.env),
+  },
 );

@@ -1,4 +1,5 @@
 /** What the test server adds to the example on every host, by variable. @module */
+import type { Env } from "hono";
 import {
   type Authorization,
   type HoldfastEvent,
@@ -6,7 +7,9 @@ import {
   type KeyedRequest,
   openaiConversation,
   perPrincipal,
+  type RouterOptions,
 } from "../../src/index.ts";
+import { sessionsAdmin } from "../../src/admin/index.ts";
 import { testPage } from "../../src/test-page/index.ts";
 
 export interface TestOptions extends HoldfastOptions {
@@ -14,6 +17,19 @@ export interface TestOptions extends HoldfastOptions {
   version: string;
   sessionKey?: (request: Pick<KeyedRequest, "message">) => string | undefined;
   authorize?: (request: Request) => Authorization | undefined;
+}
+
+/** With `TEST_ADMIN=on`, `/admin` is served to `Authorization: Bearer operator`; over `broken` the hook throws. */
+export function testAdmin<E extends Env>(
+  variables: Readonly<Record<string, unknown>>,
+): Pick<RouterOptions<E>, "admin"> {
+  return variables["TEST_ADMIN"] === "on" ? { admin: sessionsAdmin<E>(operator) } : {};
+}
+
+function operator(request: Request): Authorization | undefined {
+  const given = request.headers.get("authorization");
+  if (given === "Bearer broken") throw new Error("the table of operators is away");
+  return given === "Bearer operator" ? { principal: "operator" } : undefined;
 }
 
 /** What a token is said to be good for, by header: `X-Scopes`, `X-Expires-At` (seconds), `X-Resource`, `X-Padding` (characters). */

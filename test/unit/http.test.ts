@@ -3,7 +3,8 @@ import { createBodyReader } from "../../src/http/body.ts";
 import { single } from "../../src/http/headers.ts";
 import { acceptedAnswers, accepts, acceptsByName, isJson, isPlain } from "../../src/http/negotiate.ts";
 import { createHostCheck, isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
-import { type AllowedOrigins, type HoldfastOptions, resolveOptions } from "../../src/options.ts";
+import type { AllowedOrigins } from "../../src/option-checks.ts";
+import { type HoldfastOptions, resolveOptions } from "../../src/options.ts";
 
 describe("Accept", () => {
   it.each([

@@ -14,6 +14,9 @@ import {
   WIRE,
   WIRE_HEADER,
 } from "../../worker/wire-version.ts";
+import * as wireAttach from "../../worker/wire-attach.ts";
+import * as indexWire from "../../worker/wire-index.ts";
+import * as wireReply from "../../worker/wire-reply.ts";
 import * as wire from "../../worker/wire.ts";
 
 const text = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { line: "a\nb" } });
@@ -180,24 +183,26 @@ describe("a call", () => {
 });
 
 describe("an attach", () => {
-  const read = (headers: Record<string, string>, prepared = wire.createPrepared()): Attach | undefined =>
-    wire.decodeAttach(asRequest(headers), prepared);
+  const read = (
+    headers: Record<string, string>,
+    prepared = wireAttach.createPrepared(),
+  ): Attach | undefined => wireAttach.decodeAttach(asRequest(headers), prepared);
   const plain = (from: Attach | undefined): unknown =>
     from && { ...from, caller: { ...from.caller, headers: from.caller.headers() } };
   const sent = { ...attach, caller: { ...caller, headers: caller.headers() } };
 
   it("arrives as it was sent, in a header", () => {
-    const { headers, prepare } = wire.encodeAttach(attach);
+    const { headers, prepare } = wireAttach.encodeAttach(attach);
     expect(prepare).toBeUndefined();
     expect(plain(read(headers))).toEqual(sent);
-    expect(plain(read(wire.encodeAttachWhole(attach)))).toEqual(sent);
+    expect(plain(read(wireAttach.encodeAttachWhole(attach)))).toEqual(sent);
   });
 
   const large = { ...attach, caller: { ...caller, authInfo: { groups: "g".repeat(300_000) } } };
 
   it("that is too large for a header is sent ahead, and taken once", () => {
-    const prepared = wire.createPrepared();
-    const { headers, prepare = "" } = wire.encodeAttach(large);
+    const prepared = wireAttach.createPrepared();
+    const { headers, prepare = "" } = wireAttach.encodeAttach(large);
     for (const value of Object.values(headers)) expect(value.length).toBeLessThanOrEqual(8192);
     prepared.put(prepare);
     expect(read(headers, prepared)?.caller.authInfo).toEqual(large.caller.authInfo);
@@ -205,7 +210,7 @@ describe("an attach", () => {
   });
 
   it("that was sent ahead is kept among 32 at most: the newest", () => {
-    const prepared = wire.createPrepared();
+    const prepared = wireAttach.createPrepared();
     for (let n = 1; n <= 40; n++) prepared.put(`c${n}\n{}`);
     expect(
       Array.from({ length: 40 }, (_, n) => prepared.take(`c${n + 1}`)).map((kept) => kept === "{}"),
@@ -221,7 +226,7 @@ describe("an attach", () => {
     ["noRetry", 1],
     ["caller.headers", null],
   ])("is not read with %s %j", (path, value) => {
-    const json = decodeURIComponent(wire.encodeAttachWhole(attach)["holdfast-attach"] ?? "");
+    const json = decodeURIComponent(wireAttach.encodeAttachWhole(attach)["holdfast-attach"] ?? "");
     const headers = { "holdfast-attach": encodeURIComponent(altered(json, path, value)) };
     expect(() => read(headers)).toThrow(Unreadable);
   });
@@ -242,32 +247,35 @@ describe("a reply", () => {
   ] as const;
 
   it.each(replies)("arrives as it was sent, by request and by message: $kind", async (reply) => {
-    const said = wire.encodeAnswer(reply);
+    const said = wireReply.encodeAnswer(reply);
     // Without the members that are undefined, which do not cross.
     const expected = JSON.parse(JSON.stringify(reply)) as unknown;
-    expect(typeof said === "string" && wire.decodeAnswer(said)).toEqual(expected);
-    expect(await wire.decodeReply(stamp(wire.encodeReply(reply), WIRE))).toEqual(expected);
+    expect(typeof said === "string" && wireReply.decodeAnswer(said)).toEqual(expected);
+    expect(await wireReply.decodeReply(stamp(wireReply.encodeReply(reply), WIRE))).toEqual(expected);
   });
 
   it("that is long for a message comes as a Response", async () => {
     const body = "é".repeat(wire.MOST_RPC + 1);
-    const answer = wire.encodeAnswer({ kind: "json", body });
+    const answer = wireReply.encodeAnswer({ kind: "json", body });
     if (typeof answer === "string") throw new Error("a string of two million bytes and more");
-    expect(await wire.decodeReply(answer)).toEqual({ kind: "json", body, opened: false });
-    expect(typeof wire.encodeAnswer({ kind: "json", body: body.slice(1) })).toBe("string");
+    expect(await wireReply.decodeReply(answer)).toEqual({ kind: "json", body, opened: false });
+    expect(typeof wireReply.encodeAnswer({ kind: "json", body: body.slice(1) })).toBe("string");
   });
 
   it("with a stream says where it begins", async () => {
-    const answer = wire.encodeAnswer({ kind: "streaming" }, new Blob(["frames"]).stream(), "a.0");
+    const answer = wireReply.encodeAnswer(
+      { kind: "streaming" },
+      { body: new Blob(["frames"]).stream(), at: "a.0" },
+    );
     if (typeof answer === "string") throw new Error("a stream is no string");
-    expect(await wire.decodeReply(answer.clone())).toMatchObject({ kind: "stream", at: "a.0" });
+    expect(await wireReply.decodeReply(answer.clone())).toMatchObject({ kind: "stream", at: "a.0" });
     answer.headers.delete("holdfast-place");
-    await expect(wire.decodeReply(answer)).rejects.toThrow(Unreadable);
+    await expect(wireReply.decodeReply(answer)).rejects.toThrow(Unreadable);
   });
 
   it("of a status that is in no table says nothing", async () => {
     for (const status of [204, 404, 409, 500, 501, 503]) {
-      expect(await wire.decodeReply(new Response(null, { status }))).toBeUndefined();
+      expect(await wireReply.decodeReply(new Response(null, { status }))).toBeUndefined();
     }
   });
 
@@ -284,19 +292,19 @@ describe("a reply", () => {
     ["failure.headers", "Retry-After: 1"],
   ])("that refuses is not read with %s %j", async (path, value) => {
     const body = altered(JSON.stringify(refusal), path, value);
-    expect(() => wire.decodeAnswer(`${WIRE} refused\n${body}`)).toThrow(Unreadable);
+    expect(() => wireReply.decodeAnswer(`${WIRE} refused\n${body}`)).toThrow(Unreadable);
     const response = new Response(body, { status: 409, headers: { "holdfast-refused": "1" } });
-    await expect(wire.decodeReply(response)).rejects.toThrow(Unreadable);
+    await expect(wireReply.decodeReply(response)).rejects.toThrow(Unreadable);
   });
 
   it.each([[""], ["1"], ["1 odd\n"], ["json\n{}"], [`${WIRE + 1} json\n{}`], ["1 refused\n{"]])(
     "is not read from %j",
-    (answer) => expect(() => wire.decodeAnswer(answer)).toThrow(Unreadable),
+    (answer) => expect(() => wireReply.decodeAnswer(answer)).toThrow(Unreadable),
   );
 
   it("of another version is not read", async () => {
     const response = new Response("{}", { headers: { [WIRE_HEADER]: String(WIRE + 1) } });
-    await expect(wire.decodeReply(response)).rejects.toThrow(Unreadable);
+    await expect(wireReply.decodeReply(response)).rejects.toThrow(Unreadable);
   });
 });
 
@@ -315,8 +323,8 @@ describe("what is said of a principal's sessions", () => {
   const put = (body: string): Request => new Request("https://session/index", { method: "PUT", body });
 
   it("is read: an id, ids, a principal or none", async () => {
-    expect(await wire.decodeId(put(id))).toBe(id);
-    expect(await wire.decodeIds(Response.json([id]))).toEqual([id]);
+    expect(await indexWire.decodeId(put(id))).toBe(id);
+    expect(await indexWire.decodeIds(Response.json([id]))).toEqual([id]);
     expect(await wire.decodePrincipal(put("ann é 😀"))).toBe("ann é 😀");
     expect(await wire.decodePrincipal(put(""))).toBeUndefined();
   });
@@ -324,12 +332,12 @@ describe("what is said of a principal's sessions", () => {
   it.each(["", "x", `${id}0`, id.toUpperCase(), JSON.stringify(id)])(
     "is not read: the id %j",
     async (text) => {
-      await expect(wire.decodeId(put(text))).rejects.toThrow(Unreadable);
+      await expect(indexWire.decodeId(put(text))).rejects.toThrow(Unreadable);
     },
   );
 
   it.each(["", "{}", "null", "[7]", '["x"]'])("is not read: the ids %s", async (text) => {
-    await expect(wire.decodeIds(new Response(text))).rejects.toThrow(Unreadable);
+    await expect(indexWire.decodeIds(new Response(text))).rejects.toThrow(Unreadable);
   });
 });
 
@@ -386,7 +394,7 @@ describe("what sessions and the hub say to each other", () => {
 it("what is unreadable is told with its version, and any other error is passed on", () => {
   const told: unknown[] = [];
   const emit = eventSink((event) => void told.push(event), "silent");
-  reportUnreadable(emit, "edge", "reply to post", new Unreadable("version 9", 9));
+  reportUnreadable(emit, { at: "edge", what: "reply to post" }, new Unreadable("version 9", 9));
   expect(told).toEqual([
     {
       type: "wire.unreadable",
@@ -397,7 +405,9 @@ it("what is unreadable is told with its version, and any other error is passed o
       message: "version 9",
     },
   ]);
-  expect(() => reportUnreadable(emit, "edge", "reply to post", new Error("gone"))).toThrow("gone");
+  expect(() => reportUnreadable(emit, { at: "edge", what: "reply to post" }, new Error("gone"))).toThrow(
+    "gone",
+  );
 });
 
 it("what fits goes on, and what does not is named", () => {

@@ -9,7 +9,7 @@ import { type DurableObject, env } from "cloudflare:workers";
 import { createMcpWorker, optionsFromEnv } from "../../worker/cloudflare.ts";
 import { indexName } from "../../worker/session-index.ts";
 import { testModern } from "../support/test-modern.ts";
-import { testOptions } from "../support/test-options.ts";
+import { testAdmin, testOptions } from "../support/test-options.ts";
 import { testServers } from "../support/test-server.ts";
 
 interface Env {
@@ -26,6 +26,7 @@ const mcp = createMcpWorker<Env>({
   namespace: (bindings) => bindings.MCP_SESSION,
   hub: (bindings) => bindings.MCP_HUB,
   ...testModern<Env>(settings),
+  ...testAdmin(settings),
   sessions: settings["TEST_SESSIONS"] === "on",
   ...optionsFromEnv(settings),
 });

@@ -1,7 +1,8 @@
 /** How a session tells edges that are alive from edges that are gone, without being woken for it. */
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
-import { encodeAttach, PATHS } from "../../worker/wire.ts";
+import { encodeAttach } from "../../worker/wire-attach.ts";
+import { PATHS } from "../../worker/wire.ts";
 import { inspectObject, openSession, type PoolSession } from "./client.ts";
 import { countsOf } from "./index.ts";
 

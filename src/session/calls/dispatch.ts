@@ -10,6 +10,7 @@ import { toWire } from "../../jsonrpc/wire.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
+import type { CallDetail } from "../../sessions.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
 import { inTime } from "../server/in-time.ts";
 import { createInterrupted } from "./interrupted.ts";
@@ -21,7 +22,7 @@ import { createPhase } from "./phase.ts";
 import { createStarter, type SessionSide } from "./starter.ts";
 import { createState } from "../server/state.ts";
 import { openingOf, type Streams } from "../streams/streams.ts";
-import { createExtra } from "../server/extra.ts";
+import { createExtra, polls } from "../server/extra.ts";
 import type { MessageExtra } from "../server/transport.ts";
 import { createWaker, startFailed } from "../server/waker.ts";
 import type { Delay } from "./delays.ts";
@@ -30,6 +31,8 @@ import type { Delay } from "./delays.ts";
 export interface Dispatch {
   /** Number of requests in flight. */
   inFlight(): number;
+  /** What they are. */
+  calls(): CallDetail[];
   /** When the first request in flight will have run for too long. */
   due(): number | undefined;
   /** Ends the requests that have. */
@@ -55,6 +58,7 @@ export interface Dispatch {
   suspend(): void;
 }
 
+/** What dispatch asks of the rest of the session. */
 export interface DispatchOptions<Env> extends SessionSide<Env> {
   /** Waits `quickAnswerMs`. */
   readonly quick: Delay;
@@ -127,8 +131,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     asideStandalone: (json) => streams()?.standalone.aside(json),
   });
 
+  const endStandalone = (): void => streams()?.standalone.end("closed");
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
-    createExtra(caller, row, exchange, () => streams()?.standalone.end("closed"));
+    polls(row) ? createExtra(caller, exchange, endStandalone) : createExtra(caller);
 
   /**
    * What becomes of a POST that came at the wrong moment. In HTTP+SSE an error status ends Python's and Go's clients, so its
@@ -152,7 +157,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     now,
     isLive: () => lifecycle.live() !== undefined,
     streams,
-    async run(requests, caller, unfinished, stream) {
+    async run({ requests, caller, unfinished, stream }) {
       const row = lifecycle.live();
       if (row === undefined) return;
       const server = await waker.wake(row);
@@ -184,6 +189,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
   const dispatch: Dispatch = {
     inFlight: () => waker.instance()?.size() ?? 0,
+    calls: () => waker.instance()?.inFlight() ?? [],
     due: () => waker.instance()?.due(),
     expire: () => waker.instance()?.expire(now()),
     isStarting: waker.isStarting,

@@ -8,6 +8,7 @@ import type { Exchange } from "../server/reply.ts";
 import type { SessionRow } from "../store/schema.ts";
 import { openingOf, type Streams } from "../streams/streams.ts";
 
+/** What exchanges are made of. */
 export interface ExchangesOptions extends Pick<JsonOptions, "sendStandalone" | "asideStandalone"> {
   readonly settings: Settings;
   readonly quick: Delay;

@@ -56,6 +56,7 @@ export interface SessionSide<Env> {
   readonly notify: Notifier | undefined;
 }
 
+/** What a server is started with. */
 export interface StarterOptions<Env> extends SessionSide<Env> {
   readonly phase: Phase;
   readonly state: KeptState;

@@ -3,7 +3,7 @@
  * here once: answered, cancelled, refused, out of time, or with the server that had it.
  * @module
  */
-import { type EventSink, messageOf, shortId } from "../../events.ts";
+import { clientText, type EventSink, messageOf, shortId } from "../../events.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import {
   isObject,
@@ -17,7 +17,8 @@ import { toWire } from "../../jsonrpc/wire.ts";
 import type { Exchange } from "./reply.ts";
 import { heartbeatMessage } from "./heartbeat.ts";
 import { createPulses, type Pulse } from "./pulses.ts";
-import { callFailed, withoutPayload } from "./reports.ts";
+import type { CallDetail } from "../../sessions.ts";
+import { callFailed, nameIn, withoutPayload } from "./reports.ts";
 
 /** What becomes of an answer that grants something, once the transport has borne it out, or could not. */
 export interface Confirmed {
@@ -34,6 +35,8 @@ export type Confirm = (request: JsonRpcRequest, response: JsonRpcResponse) => Pr
 export interface ClientCall {
   readonly exchange: Exchange;
   readonly request: JsonRpcRequest;
+  /** When it began, in milliseconds since 1970. */
+  readonly began: number;
   /** When it has run for too long; Infinity for never. */
   due: number;
   /** Where it asked for progress. */
@@ -55,6 +58,8 @@ export interface Calls {
   size(): number;
   /** The client's requests in flight. */
   requests(): JsonRpcRequest[];
+  /** The same, for whoever runs the server. */
+  inFlight(): CallDetail[];
   /** Exchanges with a request in flight, each once. */
   exchanges(): Set<Exchange>;
   /** A client's request is handed to the server; returns the id under which it is. */
@@ -88,6 +93,7 @@ export interface Calls {
   end(settle: (exchange: Exchange) => void): void;
 }
 
+/** How requests are answered, and who hears of it; sizes in bytes, times in milliseconds. */
 export interface CallsOptions {
   /** Undefined for a server that belongs to no session. */
   readonly sessionId: string | undefined;
@@ -108,6 +114,7 @@ export interface CallsOptions {
 
 type Held = NonNullable<ReturnType<Inbound<Entry>["take"]>>;
 
+/** Nothing is in flight at first. */
 export function createCalls(options: CallsOptions): Calls {
   const { emit, maxEventBytes } = options;
   const session = options.sessionId && shortId(options.sessionId);
@@ -123,7 +130,7 @@ export function createCalls(options: CallsOptions): Calls {
       if (json.length <= maxEventBytes) return [restored, json];
       instead = failures.tooLarge(id, json.length, maxEventBytes);
     } catch (error) {
-      callFailed(emit, session, request, "unserialisable", withoutPayload(error));
+      callFailed(emit, { session, request, reason: "unserialisable", message: withoutPayload(error) });
       instead = failures.unserialisable(id);
     }
     return [instead, toWire(instead)];
@@ -183,8 +190,21 @@ export function createCalls(options: CallsOptions): Calls {
     size: inbound.size,
     requests: () => clientCalls().map(({ entry }) => entry.request),
     exchanges,
+    inFlight: () =>
+      clientCalls().map(({ entry: { request, began } }) => ({
+        method: clientText(request.method),
+        name: nameIn(request),
+        ageMs: Date.now() - began,
+      })),
     begin: (request, exchange, due) =>
-      inbound.add(request.id, { exchange, request, due, pulse: pulses.of(request), lost: false }),
+      inbound.add(request.id, {
+        exchange,
+        request,
+        began: Date.now(),
+        due,
+        pulse: pulses.of(request),
+        lost: false,
+      }),
     replay: (replayed) => inbound.add("replay", { replayed }),
     find: inbound.get,
     ofToken: (token) =>
@@ -221,14 +241,14 @@ export function createCalls(options: CallsOptions): Calls {
         inbound.take(id);
         return call.replayed(failures.notTaken("replay"));
       }
-      callFailed(emit, session, call.request, "not-taken", withoutPayload(why));
+      callFailed(emit, { session, request: call.request, reason: "not-taken", message: withoutPayload(why) });
       attempt(() => settle(id, call, failures.notTaken(call.request.id)));
     },
     miss(why) {
       const [only, another] = clientCalls();
       if (only === undefined || another !== undefined || only.entry.lost) return;
       const { request } = only.entry;
-      callFailed(emit, session, request, "unserialisable", withoutPayload(why));
+      callFailed(emit, { session, request, reason: "unserialisable", message: withoutPayload(why) });
       attempt(() => settle(only.id, only.entry, failures.unserialisable(request.id)));
     },
     cancel(original, tell) {
@@ -247,7 +267,13 @@ export function createCalls(options: CallsOptions): Calls {
       for (const { id, entry } of clientCalls()) {
         if (entry.due > now) continue;
         const { request, lost } = entry;
-        if (!lost) callFailed(emit, session, request, "timeout", "the server did not answer in time");
+        if (!lost)
+          callFailed(emit, {
+            session,
+            request,
+            reason: "timeout",
+            message: "the server did not answer in time",
+          });
         attempt(() => settle(id, entry, lost ? failures.lost(request.id) : failures.timedOut(request.id)));
         if (!lost) tell(id, request);
       }

@@ -1,18 +1,39 @@
 /** What the operator is told of calls that go wrong, and what can be read from an SDK's own reports. @module */
-import { type EventSink, messageOf } from "../../events.ts";
+import { clientText, type EventSink, messageOf } from "../../events.ts";
 import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 
 const LONGEST_NAME = 128;
 const LONGEST_MESSAGE = 200;
 
+/** Where a request says what it is about. Any other member is what it says of it, and is for no log. */
+const NAMED_BY: Readonly<Record<string, string | undefined>> = {
+  "tools/call": "name",
+  "prompts/get": "name",
+  "resources/read": "uri",
+  "resources/subscribe": "uri",
+  "resources/unsubscribe": "uri",
+};
+
+/** The name of a request's tool, prompt or resource; cut, control characters escaped. */
+export function nameIn({ method, params }: JsonRpcRequest): string | undefined {
+  const by = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined;
+  const name = by && params?.[by];
+  return typeof name === "string" ? clientText(name) : undefined;
+}
+
+/** A call that is answered in its server's place. */
+export interface CallFailed {
+  /** The session's id as events show it; undefined for a call without one. */
+  readonly session: string | undefined;
+  readonly request: JsonRpcRequest;
+  readonly reason: "unserialisable" | "timeout" | "not-taken";
+  /** Why, without the payload. */
+  readonly message: string;
+}
+
 /** Says that a call is answered in its server's place. */
-export function callFailed(
-  emit: EventSink,
-  session: string | undefined,
-  { method, params }: JsonRpcRequest,
-  reason: "unserialisable" | "timeout" | "not-taken",
-  message: string,
-): void {
+export function callFailed(emit: EventSink, { session, request, reason, message }: CallFailed): void {
+  const { method, params } = request;
   const name = method === "tools/call" ? params?.["name"] : undefined;
   const tool = typeof name === "string" ? name.slice(0, LONGEST_NAME) : undefined;
   emit("call.failed", { session, method: method.slice(0, LONGEST_NAME), tool, reason, message });

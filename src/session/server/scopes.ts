@@ -25,34 +25,34 @@ export type ScopeRefusal = failures.Failure | undefined | Promise<failures.Failu
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 const DESCRIPTION = /^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/;
 
-/** @returns what the first of the requests lacks for which something is missing; an error where the resolver fails */
-export function challengeOf(
-  requests: readonly JsonRpcRequest[],
-  authInfo: unknown,
-  resolve: ScopeResolver,
-  emit: EventSink,
-): ScopeRefusal {
+/** Returns what the first of the requests lacks for which something is missing; an error where the resolver fails. */
+export type Challenger = (requests: readonly JsonRpcRequest[], authInfo: unknown) => ScopeRefusal;
+
+/** Asks this resolver about requests. */
+export function challengeBy(resolve: ScopeResolver, emit: EventSink): Challenger {
   const failed = (error: unknown): failures.Failure => {
     hookFailed(emit, "scopeChallenge", error);
     return failures.internalError;
   };
-  const from = (start: number): ScopeRefusal => {
+  const from = (requests: readonly JsonRpcRequest[], authInfo: unknown, start: number): ScopeRefusal => {
     for (let n = start; n < requests.length; n++) {
       const request = requests[n] as JsonRpcRequest;
       const asked = resolve(authInfo === undefined ? { request } : { request, authInfo });
       if (asked === undefined) continue;
       if (!isThenable(asked)) return refusal(asked, authInfo);
       return Promise.resolve(asked)
-        .then((late) => (late === undefined ? from(n + 1) : refusal(late, authInfo)))
+        .then((late) => (late === undefined ? from(requests, authInfo, n + 1) : refusal(late, authInfo)))
         .catch(failed);
     }
     return undefined;
   };
-  try {
-    return from(0);
-  } catch (error) {
-    return failed(error);
-  }
+  return (requests, authInfo) => {
+    try {
+      return from(requests, authInfo, 0);
+    } catch (error) {
+      return failed(error);
+    }
+  };
 }
 
 /** @throws {TypeError} for a challenge that no header can carry: what it was to guard does not run */

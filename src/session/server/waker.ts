@@ -22,6 +22,7 @@ export interface Waker {
   close(settle: (exchange: Exchange) => void): void;
 }
 
+/** How a server is started. */
 export interface WakerOptions {
   readonly sessionId: string;
   readonly settings: Settings;
@@ -50,6 +51,7 @@ export function startFailed({ emit }: Settings, sessionId: string, error: unknow
   });
 }
 
+/** Starts nothing before the first message needs it. */
 export function createWaker({ sessionId, settings, start }: WakerOptions): Waker {
   const { emit, initializeTimeoutMs } = settings;
   let current: Current | undefined;

@@ -56,6 +56,8 @@ export interface Stream {
   /** True once every request it answers is answered: nothing more will come. */
   isComplete(): boolean;
   outlet(): Outlet | undefined;
+  /** The last event that its client is known to have been handed. */
+  handed(): number;
   /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
   resumePoint(): number;
   /**
@@ -107,6 +109,7 @@ interface Attachment {
   outstanding: number;
 }
 
+/** The stream as it is stored. */
 export interface StreamOptions {
   readonly id: number;
   readonly log: EventLog;
@@ -224,6 +227,7 @@ export function createStream(options: StreamOptions): Stream {
     log,
     isComplete: () => complete,
     outlet: () => attachment?.outlet,
+    handed: () => delivered,
     resumePoint: () => attachment?.sent ?? delivered,
     emit(json, answers) {
       const seq = log.append({

@@ -39,6 +39,8 @@ export interface Streams {
   retried(id: number, attempts: number): void;
   /** Streams with a connection. */
   attached(): Stream[];
+  /** Streams in memory. */
+  live(): Iterable<Stream>;
   /**
    * Forgets what was stored before `before`, and streams that hold nothing more and owe nothing. The log is read
    * once. Returns when the oldest event that remains was stored; undefined where none does.
@@ -53,6 +55,7 @@ const BURST_MS = 1000;
 
 const EMPTY: LogExtent = { first: 0, last: 0, bytes: 0 };
 
+/** Whose streams they are, and what they may keep. */
 export interface StreamsOptions {
   /** The session's. */
   readonly row: SessionRow;
@@ -190,6 +193,7 @@ export function createStreams({ row, store, limits, now, emit }: StreamsOptions)
     settle: forget,
     release: (id, request) => store.updateStream(id, { pending: owing.strike(id, [request]) }),
     retried: (id, attempts) => store.updateStream(id, { attempts }),
+    live: () => live.values(),
     attached: () => [...live.values()].filter((stream) => stream.outlet() !== undefined),
     age(before) {
       const rows = store.streamRows();
