@@ -26,6 +26,7 @@ export function formatEventId(stream: number, seq: number, prefix: string = ""):
  */
 const RETURNS = "~";
 
+/** The event id, marked. */
 export const returning = (id: string): string => `${id}${RETURNS}`;
 
 /** An event id as it was before {@link returning}, and whether it was marked. */
