@@ -278,8 +278,7 @@ async function initializeKnown<E extends Env>(
   admitted: Admitted<E>,
   { id, ref, call }: { id: string | undefined; ref: SessionRef | failures.Failure; call: Call },
 ): Promise<Response | undefined> {
-  // Empty is what a template leaves that had nothing to fill in.
-  if (id === undefined || id === "") return undefined;
+  if (id === undefined) return undefined;
   const { headers } = admitted;
   const refusesAs = refusalId(call.payload);
   if (!("status" in ref)) {

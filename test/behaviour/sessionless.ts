@@ -4,10 +4,11 @@ import { answerOf, post } from "../support/mcp.ts";
 import { initialize, type Message, notification, request, textOf, toolCall } from "../support/messages.ts";
 import { readEvents } from "../support/sse.ts";
 import { serve, type Subject } from "../support/subject.ts";
+import { eventually } from "../support/wait.ts";
 
 export function testSessionless(subject: Subject): void {
   describe("requests without a session id", () => {
-    const server = serve(subject);
+    const server = serve(subject, { TEST_EVENTS: "on" });
     const send = (message: unknown, headers: Record<string, string | undefined> = {}): Promise<Response> =>
       post(`${server.url}/mcp`, message, headers);
 
@@ -25,6 +26,21 @@ export function testSessionless(subject: Subject): void {
         expect(response.headers.get("mcp-session-id")).toBeNull();
         expect(textOf(await answerOf(response))).toBe(word);
       }
+      // Its `initialize` opened a session, which nobody has used and whose time is short; nothing else did.
+      await eventually(() => {
+        const told = server.events().map(({ type }) => type);
+        expect(told.filter((type) => type === "request")).toHaveLength(6);
+        expect(told.filter((type) => type.startsWith("session."))).toEqual(["session.created"]);
+      });
+    });
+
+    test("an empty header is no session id", async () => {
+      const empty = { "Mcp-Session-Id": "" };
+      expect(textOf(await answerOf(await send(toolCall("echo", { text: "x" }), empty)))).toBe("x");
+      expect((await send(notification("notifications/initialized"), empty)).status).toBe(202);
+      const headers = { Accept: "text/event-stream", ...empty };
+      expect((await fetch(`${server.url}/mcp`, { headers })).status).toBe(405);
+      expect((await fetch(`${server.url}/mcp`, { headers, method: "DELETE" })).status).toBe(400);
     });
 
     test.each([
