@@ -38,6 +38,7 @@ export const REASONS: readonly Reason[] = [
     clients: /^go-sdk-1\.3/,
     parts: /^calls/,
     rows: /^after/,
+    isUnsteady: true,
   },
   {
     side: "server",
