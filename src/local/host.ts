@@ -3,6 +3,7 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
+import { createEndings } from "../endings.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -94,6 +95,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const maxResidents = settings.maxResidents || sessionsThatFit();
   const tellLimit = createLimitNotice(settings.emit, now);
   const census = createCensus(sql, settings, tellLimit);
+  const endings = createEndings();
   /** Ends the wait of each request that is being answered. */
   const waiting = createSlots<(error: Error) => void>();
 
@@ -284,6 +286,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
 
   const sessions = localSessions({
     sql,
+    endings,
     keyOf,
     now,
     alarmOf: (key) => alarms.of(key).get(),
@@ -307,6 +310,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     },
     hub,
     sessions,
+    endings,
     find(id) {
       // While the process ends nobody can say that a session is gone; its calls are turned away.
       const key = closing === undefined ? keyOf(id) : 0;

@@ -36,6 +36,8 @@ export function requestHandler<Env = unknown>({ createServer }: RequestOptions<E
         requests,
         payload,
         caller: call.caller,
+        since: call.since,
+        endings: call.endings,
         version,
         settings,
         create: () => createServer(contextOf("request", call)),

@@ -5,6 +5,7 @@
  */
 import type { Env } from "hono";
 import { DEFAULT_TOPIC } from "../changes.ts";
+import { isThenable } from "../guard.ts";
 import { hookFailed } from "../hooks.ts";
 import type { Keyed, SessionRef } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
@@ -50,12 +51,17 @@ export async function findKeyed<E extends Env>(
   const asked = payload && answeredSession(payload);
   const known = asked === undefined ? undefined : host.find(asked, c.env);
   if (known !== undefined) return { ref: known, keyed };
-  let key: string | undefined;
+  let key: unknown;
   try {
     // Each of a batch is asked about: it must not carry what is one conversation's into another.
     for (const message of payload?.messages ?? [undefined]) {
-      const own = sessionKey({ principal, message, request, c });
+      const own: unknown = sessionKey({ principal, message, request, c });
       if (own === undefined) continue;
+      if (isThenable(own)) {
+        // One that rejects, with nobody to hear it, ends a process.
+        own.then(undefined, () => {});
+        throw new TypeError("sessionKey must return a string or nothing, not a promise");
+      }
       if (key !== undefined && own !== key) {
         return { failure: failures.invalidRequest("the messages of the batch belong to different sessions") };
       }

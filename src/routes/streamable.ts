@@ -147,7 +147,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     noRetry: QUIRKS.noRetry.matches(request.headers),
     notesPlace: QUIRKS.notesPlace.matches(request.headers),
   });
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
 }
 
 /** A stream that is a place, an end in order, and the word to come back for good. The session hears nothing of it. */
@@ -191,8 +191,8 @@ const ENVELOPE_BYTES = 4096;
  * @param limit bytes
  */
 export async function readMessages<E extends Env>(
-  { bodies, settings }: Site<E>,
-  { request, c }: Admitted<E>,
+  { bodies, settings, host }: Site<E>,
+  { request, c, caller, since }: Admitted<E>,
   limit: number,
 ): Promise<{ text: string; payload: Payload } | Unreadable> {
   if (!isJson(request.headers.get("content-type")))
@@ -214,8 +214,11 @@ export async function readMessages<E extends Env>(
     }
     return { text, payload: parsed.payload };
   });
-  if (!("failure" in body) || "id" in body) return body;
-  return { ...body, id: await peekId(read) };
+  if ("failure" in body) return "id" in body ? body : { ...body, id: await peekId(read) };
+  // Let in, and shut out while it was on its way: it must not begin anything.
+  const { principal } = caller;
+  const isOut = principal !== undefined && host.endings?.hasEnded(principal, since) === true;
+  return isOut ? { failure: failures.unauthorized, id: refusalId(body.payload) } : body;
 }
 
 /**

@@ -3,6 +3,7 @@
  * @module
  */
 import { shortId } from "../../events.ts";
+import { expiryOf } from "../../expiry.ts";
 import type { Call, Caller, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
@@ -12,7 +13,7 @@ import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
 import type { CallDetail } from "../../sessions.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
-import { inTime } from "../server/in-time.ts";
+import { inTime } from "../../within.ts";
 import { createInterrupted } from "./interrupted.ts";
 import { createJournal } from "../server/journal.ts";
 import type { OpenOutlet } from "../streams/outlet.ts";
@@ -273,7 +274,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       }
       const attach = (stream: number): void => {
         const retryMs = call.noRetry ? undefined : settings.retryMs;
-        const joining = { after: 0, opening: openingOf(row), retryMs };
+        const expiresAt = expiryOf(call.caller.authInfo);
+        const joining = { after: 0, opening: openingOf(row), retryMs, expiresAt };
         options.streams(row).find(stream)?.attach(open(stream), joining);
       };
       const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";

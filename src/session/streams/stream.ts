@@ -37,6 +37,8 @@ export interface Joining {
   readonly retryMs: number | undefined;
   /** Its client comes back without an event id: what it was handed is noted as it is acknowledged, one row each time. */
   readonly notesPlace?: boolean;
+  /** When its client's token runs out, and the edge ends it; undefined where that is not known. */
+  readonly expiresAt: number | undefined;
 }
 
 /** What a stream reports to those who keep the session's. */
@@ -56,6 +58,11 @@ export interface Stream {
   /** True once every request it answers is answered: nothing more will come. */
   isComplete(): boolean;
   outlet(): Outlet | undefined;
+  /**
+   * When the last connection ended with its client's token, where no client has come for the rest since; undefined
+   * where that is not so, or nothing is left.
+   */
+  forsakenAt(now: number): number | undefined;
   /** The last event that its client is known to have been handed. */
   handed(): number;
   /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
@@ -133,6 +140,8 @@ export function createStream(options: StreamOptions): Stream {
   let unread = 0;
   let unreadSize = 0;
   let paced: (() => void)[] = [];
+  /** The end of the token that the last connection came with. */
+  let expiresAt: number | undefined;
 
   const eventId = (seq: number): string => formatEventId(id, seq, prefix);
 
@@ -227,6 +236,12 @@ export function createStream(options: StreamOptions): Stream {
     log,
     isComplete: () => complete,
     outlet: () => attachment?.outlet,
+    forsakenAt(now) {
+      if (expiresAt === undefined || expiresAt > now) return undefined;
+      // An edge that only a write finds gone may still seem to be there.
+      const known = attachment?.acked ?? delivered;
+      return complete && known >= log.last() ? undefined : expiresAt;
+    },
     handed: () => delivered,
     resumePoint: () => attachment?.sent ?? delivered,
     emit(json, answers) {
@@ -243,7 +258,7 @@ export function createStream(options: StreamOptions): Stream {
       if (attachment.sent === log.last()) return Promise.resolve();
       return new Promise((resolve) => paced.push(resolve));
     },
-    attach(outlet, { after, opening, retryMs, notesPlace = false }) {
+    attach(outlet, { after, opening, retryMs, expiresAt: until, notesPlace = false }) {
       const redialled = opening === "none";
       const held = attachment;
       if (
@@ -258,6 +273,7 @@ export function createStream(options: StreamOptions): Stream {
       }
       if (held !== undefined) left(held, 0);
       end("replaced");
+      expiresAt = until;
       // Stored: the next time the client may come without an event id, to another isolate.
       handed(after);
       const joined: Attachment = {
