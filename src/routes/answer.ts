@@ -73,7 +73,7 @@ function stream<E extends Env>(
   const connectionId = to.connectionId();
   const isCall = request.method === "POST";
   /** It is given the whole answer on the connection that it has: it would not come back for the rest. */
-  const isWhole = isCall && QUIRKS.wholeCalls.matches(request.headers);
+  const isWhole = isCall && QUIRKS.wholeCalls(request.headers);
   let dials = 0;
   return deliver({
     connectionId,
@@ -87,7 +87,7 @@ function stream<E extends Env>(
     comesLaterMs: isCall ? 2 * site.settings.retryMs : undefined,
     ...(prelude === undefined ? {} : { prelude }),
     // Over HTTP+SSE an EventSource comes back from either end, and for the rest the stream is the session.
-    breaks: !isCall && transport === "streamable" && QUIRKS.breaks.matches(request.headers),
+    breaks: !isCall && transport === "streamable" && QUIRKS.breaks(request.headers),
     renews: isWhole,
     redial: (lastEventId) =>
       ref.attach({
@@ -99,7 +99,7 @@ function stream<E extends Env>(
         connectionId: `${connectionId}.${++dials}`,
         lastEventId,
         redial: true,
-        notesPlace: !isCall && QUIRKS.notesPlace.matches(request.headers),
+        notesPlace: !isCall && QUIRKS.notesPlace(request.headers),
       }),
   });
 }

@@ -38,7 +38,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   const response = await answerTo(site, admitted);
   const { request } = admitted;
   const isLost = response.status === 404 && sessionIdOf(request) !== undefined;
-  if (!isLost || !QUIRKS.lostByStatus.matches(request.headers)) return response;
+  if (!isLost || !QUIRKS.lostByStatus(request.headers)) return response;
   response.headers.set("Content-Type", "text/plain");
   return new Response("Session not found", response);
 }
@@ -78,7 +78,7 @@ async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Pr
     text,
     payload,
     accept: accept === "json" ? "json" : "any",
-    noRetry: QUIRKS.noRetry.matches(request.headers),
+    noRetry: QUIRKS.noRetry(request.headers),
     connectionId,
   };
 
@@ -132,7 +132,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
   if ("status" in ref) return failed(ref, headers);
   const marked = lastEventIdOf(request);
   const last = marked === undefined ? undefined : unmarked(marked);
-  if (last !== undefined && !last.isReturning && QUIRKS.countsBreaks.matches(request.headers)) {
+  if (last !== undefined && !last.isReturning && QUIRKS.countsBreaks(request.headers)) {
     if (parseEventId(last.id) !== undefined) return sentBack(last.id, headers);
   }
   const connectionId = namedOnDemand();
@@ -144,8 +144,8 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     connectionId: connectionId(),
     lastEventId: last?.id,
     redial: false,
-    noRetry: QUIRKS.noRetry.matches(request.headers),
-    notesPlace: QUIRKS.notesPlace.matches(request.headers),
+    noRetry: QUIRKS.noRetry(request.headers),
+    notesPlace: QUIRKS.notesPlace(request.headers),
   });
   return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
 }
@@ -208,7 +208,7 @@ export async function readMessages<E extends Env>(
     const parsed = parsePayload(text, settings.maxInitializeBytes);
     if ("failure" in parsed) return parsed;
     const [message] = parsed.payload.messages;
-    if (message !== undefined && isInitialize(parsed.payload) && QUIRKS.capitals.matches(request.headers)) {
+    if (message !== undefined && isInitialize(parsed.payload) && QUIRKS.capitals(request.headers)) {
       const meant = asMeant(message);
       if (meant !== undefined) return { text: toWire(meant), payload: { batch: false, messages: [meant] } };
     }

@@ -7,7 +7,7 @@ import { asMeant, BEGINS_AFTER_MS, QUIRKS } from "../../src/http/quirks.ts";
 type Name = keyof typeof QUIRKS;
 
 const matching = (headers: Record<string, string>): Name[] =>
-  (Object.keys(QUIRKS) as Name[]).filter((name) => QUIRKS[name].matches(new Headers(headers)));
+  (Object.keys(QUIRKS) as Name[]).filter((name) => QUIRKS[name](new Headers(headers)));
 
 const LATEST = { "MCP-Protocol-Version": "2025-11-25" };
 
@@ -96,13 +96,17 @@ describe("elicitation in capitals", () => {
   );
 });
 
-test("docs/eras.md has a row for each, with its reports", () => {
-  const text = readFileSync(new URL("../../docs/eras.md", import.meta.url), "utf8");
+test("each says who, what is done and where that is reported, and docs/eras.md has a row for it", () => {
+  const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+  const source = read("src/http/quirks.ts");
+  const text = read("docs/eras.md");
   const rows = text.split("\n").filter((line) => line.startsWith("| `"));
-  for (const [name, { clients, reports }] of Object.entries(QUIRKS)) {
-    const row = rows.find((line) => line.startsWith(`| \`${name}\``)) ?? "";
-    expect(clients).not.toBe("");
+  for (const name of Object.keys(QUIRKS)) {
+    const comment = new RegExp(`/\\*\\*((?:(?!\\*/).)*)\\*/\\s*${name}: `, "s").exec(source)?.[1] ?? "";
+    const reports = [...comment.matchAll(/@see (https:\S+)/g)].map(([, url = ""]) => url);
+    expect(comment).toMatch(/\S.*\bDone: \S/s);
     expect(reports.length).toBeGreaterThan(0);
+    const row = rows.find((line) => line.startsWith(`| \`${name}\``)) ?? "";
     for (const report of reports) expect(row).toContain(report);
   }
   expect(text).toContain(`${BEGINS_AFTER_MS} ms`);
