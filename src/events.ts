@@ -129,7 +129,11 @@ interface EventFields {
    */
   "wire.unreadable": { at: "edge" | "session" | "hub"; what: string; version: number; message: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
-  "request.error": { method: string; message: string };
+  "request.error": { method: string; message: string; stack?: string | undefined };
+  /** The server cannot work as it is set up: what is wrong, and what to do. Told once in an isolate. */
+  "setup.error": { message: string };
+  /** A variable that looks like a setting and is none. */
+  "setup.unknown_variable": { message: string };
   request: {
     method: string;
     session: string | undefined;
@@ -170,6 +174,8 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "storage.newer": "error",
   "wire.unreadable": "warn",
   "request.error": "error",
+  "setup.error": "error",
+  "setup.unknown_variable": "warn",
   request: "debug",
 };
 

@@ -160,6 +160,16 @@ export interface SessionHost<Env = unknown> {
   named(name: string, env: Env): SessionRef;
   /** The way to a user's state, under a name of topic and principal. */
   user(name: string, env: Env): UserChannel;
+  /**
+   * Looks whether this host has what it needs. Called for each request, so it is cheap, and wakes nothing.
+   * @throws {SetupError} saying what is missing
+   */
+  check?(env: Env): void;
+  /**
+   * Looks at what costs more to look at, for `/health`.
+   * @throws {SetupError} saying what is wrong
+   */
+  look?(): void;
   /** Who has been shut out (`Sessions.endAll`), for what belongs to no session; without it nobody is. */
   readonly endings?: Endings | undefined;
   /** Its sessions from the server's side: what `admin` shows. */

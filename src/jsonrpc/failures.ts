@@ -265,6 +265,16 @@ export const listensToTooMuch = (limit: number): Failure =>
 /** 500, JSON-RPC 2.0 "Internal error": a fault of ours, or of a hook; what it was is in an event. */
 export const internalError: Failure = failure(500, { code: CODE.internalError, message: "Internal error" });
 
+/** Of the server's own making, and as wrong the next time: nobody is told to try again. */
+export const misconfigured = (what: string): Failure =>
+  failure(500, { code: CODE.internalError, message: `Internal error: ${what}` });
+
+/** The user's factory has a fault that no time mends. */
+export const broken: Failure = refused(
+  503,
+  "Service Unavailable: the session's server cannot be built; the log of the server says why",
+);
+
 /** 503, for a second: the user's server could not be built, connected or initialised. */
 export const notReady: Failure = notNow(
   503,
@@ -305,9 +315,9 @@ export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null
   return toWire({ jsonrpc: "2.0", error, id });
 }
 
-/** The error under which one request hears that it only came at the wrong moment. */
+/** The error under which one request hears that it was turned away, and when it may come again, where it may. */
 export function notNowBody({ error, retryAfterMs }: Failure, id: RequestId): string {
-  return errorBody({ ...error, data: { retryAfterMs } }, id);
+  return errorBody(retryAfterMs === undefined ? error : { ...error, data: { retryAfterMs } }, id);
 }
 
 function errorResponse(id: RequestId, error: JsonRpcErrorObject): JsonRpcResponse {

@@ -22,6 +22,7 @@ import type { Asking } from "../session/server/scopes.ts";
 import type { ServerContext } from "../session/server/factory.ts";
 import { type CallEnd, callEnd } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
+import { ANYTHING, checkGiven, checkServer, FUNCTION, type Kind, needed } from "../setup.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
@@ -47,6 +48,14 @@ export interface ModernOptions<Env = unknown> {
   maxListenBytes?: number;
 }
 
+/** What each option must be; the numbers are checked as they are read. */
+const KINDS: Required<{ [Name in keyof ModernOptions]: Kind }> = {
+  createServer: needed(FUNCTION),
+  maxListeners: ANYTHING,
+  maxListenersPerPrincipal: ANYTHING,
+  maxListenBytes: ANYTHING,
+};
+
 /** The revision that is served statelessly. */
 const VERSION = "2026-07-28";
 
@@ -55,9 +64,10 @@ const SILENT = { publish(): void {}, subscribe: () => (): void => {} };
 
 /**
  * The handler that `createMcpRouter` and `createMcpWorker` take as `modern`.
- * @throws {RangeError} naming an option that is wrong
+ * @throws {RangeError | TypeError} naming an option that is wrong
  */
 export function modernHandler<Env = unknown>(options: ModernOptions<Env>): ModernHandler<Env> {
+  checkGiven("modernHandler", options, KINDS);
   const {
     createServer,
     maxListeners = 1024,
@@ -88,6 +98,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
           createServer(contextOf("modern", call)),
           initializeTimeoutMs,
         );
+        checkServer(server);
         end.served(server);
         return scopesInTime(server, { emit, limitMs: initializeTimeoutMs });
       } catch (error) {

@@ -30,7 +30,10 @@ export async function stateless<E extends Env>(
     since,
     endings: host.endings,
     settings,
-    onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
+    onError: (error) => {
+      const stack = error instanceof Error ? error.stack : undefined;
+      settings.emit("request.error", { method: "POST", message: messageOf(error), stack });
+    },
   });
   return withHeaders(response, headers);
 }

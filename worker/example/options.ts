@@ -1,6 +1,6 @@
 /** How the example is put together, deployed or under `npm start`. @module */
 import { modernHandler } from "../../src/modern/index.ts";
-import { type McpWorkerOptions, optionsFromEnv } from "../cloudflare.ts";
+import type { McpWorkerOptions } from "../cloudflare.ts";
 import { createExampleServer } from "./server.ts";
 
 /** What the example is bound to. */
@@ -9,8 +9,8 @@ export interface Env {
   MCP_HUB: DurableObjectNamespace;
 }
 
-/** @param variables of the environment; `HOLDFAST_*` are options */
-export function exampleOptions(variables: Readonly<Record<string, unknown>>): McpWorkerOptions<Env> {
+/** What both have in common; `HOLDFAST_*` variables are options besides. */
+export function exampleOptions(): McpWorkerOptions<Env> {
   return {
     name: "holdfast-example",
     version: "0.1.0",
@@ -18,6 +18,5 @@ export function exampleOptions(variables: Readonly<Record<string, unknown>>): Mc
     namespace: (bindings) => bindings.MCP_SESSION,
     modern: modernHandler<Env>({ createServer: createExampleServer }),
     hub: (bindings) => bindings.MCP_HUB,
-    ...optionsFromEnv(variables),
   };
 }

@@ -8,6 +8,7 @@ import type { Call, Caller, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
+import { isPermanent } from "../../setup.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
@@ -137,7 +138,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     polls(row) ? createExtra(caller, exchange, endStandalone) : createExtra(caller);
 
   /**
-   * What becomes of a POST that came at the wrong moment. In HTTP+SSE an error status ends Python's and Go's clients, so its
+   * What becomes of a POST that is turned away for load, or for a server that does not start. In HTTP+SSE an error status ends Python's and Go's clients, so its
    * requests are answered where they are listened for; that is stored, as any answer is.
    */
   const turnAway = (
@@ -237,8 +238,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           return late;
         });
         return { ...reply, opened: phase.isAccepted() };
-      } catch {
-        return { kind: "refused", failure: failures.notReady };
+      } catch (error) {
+        return notStarted(error);
       } finally {
         // By a key another may have come meanwhile, which has ended this one: all that is here is the other's.
         if (phase.opening() === call) opensNoMore();
@@ -254,10 +255,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           const woken = lifecycle.live();
           interrupted.settle();
           server = await waker.wake(woken);
-        } catch {
+        } catch (error) {
           const live = lifecycle.live();
           if (live === undefined) return lifecycle.gone(call.caller.principal, true);
-          return turnAway(failures.notReady, live, requests);
+          return turnAway(notStarted(error).failure, live, requests);
         }
       }
       let lacking = server.challenge(requests, call.caller.authInfo);
@@ -304,4 +305,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
   };
   return dispatch;
+}
+
+/** The server did not start: whether it is worth another try. */
+function notStarted(error: unknown): Refusal {
+  return { kind: "refused", failure: isPermanent(error) ? failures.broken : failures.notReady };
 }
