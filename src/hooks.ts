@@ -20,6 +20,7 @@ export type HookName =
   | "rerun"
   | "scopeChallenge"
   | "sessionKey"
+  | "tasks.tool"
   | "console"
   | "topic";
 

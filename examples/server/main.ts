@@ -10,6 +10,7 @@ import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, portOf, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
+import { exampleTasks } from "../../worker/example/task-fixtures.ts";
 
 const USAGE = `Options, each with its variable:
   --port N       port to listen on, 0 for any free one   HOLDFAST_PORT, PORT   8787
@@ -43,7 +44,7 @@ export async function main(
       name: "holdfast-example",
       version: "0.1.0",
       createServer: createExampleServer,
-      modern: modernHandler({ createServer: createExampleServer }),
+      modern: modernHandler({ createServer: createExampleServer, tasks: exampleTasks() }),
       env,
       database: values.db,
       console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
