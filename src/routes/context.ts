@@ -181,9 +181,9 @@ function kindOf(value: unknown): string {
   return value instanceof Promise ? "a promise" : typeof value;
 }
 
-/** The session id of the request, well-formed or not. An empty header is none: it is what a template leaves that had nothing to fill in. */
+/** The session id of the request, well-formed or not. */
 export function sessionIdOf(request: Request): string | undefined {
-  return single(request.headers.get(SESSION_ID)) || undefined;
+  return single(request.headers.get(SESSION_ID)) ?? undefined;
 }
 
 /** The session of this id, or the failure to answer with. */

@@ -286,7 +286,8 @@ async function initializeKnown<E extends Env>(
   admitted: Admitted<E>,
   { id, ref, call }: { id: string | undefined; ref: SessionRef | failures.Failure; call: Call },
 ): Promise<Response | undefined> {
-  if (id === undefined) return undefined;
+  // Empty is what a template leaves that had nothing to fill in.
+  if (id === undefined || id === "") return undefined;
   const { headers } = admitted;
   const refusesAs = refusalId(call.payload);
   if (!("status" in ref)) {

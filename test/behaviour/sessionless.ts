@@ -34,15 +34,6 @@ export function testSessionless(subject: Subject): void {
       });
     });
 
-    test("an empty header is no session id", async () => {
-      const empty = { "Mcp-Session-Id": "" };
-      expect(textOf(await answerOf(await send(toolCall("echo", { text: "x" }), empty)))).toBe("x");
-      expect((await send(notification("notifications/initialized"), empty)).status).toBe(202);
-      const headers = { Accept: "text/event-stream", ...empty };
-      expect((await fetch(`${server.url}/mcp`, { headers })).status).toBe(405);
-      expect((await fetch(`${server.url}/mcp`, { headers, method: "DELETE" })).status).toBe(400);
-    });
-
     test.each([
       [undefined, "2025-03-26"],
       ["2025-03-26", "2025-03-26"],
