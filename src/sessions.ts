@@ -107,7 +107,10 @@ export interface Sessions {
    * gets 404. True where there was one.
    */
   end(id: string): Promise<boolean>;
-  /** Ends every session of a principal: log out everywhere. Returns how many there were. */
+  /**
+   * Ends every session of a principal, and what they have under way outside of any: log out everywhere. Returns how
+   * many sessions there were.
+   */
   endAll(principal: string): Promise<number>;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { createLiveStream, type LiveStream } from "../edge/live.ts";
-import type { Caller } from "../host.ts";
+import type { Caller, StatelessCall } from "../host.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { acceptedAnswers } from "../http/negotiate.ts";
 import { answered, empty, turnedAway } from "../http/respond.ts";
@@ -15,14 +15,14 @@ import { createDelay } from "../session/calls/delays.ts";
 import { createCallExchange, createJsonExchange } from "../session/calls/exchange.ts";
 import type { Exchange } from "../session/server/reply.ts";
 import { createExtra } from "../session/server/extra.ts";
-import { inTime } from "../session/server/in-time.ts";
 import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
+import { isPermanent } from "../setup.ts";
 import { frame } from "../sse/frames.ts";
-import { LONGEST_TIMER_MS } from "../within.ts";
+import { inTime, LONGEST_TIMER_MS } from "../within.ts";
 
 /** One POST, and the server for it. */
-export interface OneRequest {
+export interface OneRequest extends Pick<StatelessCall, "since" | "endings"> {
   readonly request: Request;
   /** The POST's requests, at least one. */
   readonly requests: readonly JsonRpcRequest[];
@@ -40,17 +40,20 @@ const messageFrame = (message: string): string => frame({ event: "message", data
 
 /** Serves it. Never rejects for what the user's server does; the response's stream ends with the server. */
 export async function serveOnce(one: OneRequest): Promise<Response> {
-  const { request, requests, payload, caller, settings } = one;
+  const { request, requests, payload, caller, settings, since, endings } = one;
   const { emit, initializeTimeoutMs, maxCallMs } = settings;
   const { signal } = request;
   const accepted = acceptedAnswers(request.headers.get("accept"));
   const only = accepted === "sse" ? "sse" : undefined;
   let live: LiveStream | undefined;
   let exchange: Exchange | undefined;
+  const { principal } = caller;
+  const watch = principal === undefined ? undefined : endings?.watch(principal, since);
 
   const server = startInstance({
     sessionId: undefined,
     emit,
+    hookTimeoutMs: initializeTimeoutMs,
     create: one.create,
     maxEventBytes: settings.maxEventBytes,
     progressHeartbeatMs: settings.progressHeartbeatMs,
@@ -67,10 +70,12 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   });
   let expiry: ReturnType<typeof setTimeout> | undefined;
   /** Nobody waits any more: what still runs is aborted. */
-  const over = (): void => {
+  const over = (): void => end(failures.interrupted);
+  const end = (why: Parameters<Exchange["fail"]>[0]): void => {
     if (expiry !== undefined) clearTimeout(expiry);
     signal.removeEventListener("abort", over);
-    server.close((left) => left.fail(failures.interrupted));
+    watch?.stop();
+    server.close((left) => left.fail(why));
   };
   // From here on: a client may leave while its server is still being built.
   signal.addEventListener("abort", over);
@@ -80,8 +85,9 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     signal.throwIfAborted();
   } catch (error) {
     over();
-    if (!signal.aborted) emit("request.error", { method: "POST", message: String(error) });
-    return turnedAway(failures.notReady, payload, { only });
+    const stack = error instanceof Error ? error.stack : undefined;
+    if (!signal.aborted) emit("request.error", { method: "POST", message: String(error), stack });
+    return turnedAway(isPermanent(error) ? failures.broken : failures.notReady, payload, { only });
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {
@@ -95,6 +101,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     // Its own: on Workers a timer belongs to the request that set it.
     quick: createDelay(settings.quickAnswerMs),
     rerun: false,
+    onLasting: () => watch?.everywhere().catch(() => {}),
     // A client that reads JSON alone hears nothing but the answer.
     sendStandalone: () => Promise.resolve(),
   };
@@ -119,6 +126,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   if (maxCallMs > 0) {
     expiry = setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS));
   }
+  void watch?.ended.then(() => end(failures.sessionEnded));
   const extra = createExtra(caller);
   for (const each of requests) server.request(each, exchange, extra, Infinity);
 

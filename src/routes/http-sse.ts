@@ -61,7 +61,6 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
       ref,
       connectionId,
       transport: "http+sse",
-      isStanding: true,
       prelude,
     });
   };

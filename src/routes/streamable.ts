@@ -16,6 +16,7 @@ import { isInitialize, isRequest, type Payload } from "../jsonrpc/messages.ts";
 import { parsePayload, refusalId, type Unreadable } from "../jsonrpc/parse.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import type { Settings } from "../options.ts";
+import { SetupError } from "../setup.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";
 import {
   type Admitted,
@@ -130,7 +131,7 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     redial: false,
     noRetry: QUIRKS.noRetry.matches(request.headers),
   });
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
 }
 
 /** A DELETE: the client ends its session. */
@@ -144,8 +145,8 @@ export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>
     return ended.kind === "ended"
       ? empty(204, headers)
       : refuse(ended, { admitted, transport: "streamable" });
-  } catch {
-    return failed(failures.unreachable, headers);
+  } catch (error) {
+    return failed(unreachable(error), headers);
   }
 }
 
@@ -168,8 +169,8 @@ const ENVELOPE_BYTES = 4096;
  * @param limit bytes
  */
 export async function readMessages<E extends Env>(
-  { bodies, settings }: Site<E>,
-  { request, c }: Admitted<E>,
+  { bodies, settings, host }: Site<E>,
+  { request, c, caller, since }: Admitted<E>,
   limit: number,
 ): Promise<{ text: string; payload: Payload } | Unreadable> {
   if (!isJson(request.headers.get("content-type")))
@@ -185,8 +186,11 @@ export async function readMessages<E extends Env>(
     const parsed = parsePayload(text, settings.maxInitializeBytes);
     return "failure" in parsed ? parsed : { text, payload: parsed.payload };
   });
-  if (!("failure" in body) || "id" in body) return body;
-  return { ...body, id: await peekId(read) };
+  if ("failure" in body) return "id" in body ? body : { ...body, id: await peekId(read) };
+  // Let in, and shut out while it was on its way: it must not begin anything.
+  const { principal } = caller;
+  const isOut = principal !== undefined && host.endings?.hasEnded(principal, since) === true;
+  return isOut ? { failure: failures.unauthorized, id: refusalId(body.payload) } : body;
 }
 
 /**
@@ -196,7 +200,8 @@ export async function readMessages<E extends Env>(
 export async function postOnce(ref: SessionRef, call: Call, settings: Settings): Promise<Answer> {
   try {
     return await ref.post(call);
-  } catch {
+  } catch (error) {
+    if (error instanceof SetupError) return { kind: "refused", failure: unreachable(error) };
     const requests = call.payload.messages.filter(isRequest);
     if (requests.every(settings.rerun)) {
       const again = await ref.post(call).catch(() => undefined);
@@ -226,7 +231,10 @@ export async function establish<E extends Env>(
     userAgent: clientText(headers["user-agent"]),
   });
   try {
-    const attached = await ref.attach(request).catch(() => ref.attach(request));
+    const attached = await ref.attach(request).catch((error: unknown) => {
+      if (error instanceof SetupError) throw error;
+      return ref.attach(request);
+    });
     if (attached.kind === "stream") {
       emit("connection.setup", {
         connectionId,
@@ -235,8 +243,8 @@ export async function establish<E extends Env>(
       });
     }
     return attached;
-  } catch {
-    return { kind: "refused", failure: failures.unreachable };
+  } catch (error) {
+    return { kind: "refused", failure: unreachable(error) };
   }
 }
 
@@ -288,8 +296,15 @@ async function open<E extends Env>(
         { site, admitted, ref, connectionId, transport: "streamable", payload: call.payload },
         only,
       );
-    } catch {
-      if (attempt === 2) return failed(failures.unreachable, admitted.headers, refusesAs);
+    } catch (error) {
+      if (attempt === 2 || error instanceof SetupError) {
+        return failed(unreachable(error), admitted.headers, refusesAs);
+      }
     }
   }
+}
+
+/** Why a session could not be reached: the moment, or the way the server is set up. */
+function unreachable(error: unknown): failures.Failure {
+  return error instanceof SetupError ? failures.misconfigured(error.said) : failures.unreachable;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 import { shortId } from "../events.ts";
+import { expiryOf } from "../expiry.ts";
 import type { Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest } from "../jsonrpc/messages.ts";
@@ -164,7 +165,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const row = admission.admit(request) ?? (await admission.otherwise(request));
       if (isRefusal(row)) return row;
       dispatch.settleInterrupted();
-      const place = locate(request, { id, settings, row, streams: streamsOf(row) });
+      const place = locate(request, { id, settings, row, streams: streamsOf(row), now });
       if ("kind" in place) return place;
       const { stream, after } = place;
       const lacking = dispatch.challengeRerun(stream.id, request.caller);
@@ -176,7 +177,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
       const retryMs = request.noRetry ? undefined : settings.retryMs;
-      stream.attach(outlet, { after, opening, retryMs });
+      stream.attach(outlet, { after, opening, retryMs, expiresAt: expiryOf(request.caller.authInfo) });
       arrival.arrived();
       await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);

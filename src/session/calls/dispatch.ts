@@ -3,16 +3,18 @@
  * @module
  */
 import { shortId } from "../../events.ts";
+import { expiryOf } from "../../expiry.ts";
 import type { Call, Caller, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
+import { isPermanent } from "../../setup.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
 import type { CallDetail } from "../../sessions.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
-import { inTime } from "../server/in-time.ts";
+import { inTime } from "../../within.ts";
 import { createInterrupted } from "./interrupted.ts";
 import { createJournal } from "../server/journal.ts";
 import type { OpenOutlet } from "../streams/outlet.ts";
@@ -222,8 +224,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           return late;
         });
         return { ...reply, opened: phase.isAccepted() };
-      } catch {
-        return { kind: "refused", failure: failures.notReady };
+      } catch (error) {
+        return notStarted(error);
       } finally {
         // By a key another may have come meanwhile, which has ended this one: all that is here is the other's.
         if (phase.opening() === call) opensNoMore();
@@ -237,9 +239,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           const woken = lifecycle.live();
           interrupted.settle();
           server = await waker.wake(woken);
-        } catch {
+        } catch (error) {
           if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
-          return { kind: "refused", failure: failures.notReady };
+          return notStarted(error);
         }
       }
       const { messages, batch } = call.payload;
@@ -258,7 +260,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       }
       const attach = (stream: number): void => {
         const retryMs = call.noRetry ? undefined : settings.retryMs;
-        const joining = { after: 0, opening: openingOf(row), retryMs };
+        const expiresAt = expiryOf(call.caller.authInfo);
+        const joining = { after: 0, opening: openingOf(row), retryMs, expiresAt };
         options.streams(row).find(stream)?.attach(open(stream), joining);
       };
       const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";
@@ -287,4 +290,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
   };
   return dispatch;
+}
+
+/** The server did not start: whether it is worth another try. */
+function notStarted(error: unknown): Refusal {
+  return { kind: "refused", failure: isPermanent(error) ? failures.broken : failures.notReady };
 }

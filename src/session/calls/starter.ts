@@ -137,6 +137,7 @@ export function createStarter<Env>(options: StarterOptions<Env>): WakerOptions["
       sessionId: id,
       questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,
       emit: settings.emit,
+      hookTimeoutMs: settings.initializeTimeoutMs,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
       progressHeartbeatMs: settings.progressHeartbeatMs,

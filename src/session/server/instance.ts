@@ -55,6 +55,8 @@ export interface Instance {
 /** How the server is built, what is replayed into it, and where its messages go. */
 export interface InstanceOptions extends CallsOptions, OutgoingWays {
   readonly emit: EventSink;
+  /** How long the server's own hooks may take of a request, in milliseconds. */
+  readonly hookTimeoutMs: number;
   /** In front of the ids of what the server asks its client. */
   readonly questionPrefix?: string | undefined;
   readonly create: () => ConnectableServer | Promise<ConnectableServer>;
@@ -116,7 +118,8 @@ export function startInstance(options: InstanceOptions): Instance {
   });
 
   const transport = createTransport(options.sessionId, {
-    scopes: (resolver) => void (challenge = challengeBy(resolver, emit)),
+    scopes: (resolver) =>
+      void (challenge = challengeBy({ resolve: resolver, emit, limitMs: options.hookTimeoutMs })),
     send,
     error: complain,
     close() {

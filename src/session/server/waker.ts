@@ -6,7 +6,7 @@
 import { messageOf, shortId } from "../../events.ts";
 import type { Settings } from "../../options.ts";
 import type { Exchange } from "./reply.ts";
-import { inTime } from "./in-time.ts";
+import { inTime } from "../../within.ts";
 import type { Instance } from "./instance.ts";
 import type { SessionRow } from "../store/schema.ts";
 
