@@ -86,7 +86,16 @@ beforeAll(async () => {
   const files = tarballs.map((name) => join(root, name));
   await succeeds(["npm", "install", ...flags, ...files], project);
   await succeeds(["npm", "install", ...flags, ...files], stranger);
-  for (const name of ["hono", "@hono", "@modelcontextprotocol", "jose", "zod", "@types", "undici-types"]) {
+  for (const name of [
+    "hono",
+    "@hono",
+    "@modelcontextprotocol",
+    "jose",
+    "pg",
+    "zod",
+    "@types",
+    "undici-types",
+  ]) {
     symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
   }
   cpSync(CONSUMER, project, { recursive: true });
