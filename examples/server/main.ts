@@ -6,10 +6,11 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createLocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
+import { landingPage } from "../../src/landing/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, portOf, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
-import { createExampleServer } from "../../worker/example/server.ts";
+import { createExampleServer, EXAMPLE_DESCRIPTION } from "../../worker/example/server.ts";
 
 const USAGE = `Options, each with its variable:
   --port N       port to listen on, 0 for any free one   HOLDFAST_PORT, PORT   8787
@@ -44,6 +45,7 @@ export async function main(
       version: "0.1.0",
       createServer: createExampleServer,
       modern: modernHandler({ createServer: createExampleServer }),
+      landing: landingPage({ description: EXAMPLE_DESCRIPTION }),
       env,
       database: values.db,
       console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
