@@ -31,6 +31,8 @@ export type {
   SessionContext,
   SessionInfo,
   SessionState,
+  TaskContext,
+  TaskInfo,
 } from "./session/server/factory.ts";
 export { type User, type UserState, userState } from "./user/state.ts";
 export type { Users } from "./user/user.ts";

@@ -147,6 +147,7 @@ export function createMcpWorker<Env extends object, Variables extends object = o
       host,
       hub,
       indexed,
+      guest: options.modern?.guest,
     }),
     McpHub: hubObject<Env>({ settings, sessions: bindings.namespace }),
     sessions,

@@ -5,7 +5,9 @@
  */
 import type { Endings } from "../src/endings.ts";
 import { type EventSink, eventSink } from "../src/events.ts";
+import type { GuestRef } from "../src/guest.ts";
 import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
+import type { JsonObject } from "../src/jsonrpc/messages.ts";
 import { checkGiven, FUNCTION, SetupError, STRING, needed } from "../src/setup.ts";
 import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
@@ -14,7 +16,7 @@ import type { SessionObject } from "./session-object.ts";
 import { reportUnreadable, stamped } from "./wire-version.ts";
 import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
 import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
-import { encodeCall, encodeEnd, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
+import { encodeCall, encodeEnd, encodeGuestRequest, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
 
 /** Where the sessions' objects are. */
 export interface DurableHostOptions<Env> {
@@ -66,6 +68,33 @@ export function durableHost<Env>(
         .fetch(PATHS.user, { method: "POST", body: JSON.stringify(request), headers: stamped() });
       if (!response.ok) throw new Error(`the user's state answered ${response.status}`);
       return response.json<UserReply>();
+    },
+    guests(env) {
+      const namespace = namespaceOf(env);
+      return {
+        mint: () => guestRef(namespace, namespace.newUniqueId()),
+        find(id) {
+          try {
+            return guestRef(namespace, namespace.idFromString(id));
+          } catch {
+            return undefined;
+          }
+        },
+      };
+    },
+  };
+}
+
+function guestRef(namespace: DurableObjectNamespace, id: DurableObjectId): GuestRef {
+  return {
+    id: id.toString(),
+    async ask(request, caller) {
+      const body = encodeGuestRequest(request, caller);
+      const response = await namespace
+        .get(id)
+        .fetch(PATHS.guest, { method: "POST", body, headers: stamped() });
+      if (!response.ok) throw new Error(`the guest's object answered ${response.status}`);
+      return response.json<JsonObject>();
     },
   };
 }

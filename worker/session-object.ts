@@ -7,11 +7,13 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { SessionHost, Call, Refusal } from "../src/host.ts";
+import type { Guest, GuestKind } from "../src/guest.ts";
 import { isKnown } from "../src/changes.ts";
 import { misconfigured, otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
 import type { Unreadable } from "../src/jsonrpc/parse.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/calls/delays.ts";
+import type { Alarm } from "../src/session/deadlines.ts";
 import { inspect } from "../src/session/inspect.ts";
 import { createInterest } from "../src/session/interest.ts";
 import type { Reply } from "../src/session/server/reply.ts";
@@ -35,6 +37,7 @@ import { encodeAnswer, encodeReply, type Streamed } from "./wire-reply.ts";
 import {
   decodeCall,
   decodeEnd,
+  decodeGuestRequest,
   decodeMessage,
   decodePrincipal,
   decodeSeed,
@@ -50,6 +53,8 @@ export interface SessionObjectOptions<Env> {
   /** The host as edges have it. */
   readonly host: SessionHost<Env>;
   readonly hub: WorkerHub | undefined;
+  /** What lives in objects of this class besides sessions; undefined where nothing does. */
+  readonly guest: GuestKind<Env> | undefined;
   /** Whether the sessions of each principal are kept together, so that they can be ended together. */
   readonly indexed: boolean;
 }
@@ -108,6 +113,7 @@ export function sessionObject<Env>(
     /** Undefined where no index is kept. */
     readonly #notes: Notes | undefined;
     readonly #prepared = createPrepared();
+    #guest: Guest | undefined;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -130,11 +136,7 @@ export function sessionObject<Env>(
           settings: options.settings,
           createServer: options.createServer,
           env,
-          alarm: {
-            get: async () => (await ctx.storage.getAlarm()) ?? undefined,
-            set: (at) => ctx.storage.setAlarm(at),
-            clear: () => ctx.storage.deleteAlarm(),
-          },
+          alarm: alarmOf(ctx.storage),
           successors: successorsIn(options.namespace(env)),
           interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
           userChannel: (name) => options.host.user(name, env),
@@ -213,6 +215,12 @@ export function sessionObject<Env>(
           return Response.json(
             answerUserRequest(sqlStore(this.ctx.storage), asked, { owner: "", maxBytes: maxUserStateBytes }),
           );
+        }
+        case PATHS.guest: {
+          const { request: asked, caller } = decodeGuestRequest(await request.text());
+          const guest = this.#guestHere();
+          if (guest === undefined) return new Response(null, { status: 501 });
+          return Response.json(await guest.ask(asked, caller));
         }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
@@ -326,7 +334,30 @@ export function sessionObject<Env>(
     }
 
     override async alarm(): Promise<void> {
-      if (this.#unfit === undefined) await this.#session.alarm();
+      const { guest } = options;
+      const isGuest = guest?.isAt(sqlStore(this.ctx.storage), this.ctx.id.toString()) === true;
+      if (isGuest) await this.#guestHere()?.alarm();
+      else if (this.#unfit === undefined) await this.#session.alarm();
+    }
+
+    /** The guest of this object, where there are any. */
+    #guestHere(): Guest | undefined {
+      const { storage, id } = this.ctx;
+      const { settings, hub, host } = options;
+      return (this.#guest ??= options.guest?.open({
+        id: id.toString(),
+        sql: sqlStore(storage),
+        alarm: alarmOf(storage),
+        env: this.env,
+        settings,
+        bus: (topic) => hub?.bus(topic),
+        userChannel: (name) => host.user(name, this.env),
+        async erase() {
+          await storage.deleteAlarm();
+          await storage.deleteAll();
+        },
+        now: Date.now,
+      }));
     }
 
     #outlet(socket: WebSocket, state: SocketState): ReturnType<typeof socketOutlet> {
@@ -335,6 +366,14 @@ export function sessionObject<Env>(
         onBroken: () => this.#session.leave(state.stream, state.connectionId),
       });
     }
+  };
+}
+
+function alarmOf(storage: DurableObjectStorage): Alarm {
+  return {
+    get: async () => (await storage.getAlarm()) ?? undefined,
+    set: (at) => storage.setAlarm(at),
+    clear: () => storage.deleteAlarm(),
   };
 }
 

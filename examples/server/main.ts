@@ -11,6 +11,7 @@ import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, portOf, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
 import { createExampleServer, EXAMPLE_DESCRIPTION } from "../../worker/example/server.ts";
+import { exampleTasks } from "../../worker/example/task-fixtures.ts";
 
 const USAGE = `Options, each with its variable:
   --port N       port to listen on, 0 for any free one   HOLDFAST_PORT, PORT   8787
@@ -44,7 +45,7 @@ export async function main(
       name: "holdfast-example",
       version: "0.1.0",
       createServer: createExampleServer,
-      modern: modernHandler({ createServer: createExampleServer }),
+      modern: modernHandler({ createServer: createExampleServer, tasks: exampleTasks() }),
       landing: landingPage({ description: EXAMPLE_DESCRIPTION }),
       env,
       database: values.db,

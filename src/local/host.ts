@@ -4,6 +4,7 @@
  */
 import type { ChangeHub } from "../changes.ts";
 import { createEndings } from "../endings.ts";
+import type { GuestKind } from "../guest.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -24,6 +25,7 @@ import { createAlarms } from "./alarms.ts";
 import { createCensus } from "./census.ts";
 import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
+import { createGuests } from "./guests.ts";
 import { createFileLook } from "./lost-file.ts";
 import { sessionsThatFit } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
@@ -47,6 +49,8 @@ export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
    * takes it up again, with a new server. A whole number from 10 to 86400000, 60000 by default.
    */
   evictAfterMs?: number;
+  /** What lives here besides sessions: that of `modern`. */
+  guest?: GuestKind<Env> | undefined;
 }
 
 /** A host in one process, and what its owner can ask of it. */
@@ -66,7 +70,13 @@ export interface LocalHost extends SessionHost {
 /** What is the host's own among its options, each with what it must be. */
 export const HOST_OPTIONS: Required<{
   [Name in Exclude<keyof LocalHostOptions, keyof HoldfastOptions>]: Kind;
-}> = { createServer: needed(FUNCTION), env: ANYTHING, database: STRING, evictAfterMs: ANYTHING };
+}> = {
+  createServer: needed(FUNCTION),
+  env: ANYTHING,
+  database: STRING,
+  evictAfterMs: ANYTHING,
+  guest: ANYTHING,
+};
 
 /** How long {@link LocalHost.close} waits for clients to be told. */
 const CLOSE_MS = 2000;
@@ -268,6 +278,20 @@ export function createLocalHost<Env>(
     (error) => settings.emit("request.error", { method: "publish", message: messageOf(error) }),
   );
 
+  const guests = createGuests<Env>({
+    kind: options.guest,
+    sql,
+    env: options.env as Env,
+    settings,
+    bus: hub.bus,
+    userChannel,
+    newId() {
+      lookForFile();
+      return randomId();
+    },
+    now,
+  });
+
   const post = (id: string, key: number, call: Call): Promise<Answer> =>
     use(id, key, (resident) => {
       const { session } = resident;
@@ -317,6 +341,7 @@ export function createLocalHost<Env>(
   });
 
   const close = async (): Promise<void> => {
+    guests.close();
     residents.shutdown();
     await residents.settled(CLOSE_MS);
     alarms.stop();
@@ -339,6 +364,7 @@ export function createLocalHost<Env>(
     },
     mint: () => refTo(randomId(), ++lastKey),
     user: userChannel,
+    guests: () => guests,
     look() {
       if (closing !== undefined) throw new SetupError("the server is shutting down");
       if (!sqlite.isInPlace()) throw new SetupError("the database file is gone");

@@ -27,6 +27,7 @@ export async function stateless<E extends Env>(
     topic,
     bus: hub?.bus(topic),
     userChannel: (name) => host.user(name, c.env),
+    guests: () => host.guests(c.env),
     since,
     endings: host.endings,
     settings,

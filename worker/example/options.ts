@@ -3,6 +3,7 @@ import { landingPage } from "../../src/landing/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import type { McpWorkerOptions } from "../cloudflare.ts";
 import { createExampleServer, EXAMPLE_DESCRIPTION } from "./server.ts";
+import { exampleTasks } from "./task-fixtures.ts";
 
 /** What the example is bound to. */
 export interface Env {
@@ -17,7 +18,7 @@ export function exampleOptions(): McpWorkerOptions<Env> {
     version: "0.1.0",
     createServer: createExampleServer,
     namespace: (bindings) => bindings.MCP_SESSION,
-    modern: modernHandler<Env>({ createServer: createExampleServer }),
+    modern: modernHandler<Env>({ createServer: createExampleServer, tasks: exampleTasks<Env>() }),
     hub: (bindings) => bindings.MCP_HUB,
     landing: landingPage({ description: EXAMPLE_DESCRIPTION }),
   };
