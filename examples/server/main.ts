@@ -11,6 +11,7 @@ import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, portOf, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
 import { createExampleServer, EXAMPLE_DESCRIPTION } from "../../worker/example/server.ts";
+import { adminByToken } from "../../worker/example/admin.ts";
 import { exampleTasks } from "../../worker/example/task-fixtures.ts";
 
 const USAGE = `Options, each with its variable:
@@ -49,6 +50,7 @@ export async function main(
       landing: landingPage({ description: EXAMPLE_DESCRIPTION }),
       env,
       database: values.db,
+      admin: adminByToken(env["HOLDFAST_DEV_ADMIN_TOKEN"]),
       console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
       ...more,
     });
