@@ -84,9 +84,11 @@ export function sessionObject<Env>(
     /** Undefined where no index is kept. */
     readonly #notes: Notes | undefined;
     readonly #prepared = createPrepared();
+    readonly #sql: SqlStore;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
+      this.#sql = sqlStore(ctx.storage);
       const { hub } = options;
       this.#index = createSessionIndex(ctx.storage, () => directoryOf(options.namespace(env)));
       const id = ctx.id.toString();
@@ -101,7 +103,7 @@ export function sessionObject<Env>(
         : undefined;
       this.#session = createSession<Env>({
         id,
-        store: createSessionStore(sqlStore(ctx.storage), KEY),
+        store: createSessionStore(this.#sql, KEY),
         settings: options.settings,
         createServer: options.createServer,
         env,
@@ -182,7 +184,7 @@ export function sessionObject<Env>(
           const { maxUserStateBytes } = options.settings;
           const asked = decodeUserRequest(await request.text());
           return Response.json(
-            answerUserRequest(sqlStore(this.ctx.storage), asked, { owner: "", maxBytes: maxUserStateBytes }),
+            answerUserRequest(this.#sql, asked, { owner: "", maxBytes: maxUserStateBytes }),
           );
         }
         case PATHS.live:
@@ -246,7 +248,7 @@ export function sessionObject<Env>(
     }
 
     async #inspect(): Promise<Response> {
-      const store = createSessionStore(sqlStore(this.ctx.storage), KEY);
+      const store = createSessionStore(this.#sql, KEY);
       const alarm = (await this.ctx.storage.getAlarm()) ?? undefined;
       const detail = inspect({ store, inMemory: this.#session.inMemory(), alarm, now: Date.now() });
       return detail === undefined ? new Response(null, { status: 404 }) : Response.json(detail);
