@@ -20,7 +20,8 @@ export type HookName =
   | "rerun"
   | "scopeChallenge"
   | "sessionKey"
-  | "testPage"
+  | "tasks.tool"
+  | "console"
   | "topic";
 
 /** Tells the operator that a hook failed. */

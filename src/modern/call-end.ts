@@ -24,6 +24,10 @@ export interface CallEnd {
   stop(): void;
 }
 
+/** What has the hooks of a server, and its handlers. */
+export function hooksOf(server: McpServer | Server): Server {
+  return server instanceof McpServer ? server.server : server;
+}
 type Ending = Pick<StatelessCall, "payload" | "settings" | "caller" | "endings" | "since">;
 
 /** Watches over the call from now on, for `maxCallMs` where that is set. */
@@ -73,7 +77,7 @@ export function callEnd({ payload, settings, caller, endings, since }: Ending): 
     watch,
     stop,
     served(server) {
-      const served = server instanceof McpServer ? server.server : server;
+      const served = hooksOf(server);
       hooks = served;
       const { onclose, onerror } = served;
       const heard = (error: Error): void => {

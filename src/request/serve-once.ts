@@ -17,6 +17,7 @@ import type { Exchange } from "../session/server/reply.ts";
 import { createExtra } from "../session/server/extra.ts";
 import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
+import { isPermanent } from "../setup.ts";
 import { frame } from "../sse/frames.ts";
 import { inTime, LONGEST_TIMER_MS } from "../within.ts";
 
@@ -84,8 +85,9 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     signal.throwIfAborted();
   } catch (error) {
     over();
-    if (!signal.aborted) emit("request.error", { method: "POST", message: String(error) });
-    return turnedAway(failures.notReady, payload, { only });
+    const stack = error instanceof Error ? error.stack : undefined;
+    if (!signal.aborted) emit("request.error", { method: "POST", message: String(error), stack });
+    return turnedAway(isPermanent(error) ? failures.broken : failures.notReady, payload, { only });
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {

@@ -140,10 +140,10 @@ describe("a hook that never settles", () => {
     bring({ principal: "ada" });
   });
 
-  it("testPage: 500", async () => {
-    const { send, errors } = routed({ testPage: never, initializeTimeoutMs });
+  it("console: 500", async () => {
+    const { send, errors } = routed({ console: never, initializeTimeoutMs });
     await expectFailed(await send("/test", "GET"), false);
-    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "testPage" })]);
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "console" })]);
   });
 
   const calling = { method: "tools/call", params: { name: "guarded", arguments: {} } };
@@ -262,8 +262,8 @@ describe("allowedOrigins", () => {
   });
 });
 
-describe("testPage", () => {
-  it.each<[what: string, testPage: () => unknown]>([
+describe("console", () => {
+  it.each<[what: string, page: () => unknown]>([
     [
       "throws",
       () => {
@@ -273,9 +273,9 @@ describe("testPage", () => {
     ["rejects", () => Promise.reject(new Error("no page"))],
     ["gives nothing", () => undefined],
     ["gives what is no response", () => ({ status: 200 })],
-  ])("that %s is one event, and 500", async (_, testPage) => {
-    const { send, errors } = routed({ testPage });
+  ])("that %s is one event, and 500", async (_, page) => {
+    const { send, errors } = routed({ console: page });
     await expectFailed(await send("/test", "GET"), false);
-    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "testPage" })]);
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "console" })]);
   });
 });
