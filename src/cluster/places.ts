@@ -54,7 +54,7 @@ const RESERVED_MS = 300_000;
 export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places {
   const remembered = new Map<string, NodeRow>();
   /** Those that were alive at the last look. */
-  let members: ReadonlyMap<string, Owner> = new Map();
+  let members = new Map<string, Owner>();
   /** One question a session at a time. */
   const asking = new Map<string, Promise<Place>>();
   /** Addresses whose node was ended since nobody listened there, and that nobody has been reached at since. */
@@ -111,6 +111,8 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
       }
     }
     remembered.set(session, owner);
+    // It may have joined since the last look.
+    members.set(owner.id, owner);
     return { kind: "there", node: owner };
   };
 
