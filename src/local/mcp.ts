@@ -1,7 +1,6 @@
 /** The router and the host of one process, put together. @module */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
-import type { GuestKind } from "../guest.ts";
 import { OPTIONS, unknownVariables, withVariables } from "../options.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
@@ -77,7 +76,7 @@ export function assembleLocalMcp<Shared, E extends Env>(
       env: shared as Shared,
       database: database ?? (file || undefined),
       evictAfterMs: evictAfterMs ?? (evicts ? Number(evicts) : undefined),
-      guest: given.modern?.guest as GuestKind<Shared> | undefined,
+      guest: given.modern?.guest,
     },
     { warnings: unknownVariables(variables), now },
   );
