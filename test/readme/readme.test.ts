@@ -95,6 +95,11 @@ describe("npm start", () => {
     expect(tools.map(({ name }) => name)).toContain("counter");
     await client.close();
 
+    const line = block("sh", "--tool counter")
+      .replace("npx holdfast", `${process.execPath} src/client/bin.ts`)
+      .replace("127.0.0.1:8787", `127.0.0.1:${port}`);
+    expect(await sh(`cd ${root}; ${line}`)).toBe("1\n");
+
     await stop();
     await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow();
     stop = await start(port);
@@ -212,7 +217,7 @@ describe("in an empty project, with the packed package,", () => {
 
     it("serves under `wrangler dev`, and the line for the shell calls its tool", async () => {
       const port = String(await freePort());
-      const line = block("sh", "npx holdfast connect").replaceAll("8787", port);
+      const line = block("sh", "--tool hello").replaceAll("8787", port);
       const dev = ["npx", "wrangler", "dev", "--port", port, "--inspector-port", String(await freePort())];
       await whileRunning(dev, { PORT: port, CI: "1" }, async (url) => {
         expect(await hello(url, { name: "you" })).toEqual([
