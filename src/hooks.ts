@@ -12,6 +12,7 @@ export type HookName =
   | "allowedOrigins"
   | "authorize"
   | "createServer"
+  | "onCall"
   | "onclose"
   | "onDisconnect"
   | "onEvent"

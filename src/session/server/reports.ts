@@ -1,25 +1,9 @@
 /** What the operator is told of calls that go wrong, and what can be read from an SDK's own reports. @module */
-import { clientText, type EventSink, messageOf } from "../../events.ts";
+import { type EventSink, messageOf } from "../../events.ts";
 import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 
 const LONGEST_NAME = 128;
 const LONGEST_MESSAGE = 200;
-
-/** Where a request says what it is about. Any other member is what it says of it, and is for no log. */
-const NAMED_BY: Readonly<Record<string, string | undefined>> = {
-  "tools/call": "name",
-  "prompts/get": "name",
-  "resources/read": "uri",
-  "resources/subscribe": "uri",
-  "resources/unsubscribe": "uri",
-};
-
-/** The name of a request's tool, prompt or resource; cut, control characters escaped. */
-export function nameIn({ method, params }: JsonRpcRequest): string | undefined {
-  const by = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined;
-  const name = by && params?.[by];
-  return typeof name === "string" ? clientText(name) : undefined;
-}
 
 /** Says that a call is answered in its server's place. */
 export function callFailed(
