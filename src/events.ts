@@ -202,6 +202,10 @@ interface EventFields {
 
 /** The level of each event that is not `info`. */
 const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent"> } = {
+  // A stream's opening is one line: `connection.setup`.
+  "connection.establishing": "debug",
+  "connection.established": "debug",
+  "keepalive.start": "debug",
   "ping.sent": "debug",
   "ping.failed": "warn",
   "connection.spin_detected": "error",

@@ -14,6 +14,7 @@ import {
   checkPublicUrl,
 } from "./option-checks.ts";
 import type { JsonRpcRequest } from "./jsonrpc/messages.ts";
+import type { OnCall } from "./watch.ts";
 
 /** What an idle stream carries: an SSE comment, a named event, or a JSON-RPC `ping` that must be answered. */
 export type KeepaliveMode = "comment" | "event" | "ping" | "jsonrpc";
@@ -139,6 +140,8 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   rerun?: (request: JsonRpcRequest) => boolean;
   /** Receives every structured event. Without it, events are logged as JSON lines from `logLevel` up. */
   onEvent?: (event: HoldfastEvent) => unknown;
+  /** Runs each call, for what its handlers are to run within, such as a span: see {@link OnCall}. */
+  onCall?: OnCall;
   /** Runs once for each client connection that carried a stream, after it ended. */
   onDisconnect?: (disconnect: Disconnect) => void | Promise<void>;
   /** Answers `GET /test`: `testPage` of `holdfast/test-page`, for development. Without it there is no such path. */
@@ -154,6 +157,7 @@ export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly publicUrl: string | undefined;
   readonly rerun: (request: JsonRpcRequest) => boolean;
   readonly emit: EventSink;
+  readonly onCall: OnCall | undefined;
   readonly onDisconnect: ((disconnect: Disconnect) => void | Promise<void>) | undefined;
   readonly testPage: (() => Response) | undefined;
 }
@@ -211,6 +215,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       READS.has(request.method) ||
       (userRerun !== undefined && runHook(emit, "rerun", () => userRerun(request)) === true),
     emit,
+    onCall: checkFunction("onCall", options.onCall),
     onDisconnect: checkFunction("onDisconnect", options.onDisconnect),
     testPage: checkFunction("testPage", options.testPage),
   });

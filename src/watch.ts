@@ -23,23 +23,18 @@ export type CallOrigin = Pick<
 
 /** Tells of calls. */
 export interface CallWatch {
-  began(request: JsonRpcRequest, how?: Beginning): WatchedCall;
-  /** A request that was not run at all, or of whose attempt nothing is known here. */
-  over(request: Pick<JsonRpcRequest, "params"> & { method?: string }, outcome: Outcome, attempts?: number): void;
-}
-
-export interface Beginning {
-  /** Names in lower case. */
-  readonly headers?: (() => Readonly<Record<string, string>>) | undefined;
-  /** 1, unless it runs again. */
-  readonly attempts?: number | undefined;
-  readonly first?: string | undefined;
+  /** @param headers of its HTTP request, names in lower case */
+  began(request: JsonRpcRequest, headers?: () => Readonly<Record<string, unknown>> | undefined): WatchedCall;
+  /** A request that was not run at all, or not in this isolate; `known` is what is known better of it. */
+  over(
+    request: Partial<Pick<JsonRpcRequest, "method" | "params">>,
+    outcome: Outcome,
+    known?: Partial<CallEvent>,
+  ): void;
 }
 
 /** A call that is under way. */
 export interface WatchedCall {
-  /** What `onCall` wants kept with it. */
-  readonly mark: string | undefined;
   /** Runs it, within `onCall` where there is one. */
   run(body: () => void): void;
   /** Tells of its end, once. */
@@ -68,51 +63,51 @@ export function watchCalls({ emit, onCall }: WatchOptions, origin: () => CallOri
     attempts,
   });
   return {
-    began: (request, how = {}) => new Watched(describe(request, how.attempts ?? 1), request, how, emit, onCall),
-    over(request, outcome, attempts = 1) {
-      emit("call.ended", { ...describe(request, attempts), outcome, ms: 0, streamed: false, bytes: 0 });
+    began(request, headers) {
+      const { attempts = 1, mark: first } = carried.get(request) ?? {};
+      const call = describe(request, attempts);
+      const started = { ...call, ...traceOf(request.params, headers?.()), first };
+      emit("call.started", started);
+      return new Watched({ emit, call, request, run: onCall && ((run) => onCall(started, run)) });
+    },
+    over(request, outcome, known) {
+      emit("call.ended", { ...describe(request, 1), ...known, outcome, ms: 0, streamed: false, bytes: 0 });
     },
   };
 }
 
+interface WatchedOptions {
+  readonly emit: EventSink;
+  readonly call: CallEvent;
+  readonly request: JsonRpcRequest;
+  readonly run: ((run: (mark?: string) => void) => void) | undefined;
+}
+
 /** A class, for one is made for each call that is heard of. */
 class Watched implements WatchedCall {
-  mark: string | undefined;
-  readonly #call: CallEvent;
-  readonly #started: StartedCall;
-  readonly #emit: EventSink;
-  readonly #onCall: OnCall | undefined;
+  readonly #options: WatchedOptions;
   readonly #at = performance.now();
   #isOver = false;
 
-  constructor(
-    call: CallEvent,
-    { params }: JsonRpcRequest,
-    { headers, first }: Beginning,
-    emit: EventSink,
-    onCall: OnCall | undefined,
-  ) {
-    this.#call = call;
-    this.#emit = emit;
-    this.#onCall = onCall;
-    const trace = traceOf(params, headers?.());
-    this.#started = { ...call, ...trace, first };
-    emit("call.started", this.#started);
+  constructor(options: WatchedOptions) {
+    this.#options = options;
   }
 
   run(body: () => void): void {
-    if (this.#onCall === undefined) return body();
+    const { emit, call, request, run: within } = this.#options;
+    if (within === undefined) return body();
     let hasRun = false;
     const run = (mark?: string): void => {
       if (hasRun) return;
       hasRun = true;
-      if (typeof mark === "string" && mark.length <= LONGEST_MARK) this.mark = mark;
+      const isKept = typeof mark === "string" && mark.length <= LONGEST_MARK && !carried.has(request);
+      if (isKept) carried.set(request, { mark, attempts: call.attempts });
       body();
     };
     try {
-      this.#onCall(this.#started, run);
+      within(run);
     } catch (error) {
-      hookFailed(this.#emit, "onCall", error);
+      hookFailed(emit, "onCall", error);
     }
     // Whatever the hook did, the call is run.
     run();
@@ -121,9 +116,32 @@ class Watched implements WatchedCall {
   ended(outcome: Outcome, { bytes, streamed } = { bytes: 0, streamed: false }): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    const { emit, call } = this.#options;
     const ms = Math.round((performance.now() - this.#at) * 10) / 10;
-    this.#emit("call.ended", { ...this.#call, outcome, ms, streamed, bytes });
+    emit("call.ended", { ...call, outcome, ms, streamed, bytes });
   }
+}
+
+/** What goes with a request from attempt to attempt, beside what it says itself. */
+const carried = new WeakMap<
+  JsonRpcRequest,
+  { readonly mark: string | undefined; readonly attempts: number }
+>();
+
+/** Requests as they are kept, so that they can run again. */
+export function writeRequests(requests: readonly JsonRpcRequest[]): string {
+  return JSON.stringify(requests.map((request) => ({ ...request, mark: carried.get(request)?.mark })));
+}
+
+/**
+ * Requests that were kept, as they run again.
+ * @param attempts this one included
+ */
+export function readRequests(json: string, attempts: number): JsonRpcRequest[] {
+  return (JSON.parse(json) as (JsonRpcRequest & { mark?: string })[]).map(({ mark, ...request }) => {
+    carried.set(request, { mark, attempts });
+    return request;
+  });
 }
 
 /** Names of calls are their isolate's, so that a call's beginning and end can be told to belong together. */
@@ -185,11 +203,11 @@ const TRACESTATE = /^[ -~]{1,512}$/;
 /** Where a call stands in its client's trace. What does not look like it is not passed on. */
 function traceOf(
   params: JsonObject | undefined,
-  headers: Readonly<Record<string, string>> | undefined,
+  headers: Readonly<Record<string, unknown>> | undefined,
 ): Pick<StartedCall, "traceparent" | "tracestate"> {
   const meta = params?.["_meta"];
   const inMeta = isObject(meta) && typeof meta["traceparent"] === "string";
-  const { traceparent, tracestate } = inMeta ? (meta as Record<string, unknown>) : (headers ?? {});
+  const { traceparent, tracestate } = (inMeta ? meta : headers) ?? {};
   if (typeof traceparent !== "string" || !TRACEPARENT.test(traceparent)) {
     return { traceparent: undefined, tracestate: undefined };
   }

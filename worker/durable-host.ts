@@ -87,6 +87,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
 
   return {
     id: id.toString(),
+    isApart: true,
     async post(request): Promise<Answer> {
       const encoded = encodeCall(request);
       const answer =

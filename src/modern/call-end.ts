@@ -8,8 +8,10 @@ import type { StatelessCall } from "../host.ts";
 import { runHook } from "../hooks.ts";
 import { timedOut, unserialisable } from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
-import { callFailed, isAnswerLost, withoutPayload } from "../session/server/reports.ts";
+import { callFailed, isAnswerLost, toolThrew, withoutPayload } from "../session/server/reports.ts";
+import { hearThrows } from "../session/server/throws.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
+import type { SeenCall } from "./seen.ts";
 
 export interface CallEnd {
   /** Brings the answer, as JSON, where the server's will not come. */
@@ -20,7 +22,10 @@ export interface CallEnd {
   stop(): void;
 }
 
-export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "settings">): CallEnd {
+export function callEnd(
+  { payload, settings }: Pick<StatelessCall, "payload" | "settings">,
+  seen: SeenCall,
+): CallEnd {
   const { emit, maxCallMs } = settings;
   const message = payload.messages[0] as JsonRpcMessage;
   let hooks: Server | undefined;
@@ -44,7 +49,9 @@ export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "
     callFailed(emit, undefined, message, reason, why);
     // A turn later: what the server said just before is on its way through the SDK's stream, and comes first.
     setTimeout(() => {
-      bring(JSON.stringify(answer(message.id)));
+      const response = answer(message.id);
+      seen.answered(response);
+      bring(JSON.stringify(response));
       // Closing is cancellation here.
       hooks?.close().catch(() => {});
     }, 0);
@@ -62,6 +69,11 @@ export function callEnd({ payload, settings }: Pick<StatelessCall, "payload" | "
     served(server) {
       const served = server instanceof McpServer ? server.server : server;
       hooks = served;
+      seen.served(served);
+      const tool =
+        isRequest(message) && message.method === "tools/call" ? message.params?.["name"] : undefined;
+      const threw = (name: string, error: unknown): void => toolThrew(emit, undefined, name, error);
+      if (typeof tool === "string") hearThrows(server, tool, threw);
       const { onclose, onerror } = served;
       const heard = (error: Error): void => {
         const why = withoutPayload(error);

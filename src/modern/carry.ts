@@ -14,11 +14,14 @@ import { wellFormed } from "../jsonrpc/wire.ts";
 import { frame } from "../sse/frames.ts";
 import { within } from "../within.ts";
 import type { CallEnd } from "./call-end.ts";
+import type { SeenCall } from "./seen.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 
 export interface Carried extends Pick<StatelessCall, "request" | "payload" | "settings"> {
   /** What the client has shown, where the stream is to end with it. A call in flight had it when it was made. */
   readonly endsWith?: unknown;
+  /** Hears what becomes of the answer. */
+  readonly seen: Pick<SeenCall, "left" | "over">;
 }
 type End = Pick<CallEnd, "instead" | "stop">;
 
@@ -33,9 +36,11 @@ export async function carry(call: Carried, answering: Promise<Response>, end: En
       return new Response(stream(call, answer ?? first, end), { headers: SSE_HEADERS });
     }
     end.stop();
+    call.seen.left(answer.status);
     return answer;
   } catch (error) {
     end.stop();
+    call.seen.left(500);
     throw error;
   }
 }
@@ -45,7 +50,7 @@ export async function carry(call: Carried, answering: Promise<Response>, end: En
  * (C9: closing the stream is cancellation).
  */
 function stream(
-  { request, payload, settings, endsWith }: Carried,
+  { request, payload, settings, endsWith, seen }: Carried,
   answering: Response | Promise<Response>,
   end: End,
 ): ReadableStream<Uint8Array> {
@@ -81,9 +86,10 @@ function stream(
     }
     await live.finish();
   };
-  void live.ended.then(() => {
+  void live.ended.then((reason) => {
     end.stop();
     heartbeats.stop();
+    seen.over(reason);
   });
   // The last word, whatever the server still says: its own end of the stream is being closed.
   void end.instead.then((data) => {

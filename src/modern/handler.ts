@@ -23,6 +23,7 @@ import { contextOf } from "../request/context.ts";
 import { carry } from "./carry.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
+import { seenCall } from "./seen.ts";
 
 export interface ModernOptions<Env = unknown> {
   /**
@@ -128,11 +129,13 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     async handle(given) {
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
-      const end = callEnd(call);
+      const seen = seenCall(call);
+      const end = callEnd(call, seen);
       calls.set(call.request, { call, end });
       const { request, settings, payload, caller } = call;
       const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
-      return carry({ request, payload, settings, endsWith }, answer(call, bus), end);
+      const answering = seen.run(() => answer(call, bus));
+      return carry({ request, payload, settings, endsWith, seen }, answering, end);
     },
 
     close: () => handler.close(),

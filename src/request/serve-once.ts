@@ -19,6 +19,8 @@ import { inTime } from "../session/server/in-time.ts";
 import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
 import { frame } from "../sse/frames.ts";
+import { markOfText } from "../names.ts";
+import { watchCalls } from "../watch.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
 
 export interface OneRequest {
@@ -46,9 +48,24 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   let live: LiveStream | undefined;
   let exchange: Exchange | undefined;
 
+  const watch = watchCalls(settings, () => ({
+    session: undefined,
+    era: "request",
+    transport: "streamable",
+    version: one.version,
+    principal: caller.principal && markOfText(caller.principal),
+    client: undefined,
+    clientVersion: undefined,
+  }));
+  const turnAway = (failure: failures.Failure): Response => {
+    for (const each of requests) watch?.over(each, "refused");
+    return turnedAway(failure, payload, { only });
+  };
+
   const server = startInstance({
     sessionId: undefined,
     emit,
+    watch,
     create: one.create,
     maxEventBytes: settings.maxEventBytes,
     progressHeartbeatMs: settings.progressHeartbeatMs,
@@ -68,7 +85,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   const over = (): void => {
     if (expiry !== undefined) clearTimeout(expiry);
     signal.removeEventListener("abort", over);
-    server.close((left) => left.fail(failures.interrupted));
+    server.close((left) => left.fail(failures.interrupted), "cancelled");
   };
   // From here on: a client may leave while its server is still being built.
   signal.addEventListener("abort", over);
@@ -79,12 +96,12 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   } catch (error) {
     over();
     if (!signal.aborted) emit("request.error", { method: "POST", message: String(error) });
-    return turnedAway(failures.notReady, payload, { only });
+    return turnAway(failures.notReady);
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {
     over();
-    return turnedAway(lacking, payload, { only });
+    return turnAway(lacking);
   }
 
   const post = {

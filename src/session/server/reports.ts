@@ -1,5 +1,5 @@
 /** What the operator is told of calls that go wrong, and what can be read from an SDK's own reports. @module */
-import { type EventSink, messageOf } from "../../events.ts";
+import { clientText, type EventSink, messageOf } from "../../events.ts";
 import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 
 const LONGEST_NAME = 128;
@@ -16,6 +16,19 @@ export function callFailed(
   const name = method === "tools/call" ? params?.["name"] : undefined;
   const tool = typeof name === "string" ? name.slice(0, LONGEST_NAME) : undefined;
   emit("call.failed", { session, method: method.slice(0, LONGEST_NAME), tool, reason, message });
+}
+
+/** Most characters of what a tool throws, and of its stack. */
+const LONGEST_THROWN = 4096;
+
+/** Says what a tool has thrown. */
+export function toolThrew(emit: EventSink, session: string | undefined, tool: string, error: unknown): void {
+  emit("tool.threw", {
+    session,
+    tool: clientText(tool),
+    message: messageOf(error).slice(0, LONGEST_THROWN),
+    stack: error instanceof Error ? error.stack?.slice(0, LONGEST_THROWN) : undefined,
+  });
 }
 
 /**
