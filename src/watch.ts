@@ -38,7 +38,7 @@ export interface WatchedCall {
   /** Runs it, within `onCall` where there is one. */
   run(body: () => void): void;
   /** Tells of its end, once. */
-  ended(outcome: Outcome, answer?: { readonly bytes: number; readonly streamed: boolean }): void;
+  ended(outcome: Outcome, answer: { readonly bytes: number; readonly streamed: boolean }): void;
 }
 
 export interface WatchOptions {
@@ -113,7 +113,7 @@ class Watched implements WatchedCall {
     run();
   }
 
-  ended(outcome: Outcome, { bytes, streamed } = { bytes: 0, streamed: false }): void {
+  ended(outcome: Outcome, { bytes, streamed }: { readonly bytes: number; readonly streamed: boolean }): void {
     if (this.#isOver) return;
     this.#isOver = true;
     const { emit, call } = this.#options;

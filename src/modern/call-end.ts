@@ -72,7 +72,8 @@ export function callEnd(
       seen.served(served);
       const tool =
         isRequest(message) && message.method === "tools/call" ? message.params?.["name"] : undefined;
-      const threw = (name: string, error: unknown): void => toolThrew(emit, undefined, name, error);
+      const threw = (name: string | undefined, error: unknown): void =>
+        toolThrew(emit, { session: undefined, tool: name }, error);
       if (typeof tool === "string") hearThrows(server, tool, threw);
       const { onclose, onerror } = served;
       const heard = (error: Error): void => {

@@ -66,7 +66,7 @@ export interface Calls {
   /** Exchanges with a request in flight, each once. */
   exchanges(): Set<Exchange>;
   /** A client's request is handed to the server; returns the id under which it is. */
-  begin(request: JsonRpcRequest, exchange: Exchange, due: number, watched: WatchedCall | undefined): number;
+  begin(request: JsonRpcRequest, exchange: Exchange, call: Pick<ClientCall, "due" | "watched">): number;
   /** A request of our own is; `replayed` hears the answer. */
   replay(replayed: (response: JsonRpcResponse) => void): number;
   /** The request that the server knows under `id`; undefined once it is over. */
@@ -200,7 +200,7 @@ export function createCalls(options: CallsOptions): Calls {
         name: nameIn(request),
         ageMs: Date.now() - began,
       })),
-    begin: (request, exchange, due, watched) =>
+    begin: (request, exchange, { due, watched }) =>
       inbound.add(request.id, {
         exchange,
         request,
@@ -263,7 +263,7 @@ export function createCalls(options: CallsOptions): Calls {
       tell(call.id);
       if (call.entry.exchange === undefined) return;
       call.entry.exchange.cancel(call.original);
-      call.entry.watched?.ended("cancelled");
+      call.entry.watched?.ended("cancelled", unanswered(call.entry));
     },
     due() {
       let first = Infinity;
@@ -286,9 +286,14 @@ export function createCalls(options: CallsOptions): Calls {
       pulses.stop();
       // One whose answers cannot be stored must not keep the others from theirs.
       for (const exchange of open) attempt(() => settleExchange(exchange));
-      for (const { entry } of left) entry.watched?.ended(outcome);
+      for (const { entry } of left) entry.watched?.ended(outcome, unanswered(entry));
     },
   };
+}
+
+/** What is told of an answer that the server has not given. */
+function unanswered({ exchange }: ClientCall): { readonly bytes: number; readonly streamed: boolean } {
+  return { bytes: 0, streamed: exchange.stores() };
 }
 
 /**

@@ -98,7 +98,7 @@ export function startInstance(options: InstanceOptions): Instance {
   /** What the server has reported since it was handed the last message. */
   let complaint: unknown;
 
-  const threw = (tool: string, error: unknown): void => toolThrew(emit, session, tool, error);
+  const threw = (tool: string | undefined, error: unknown): void => toolThrew(emit, { session, tool }, error);
 
   const complain = (error: unknown): void => {
     complaint = error ?? "the server reported an error";
@@ -290,7 +290,7 @@ export function startInstance(options: InstanceOptions): Instance {
     challenge: (requests, authInfo) => scopes && challengeOf(requests, authInfo, scopes, emit),
     request(request, exchange, extra, due) {
       const watched = watch?.began(request, () => extra.requestInfo?.headers);
-      const id = calls.begin(request, exchange, due, watched);
+      const id = calls.begin(request, exchange, { due, watched });
       const tool = request.method === "tools/call" ? request.params?.["name"] : undefined;
       if (typeof tool === "string") hearThrows(created, tool, threw);
       if (watched === undefined) return deliver({ ...request, id }, extra, id);

@@ -22,7 +22,11 @@ export function callFailed(
 const LONGEST_THROWN = 4096;
 
 /** Says what a tool has thrown. */
-export function toolThrew(emit: EventSink, session: string | undefined, tool: string, error: unknown): void {
+export function toolThrew(
+  emit: EventSink,
+  { session, tool }: { readonly session: string | undefined; readonly tool: string | undefined },
+  error: unknown,
+): void {
   emit("tool.threw", {
     session,
     tool: clientText(tool),

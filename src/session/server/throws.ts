@@ -7,6 +7,7 @@
  * @module
  */
 import { isThenable } from "../../guard.ts";
+import { nameIn } from "../../watch.ts";
 
 type Run = (...args: unknown[]) => unknown;
 type Tool = Record<string, unknown>;
@@ -23,22 +24,50 @@ function isCancelled(args: readonly unknown[]): boolean {
   return (context?.mcpReq?.signal ?? context?.signal)?.aborted === true;
 }
 
+/** The function where it is kept, so that another can be put in its place. */
+interface Kept {
+  readonly run: Run;
+  put(run: Run): void;
+}
+
+/** Of a server that knows its tools by name (`McpServer`). */
+function ofTool(tools: object, name: string): Kept | undefined {
+  const tool = Object.hasOwn(tools, name) ? (tools as Record<string, Tool>)[name] : undefined;
+  const key = tool ? RUNS.find((each) => typeof tool[each] === "function") : undefined;
+  // It may have been frozen: then nothing is heard.
+  if (key === undefined || Object.getOwnPropertyDescriptor(tool, key)?.writable !== true) return undefined;
+  return { run: tool?.[key] as Run, put: (run) => void ((tool as Tool)[key] = run) };
+}
+
+/** Of one that has a handler for all (`Server`). */
+function ofHandlers(handlers: unknown): Kept | undefined {
+  const run: unknown = handlers instanceof Map ? handlers.get(TOOLS_CALL) : undefined;
+  if (typeof run !== "function") return undefined;
+  return { run: run as Run, put: (guarded) => void (handlers as Map<string, Run>).set(TOOLS_CALL, guarded) };
+}
+
+const TOOLS_CALL = "tools/call";
+
+/** True for an error that is the handler's answer, as for a tool that is not there. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof Error && typeof (error as { code?: unknown }).code === "number";
+}
+
 /** Has `onThrown` hear what this tool of the server's throws from now on; what comes of it stays as it is. */
 export function hearThrows(
   server: unknown,
   name: string,
-  onThrown: (tool: string, error: unknown) => void,
+  onThrown: (tool: string | undefined, error: unknown) => void,
 ): void {
-  const tools = (server as { _registeredTools?: unknown } | undefined)?._registeredTools;
-  if (typeof tools !== "object" || tools === null || !Object.hasOwn(tools, name)) return;
-  const tool = (tools as Record<string, Tool>)[name];
-  if (typeof tool !== "object" || tool === null) return;
-  const kept = RUNS.find((key) => typeof tool[key] === "function");
-  if (kept === undefined) return;
-  const run = tool[kept] as Run;
-  if (heard.has(run)) return;
+  if (typeof server !== "object" || server === null) return;
+  const { _registeredTools: tools, _requestHandlers: handlers } = server as Record<string, unknown>;
+  const knowsTools = typeof tools === "object" && tools !== null;
+  const kept = knowsTools ? ofTool(tools, name) : ofHandlers(handlers);
+  if (kept === undefined || heard.has(kept.run)) return;
+  const { run } = kept;
   const hear = (args: readonly unknown[], error: unknown): void => {
-    if (!isCancelled(args)) onThrown(name, error);
+    if (isCancelled(args) || (!knowsTools && isAnswer(error))) return;
+    onThrown(knowsTools ? name : nameIn(args[0] as Parameters<typeof nameIn>[0]), error);
   };
   const guarded: Run = function (this: unknown, ...args) {
     try {
@@ -51,6 +80,5 @@ export function hearThrows(
     }
   };
   heard.add(guarded);
-  // A server may have frozen it: then nothing is heard.
-  if (Object.getOwnPropertyDescriptor(tool, kept)?.writable === true) tool[kept] = guarded;
+  kept.put(guarded);
 }
