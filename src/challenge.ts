@@ -42,6 +42,7 @@ export function resourceMetadataUrl(resource: URL): string {
   return url.href;
 }
 
+/** Where a resource's metadata is, with the resource's path behind it (RFC 9728 section 3). */
 export const RESOURCE_METADATA_PATH = "/.well-known/oauth-protected-resource";
 
 /** The path of a URL without a slash at its end; empty for a root. */

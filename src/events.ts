@@ -151,7 +151,7 @@ interface EventFields {
   /** A tool threw: its client is told what its SDK makes of that, without the stack. */
   "tool.threw": {
     session: string | undefined;
-    tool: string;
+    tool: string | undefined;
     message: string;
     stack: string | undefined;
   };

@@ -12,16 +12,17 @@ export function expiryOf(authInfo: unknown): number | undefined {
   return typeof seconds === "number" ? seconds * 1000 : undefined;
 }
 
+/** True where what the caller has shown has run out. */
 export function isExpired(authInfo: unknown): boolean {
   const at = expiryOf(authInfo);
   return at !== undefined && !(at > Date.now());
 }
 
-/** Calls `end` as the token runs out. Returns what calls that off. */
-export function atExpiry(authInfo: unknown, end: () => void): () => void {
+/** Calls `end` as the token runs out, or so many milliseconds later. Returns what calls that off. */
+export function atExpiry(authInfo: unknown, end: () => void, laterMs = 0): () => void {
   const at = expiryOf(authInfo);
   if (at === undefined) return () => {};
   // No stream lives as long as the longest timer (`maxStreamMs`).
-  const timer = setTimeout(end, Math.min(LONGEST_TIMER_MS, Math.max(0, at - Date.now())));
+  const timer = setTimeout(end, Math.min(LONGEST_TIMER_MS, Math.max(0, at + laterMs - Date.now())));
   return () => clearTimeout(timer);
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import { type EventSink, messageOf } from "./events.ts";
-import { guard } from "./guard.ts";
+import { guard, isThenable } from "./guard.ts";
+import { inTime } from "./within.ts";
 
 /** What of the user's can fail. */
 export type HookName =
@@ -20,7 +21,7 @@ export type HookName =
   | "rerun"
   | "scopeChallenge"
   | "sessionKey"
-  | "testPage"
+  | "console"
   | "topic";
 
 /** Tells the operator that a hook failed. */
@@ -30,6 +31,23 @@ export function hookFailed(emit: EventSink, hook: HookName, error: unknown): voi
     message: messageOf(error),
     stack: error instanceof Error ? error.stack : undefined,
   });
+}
+
+/** A hook whose promise has not settled in time. */
+export class HookLate extends Error {
+  constructor(hook: HookName, ms: number) {
+    super(`${hook} has not settled within ${ms} ms`);
+    this.name = "HookLate";
+  }
+}
+
+/**
+ * What a hook brings that a request waits for. One that gives no promise is not waited for, and costs no timer.
+ * @throws {HookLate} after `ms`, whatever it may still bring
+ */
+export function hookInTime<T>(hook: HookName, brought: T | PromiseLike<T>, ms: number): T | Promise<T> {
+  if (!isThenable(brought)) return brought as T;
+  return inTime(Promise.resolve(brought), ms, () => new HookLate(hook, ms));
 }
 
 /**

@@ -5,6 +5,7 @@
  * @module
  */
 import type { ChangeBus } from "./changes.ts";
+import type { Endings } from "./endings.ts";
 import type { DisconnectReason } from "./events.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
@@ -104,6 +105,7 @@ export interface Attach {
   readonly noRetry?: boolean | undefined;
 }
 
+/** What an attach became: a link, or why there is none. */
 export type Attached = { readonly kind: "stream"; readonly link: Link } | Refusal;
 
 /**
@@ -153,6 +155,8 @@ export interface SessionHost<Env = unknown> {
   named(name: string, env: Env): SessionRef;
   /** The way to a user's state, under a name of topic and principal. */
   user(name: string, env: Env): UserChannel;
+  /** Who has been shut out (`Sessions.endAll`), for what belongs to no session; without it nobody is. */
+  readonly endings?: Endings | undefined;
   /** Its sessions from the server's side: what `admin` shows. */
   readonly sessions?: Sessions | undefined;
 }
@@ -169,6 +173,10 @@ export interface StatelessCall<Env = unknown> {
   readonly topic: string;
   /** The way to a user's state; see {@link SessionHost.user}. */
   readonly userChannel: (name: string) => UserChannel;
+  /** The mark of its host's endings as it came. */
+  readonly since: number;
+  /** As in {@link SessionHost}. */
+  readonly endings?: Endings | undefined;
   /** The router's. */
   readonly settings: Settings;
   /** Hears of what goes wrong outside the protocol. */

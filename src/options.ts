@@ -93,7 +93,7 @@ const NUMBERS = {
   maxCallMs: [86_400_000, 0, 31_536_000_000],
   /** Silence of a call that asked for progress, after which the transport reports some. 0 reports none. */
   progressHeartbeatMs: [25_000, 0, 86_400_000],
-  /** How long the user's server may take to be built and connected, and to answer `initialize`. */
+  /** How long the user's code may take before a request goes on: `authorize`, scope challenges, a server's start. */
   initializeTimeoutMs: [10_000, 10, 600_000],
   /** How long the end of a connection may take, hooks included. */
   cleanupTimeoutMs: [5000, 10, 600_000],
@@ -144,8 +144,8 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   onCall?: OnCall;
   /** Runs once for each client connection that carried a stream, after it ended. */
   onDisconnect?: (disconnect: Disconnect) => void | Promise<void>;
-  /** Answers `GET /test`: `testPage` of `holdfast/test-page`, for development. Without it there is no such path. */
-  testPage?: () => Response;
+  /** Answers `GET /test`: `consolePage()` of `holdfast/console`. Without it there is no such path. */
+  console?: () => Response;
 }
 
 /** All settings, checked and complete. */
@@ -159,7 +159,7 @@ export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly emit: EventSink;
   readonly onCall: OnCall | undefined;
   readonly onDisconnect: ((disconnect: Disconnect) => void | Promise<void>) | undefined;
-  readonly testPage: (() => Response) | undefined;
+  readonly console: (() => Response) | undefined;
 }
 
 /** Methods that only read: running one again changes nothing but the answer's date. */
@@ -217,7 +217,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
     emit,
     onCall: checkFunction("onCall", options.onCall),
     onDisconnect: checkFunction("onDisconnect", options.onDisconnect),
-    testPage: checkFunction("testPage", options.testPage),
+    console: checkFunction("console", options.console),
   });
 }
 

@@ -6,7 +6,7 @@
 import { type Context, type Env, Hono } from "hono";
 import type { ChangeHub } from "./changes.ts";
 import { clientText, shortId } from "./events.ts";
-import { hookFailed } from "./hooks.ts";
+import { hookFailed, hookInTime } from "./hooks.ts";
 import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { createBodyReader } from "./http/body.ts";
 import { SESSION_ID } from "./http/headers.ts";
@@ -29,6 +29,7 @@ import { mounted } from "./routes/mounted.ts";
 import type { SessionKey } from "./routes/session-key.ts";
 import * as streamable from "./routes/streamable.ts";
 
+/** What the router serves, whom it lets in, and every option of the transport. */
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   /** The server's name and version, for `/info`. */
   name?: string;
@@ -63,6 +64,7 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   topic?: Topic<E>;
 }
 
+/** Answers one method of a route, once its request has been admitted. */
 export type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
 
 /** What is served under a path: the methods, for `Allow`, and what serves each. */
@@ -146,16 +148,16 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     const served = Object.entries(admin.routes(host.sessions));
     for (const [path, each] of served) route(path, each, closed);
   }
-  const { basePath, testPage } = settings;
+  const { basePath, console: consolePage } = settings;
   app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
-  if (testPage !== undefined) {
+  if (consolePage !== undefined) {
     const page = async (c: Context<E>): Promise<Response> => {
       try {
-        const response: unknown = await testPage();
-        if (!(response instanceof Response)) throw new TypeError("testPage must return a Response");
+        const response: unknown = await hookInTime("console", consolePage(), settings.initializeTimeoutMs);
+        if (!(response instanceof Response)) throw new TypeError("console must return a Response");
         return mounted(c, response);
       } catch (error) {
-        hookFailed(settings.emit, "testPage", error);
+        hookFailed(settings.emit, "console", error);
         return failed(failures.internalError);
       }
     };

@@ -107,7 +107,10 @@ export interface Sessions {
    * gets 404. True where there was one.
    */
   end(id: string): Promise<boolean>;
-  /** Ends every session of a principal: log out everywhere. Returns how many there were. */
+  /**
+   * Ends every session of a principal, and what they have under way outside of any: log out everywhere. Returns how
+   * many sessions there were.
+   */
   endAll(principal: string): Promise<number>;
 }
 
@@ -126,6 +129,7 @@ export function pageSize({ limit = PAGE }: SessionQuery): number {
   throw new RangeError(`limit must be a whole number from 1 to ${LONGEST_PAGE}, not ${limit}`);
 }
 
+/** The error for a cursor that no page gave out. */
 export function badCursor(): RangeError {
   return new RangeError("cursor must be the nextCursor of a page of the same list");
 }

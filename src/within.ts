@@ -23,3 +23,12 @@ export function within<T>(promise: Promise<T>, ms: number): Promise<T | undefine
     );
   });
 }
+
+/** What `promise` brings, or after `ms` a rejection with what `late` makes. */
+export function inTime<T>(promise: Promise<T>, ms: number, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(late()), ms);
+    const end = (): void => clearTimeout(timer);
+    promise.then(resolve, reject).finally(end);
+  });
+}

@@ -12,6 +12,7 @@ import type { CreateServer } from "../src/session/server/factory.ts";
 import type { Sessions } from "../src/sessions.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
 import { durableHost } from "./durable-host.ts";
+import { workerEndings } from "./endings.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
 import { workerSessions } from "./sessions.ts";
@@ -21,6 +22,7 @@ export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
 export type { SessionObject } from "./session-object.ts";
 
+/** Options of the router and of its Durable Objects, in one. */
 export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
   RouterOptions<{ Bindings: Env; Variables: Variables }>,
   "host" | "hub" | "requests"
@@ -36,8 +38,9 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
   hub?: (env: Env) => DurableObjectNamespace;
   /**
    * Keeps note of the sessions there are, and of whose each is, for `sessions.list` and `sessions.endAll`: one object
-   * request and one row more as a session opens, and as it ends; two of each for a principal's first and last. False
-   * by default.
+   * request and one row more as a session opens, and as it ends; two of each for a principal's first and last. With
+   * `hub`, what a principal has under way outside of sessions hears of `endAll` in every isolate: a link to a topic of the
+   * hub for each isolate that has listeners or lasting calls. False by default.
    */
   sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
@@ -86,15 +89,16 @@ export function createMcpWorker<Env extends object, Variables extends object = o
     jurisdiction === undefined ? namespace(env) : namespace(env).jurisdiction(jurisdiction);
   const settings = resolveOptions(options);
   const { emit, keepaliveIntervalMs } = settings;
-  const host = durableHost<Env>({ namespace, jurisdiction }, emit);
   const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
   const hub = options.hub && createHub<Env>({ namespace: options.hub, jurisdiction, beatMs, emit });
+  const endings = indexed ? workerEndings(hub) : undefined;
+  const host = durableHost<Env>({ namespace, jurisdiction }, emit, endings);
   const notifyTopic = (topic: string): Notifier =>
     createNotifier((change) => {
       if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
       hub.bus(topic).publish(change);
     });
-  const sessions = workerSessions<Env>(within, indexed);
+  const sessions = workerSessions<Env>(within, endings);
   return {
     router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({
       ...options,

@@ -3,6 +3,7 @@
  * `idFromString` refuses what this namespace did not mint, so a forged id never creates or wakes one.
  * @module
  */
+import type { Endings } from "../src/endings.ts";
 import { type EventSink, eventSink } from "../src/events.ts";
 import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
 import type { UserReply } from "../src/user/store.ts";
@@ -13,6 +14,7 @@ import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
 import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
 import { encodeCall, encodeEnd, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
 
+/** Where the sessions' objects are. */
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
   readonly namespace: (env: Env) => DurableObjectNamespace;
@@ -20,16 +22,21 @@ export interface DurableHostOptions<Env> {
   readonly jurisdiction?: DurableObjectJurisdiction | undefined;
 }
 
-/** @param emit hears of replies that cannot be read; without it they are logged */
+/**
+ * @param emit hears of replies that cannot be read; without it they are logged
+ * @param endings who is shut out; without it nobody is
+ */
 export function durableHost<Env>(
   options: DurableHostOptions<Env>,
   emit: EventSink = eventSink(undefined, "info"),
+  endings?: Endings,
 ): SessionHost<Env> {
   const namespaceOf = (env: Env): DurableObjectNamespace => {
     const namespace = options.namespace(env);
     return options.jurisdiction === undefined ? namespace : namespace.jurisdiction(options.jurisdiction);
   };
   return {
+    endings,
     find(id, env) {
       const namespace = namespaceOf(env);
       try {

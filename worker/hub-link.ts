@@ -13,6 +13,7 @@ import { AFTER_HEADER, decodeFrame, HUB_PATHS, type HubFrame } from "./hub-wire.
 import { PING, PONG } from "./links.ts";
 import { reportUnreadable, stamped } from "./wire-version.ts";
 
+/** Those in this isolate who listen to one topic. */
 export interface Listeners {
   subscribe(listener: (change: Change) => void): () => void;
   /** Resolves once the link is up; rejects where it is not within a few seconds. */
@@ -20,6 +21,7 @@ export interface Listeners {
   isIdle(): boolean;
 }
 
+/** Which hub, and how its link is kept; `beatMs` in milliseconds. */
 export interface ListenersOptions {
   readonly topic: string;
   /** A stub of the hub's object, good for the request that asks for it. */
@@ -41,6 +43,7 @@ interface Member {
   hangUp(): void;
 }
 
+/** Dials with the first that subscribes. */
 export function createListeners({ topic, hub, emit, beatMs }: ListenersOptions): Listeners {
   const members = new Set<Member>();
   const waiting = new Set<() => void>();

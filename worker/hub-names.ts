@@ -3,6 +3,7 @@
 /** Characters up to which a name is kept as it is. */
 const SHORT = 128;
 
+/** The keys of these names, in their order. */
 export function keysOf(names: readonly string[]): Promise<string[]> {
   return Promise.all(names.map(keyOf));
 }

@@ -27,6 +27,7 @@ import { PING, PONG } from "./links.ts";
 import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf } from "./wire-version.ts";
 import { PATHS } from "./wire.ts";
 
+/** What the hub's object goes by. */
 export interface HubObjectOptions<Env> {
   readonly settings: Settings;
   /** The namespace of the session class. */

@@ -10,6 +10,7 @@ import type { Change } from "../src/changes.ts";
 import { type EventSink, messageOf } from "../src/events.ts";
 import type { Publication } from "./hub-wire.ts";
 
+/** Which topic, and the way to its hub. */
 export interface PublisherOptions {
   readonly topic: string;
   /** Sends a publication; rejects where the hub may not have got it. */
@@ -29,12 +30,14 @@ const STUCK_MS = 10_000;
 /** Pauses before a publication is sent once more: a hub that is reset comes back within moments. */
 const AGAIN_AFTER_MS = [0, 50, 250, 1000, 3000];
 
+/** Publishes in order, while requests last. */
 export interface Publisher {
   /** Never throws, and waits for nobody. */
   publish(change: Change): void;
   isIdle(): boolean;
 }
 
+/** Nothing waits at first. */
 export function createPublisher({ topic, send, background, emit }: PublisherOptions): Publisher {
   const waiting: Change[] = [];
   /** The publication under way; replaced where it is taken for lost. */

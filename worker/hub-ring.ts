@@ -14,6 +14,7 @@ const MOST_BYTES = 1_073_741_824;
 /** Sessions whose number of names is known without counting, before some are forgotten. */
 const MANY = 1000;
 
+/** What one hub's object has stored. */
 export interface Ring {
   /** Number of the last change. Numbers start at the clock, so they go up even where a hub begins anew. */
   readonly last: number;
@@ -35,6 +36,7 @@ export interface Ring {
   isWatched(): boolean;
 }
 
+/** How much one hub remembers. */
 export interface RingLimits {
   /** Names of one session. */
   readonly namesEach: number;
@@ -42,6 +44,7 @@ export interface RingLimits {
   readonly bytes?: number;
 }
 
+/** Creates the tables where they are missing. */
 export function openRing(storage: DurableObjectStorage, { namesEach, bytes = MOST_BYTES }: RingLimits): Ring {
   const { sql } = storage;
   sql.exec(

@@ -29,6 +29,7 @@ export const HUB_PATHS = {
 /** On a WebSocket upgrade: the number of the last change that this link's isolate has heard of. */
 export const AFTER_HEADER = "holdfast-after";
 
+/** Changes on their way to the hub. */
 export interface Publication {
   /** Names this publication, so that it counts once however often it is sent. */
   readonly id: string;
@@ -42,6 +43,7 @@ export interface HubFrame {
   readonly changes: readonly Change[];
 }
 
+/** A session that wants to be told. */
 export interface WatchRequest {
   readonly session: string;
   /** Names of changes that the session is to be told of from now on. */
@@ -50,6 +52,7 @@ export interface WatchRequest {
   readonly drop: readonly string[];
 }
 
+/** A session that wants to be told no more. */
 export interface ForgetRequest {
   readonly session: string;
 }

@@ -3,14 +3,15 @@
  * @module
  */
 import { env, waitUntil } from "cloudflare:workers";
-import type { ChangeBus, ChangeHub } from "../src/changes.ts";
+import type { Change, ChangeBus, ChangeHub } from "../src/changes.ts";
 import type { EventSink } from "../src/events.ts";
 import type { SessionChanges } from "../src/session/interest.ts";
 import { createListeners, type Listeners } from "./hub-link.ts";
 import { createPublisher, type Publisher } from "./hub-publisher.ts";
-import { HUB_PATHS, type WatchRequest } from "./hub-wire.ts";
+import { HUB_PATHS, type Publication, type WatchRequest } from "./hub-wire.ts";
 import { stamped, versionOf } from "./wire-version.ts";
 
+/** Where the hubs' objects are, and how their links are kept. */
 export interface HubOptions<Env> {
   /** The namespace of the hub class, as bound in the Worker's configuration. */
   readonly namespace: (env: Env) => DurableObjectNamespace;
@@ -19,7 +20,10 @@ export interface HubOptions<Env> {
   readonly emit: EventSink;
 }
 
+/** The hub as this isolate reaches it, for the router and for sessions. */
 export interface WorkerHub extends ChangeHub {
+  /** Publishes a change and waits for the hub to have it; rejects where it may not. */
+  announce(topic: string, change: Change): Promise<void>;
   /** The hub as the session of this id sees it. */
   forSession(id: string): SessionChanges;
 }
@@ -27,6 +31,7 @@ export interface WorkerHub extends ChangeHub {
 /** Buses that an isolate keeps before it looks for some that nobody uses. */
 const MANY = 1000;
 
+/** One for each isolate; reaches nobody before it is used. */
 export function createHub<Env>(options: HubOptions<Env>): WorkerHub {
   const { emit, beatMs, jurisdiction } = options;
   const buses = new Map<string, { listeners: Listeners; publisher: Publisher; bus: ChangeBus }>();
@@ -73,6 +78,13 @@ export function createHub<Env>(options: HubOptions<Env>): WorkerHub {
 
   return {
     bus: busOf,
+    async announce(topic, change) {
+      const id = crypto.randomUUID();
+      const send = (again: boolean): Promise<void> =>
+        post(topic, HUB_PATHS.publish, { id, changes: [change], again } satisfies Publication);
+      // A hub that is being reset takes it a moment later.
+      await send(false).catch(() => send(true));
+    },
     forSession: (session) => ({
       publish: (topic, change) => busOf(topic).publish(change),
       watch: (topic, names, drop) =>

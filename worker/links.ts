@@ -14,6 +14,7 @@ const encoder = new TextEncoder();
 
 /** What the runtime answers by itself, without waking the object. */
 export const PING = "ping";
+/** What the runtime answers to {@link PING} in the sleeping object's place. */
 export const PONG = "pong";
 
 /**
@@ -135,8 +136,7 @@ export function socketState(attachment: unknown): SocketState {
 export function socketOutlet(
   socket: WebSocket,
   state: SocketState,
-  lastSeen: () => number,
-  onBroken: () => void,
+  { lastSeen, onBroken }: { readonly lastSeen: () => number; readonly onBroken: () => void },
 ): Outlet {
   const { connectionId, openedAt } = state;
   return {
@@ -164,12 +164,11 @@ export function socketOutlet(
   };
 }
 
-/** The object's end of a POST's answer. `onTaken` hears how far the edge has read. */
+/** The object's end of a POST's answer. `onTaken` hears how far the edge has read, `onBroken` that it is gone. */
 export function bodyOutlet(
   writable: WritableStream<Uint8Array>,
   connectionId: string,
-  onTaken: (place: number) => void,
-  onBroken: () => void,
+  { onTaken, onBroken }: { readonly onTaken: (place: number) => void; readonly onBroken: () => void },
 ): Outlet {
   const writer = writable.getWriter();
   // The edge may be seen to leave while nothing is being written.

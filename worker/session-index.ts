@@ -176,6 +176,7 @@ const asking =
 
 const posting = (body: unknown): RequestInit => ({ method: "POST", body: JSON.stringify(body) });
 
+/** The index at this place. */
 export function sessionIndexOf(namespace: DurableObjectNamespace, place: Place): RemoteIndex {
   const ask = asking(namespace, place.name);
   return {
@@ -195,6 +196,7 @@ export function sessionIndexOf(namespace: DurableObjectNamespace, place: Place):
   };
 }
 
+/** The one directory of all indexes. */
 export async function directoryOf(namespace: DurableObjectNamespace): Promise<RemoteDirectory> {
   const ask = asking(namespace, await directoryName());
   const tell = async (place: Place, isHeld: boolean): Promise<void> =>

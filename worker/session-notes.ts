@@ -15,6 +15,7 @@ import type { Noted, Place } from "./wire-index.ts";
 /** Whose a session is; null for nobody's in particular. */
 type Owner = string | null;
 
+/** What the object of a session tells the index of its principal. */
 export interface Notes {
   /** For a request that may open the session; undefined for one to a session that is there. */
   opening(asked: Call | Attach): Opening | undefined;
@@ -32,6 +33,7 @@ export interface Opening {
   after(): Promise<boolean>;
 }
 
+/** The session, and the way to the indexes. */
 export interface NotesOptions {
   readonly storage: DurableObjectStorage;
   readonly session: () => Session;
@@ -42,6 +44,7 @@ export interface NotesOptions {
   readonly id: string;
 }
 
+/** Tells nothing before a session opens. */
 export function createNotes({ storage, session, indexOf, waitUntil, id }: NotesOptions): Notes {
   /** In order: one that is found by its key may begin anew while its end is still being told. */
   let telling: Promise<void> = Promise.resolve();

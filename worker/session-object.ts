@@ -42,6 +42,7 @@ import {
   PATHS,
 } from "./wire.ts";
 
+/** What all objects of one class go by. */
 export interface SessionObjectOptions<Env> {
   readonly settings: Settings;
   readonly createServer: CreateServer<Env>;
@@ -125,8 +126,7 @@ export function sessionObject<Env>(
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
       for (const socket of ctx.getWebSockets()) {
         const state = this.#stateOf(socket);
-        if (state !== undefined)
-          this.#session.restore(state.stream, this.#outlet(socket, state), state.place, state.handed ?? 0);
+        if (state !== undefined) this.#session.restore(state.stream, this.#outlet(socket, state), state);
         // Without a word of why: the edge dials again.
         else socket.close(1012, "another version");
       }
@@ -181,7 +181,9 @@ export function sessionObject<Env>(
         case PATHS.user: {
           const { maxUserStateBytes } = options.settings;
           const asked = decodeUserRequest(await request.text());
-          return Response.json(answerUserRequest(sqlStore(this.ctx.storage), "", asked, maxUserStateBytes));
+          return Response.json(
+            answerUserRequest(sqlStore(this.ctx.storage), asked, { owner: "", maxBytes: maxUserStateBytes }),
+          );
         }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
@@ -214,12 +216,10 @@ export function sessionObject<Env>(
       const reply = await this.#session.post(call, (stream) => {
         const { readable, writable } = new IdentityTransformStream();
         streamed = { body: readable, at: formatEventId(stream, 0) };
-        return bodyOutlet(
-          writable,
-          connectionId,
-          (place) => this.#session.ack(stream, connectionId, place),
-          () => this.#session.leave(stream, connectionId),
-        );
+        return bodyOutlet(writable, connectionId, {
+          onTaken: (place) => this.#session.ack(stream, connectionId, place),
+          onBroken: () => this.#session.leave(stream, connectionId),
+        });
       });
       if (opening !== undefined && !(await opening.after())) return encode(UNNOTED);
       return encode(reply, streamed);
@@ -300,12 +300,10 @@ export function sessionObject<Env>(
     }
 
     #outlet(socket: WebSocket, state: SocketState): ReturnType<typeof socketOutlet> {
-      return socketOutlet(
-        socket,
-        state,
-        () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? state.openedAt,
-        () => this.#session.leave(state.stream, state.connectionId),
-      );
+      return socketOutlet(socket, state, {
+        lastSeen: () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? state.openedAt,
+        onBroken: () => this.#session.leave(state.stream, state.connectionId),
+      });
     }
   };
 }

@@ -15,6 +15,7 @@ import {
   type Sessions,
   type SessionSummary,
 } from "../src/sessions.ts";
+import type { WorkerEndings } from "./endings.ts";
 import { directoryOf, indexName, placeOf, sessionIndexOf } from "./session-index.ts";
 import { isName, type Noted } from "./wire-index.ts";
 import { fits, parseJson, stamped, versionOf } from "./wire-version.ts";
@@ -45,10 +46,10 @@ function cursorIn(cursor: string | undefined): { at: string | undefined; after: 
   return { at, after };
 }
 
-/** @param indexed whether sessions are noted under their principals */
+/** @param endings undefined where sessions are not noted under their principals */
 export function workerSessions<Env>(
   namespaceOf: (env: Env) => DurableObjectNamespace,
-  indexed: boolean,
+  endings: WorkerEndings | undefined,
 ): Sessions {
   const namespace = (): DurableObjectNamespace => namespaceOf(env as Env);
 
@@ -80,17 +81,16 @@ export function workerSessions<Env>(
     return status === 204;
   };
 
-  const needsIndex = (): void => {
-    if (!indexed) {
-      throw new NotListed("Sessions are not kept by principal: give createMcpWorker `sessions: true`");
-    }
+  const indexed = (): WorkerEndings => {
+    if (endings !== undefined) return endings;
+    throw new NotListed("Sessions are not kept by principal: give createMcpWorker `sessions: true`");
   };
 
   const list = async (query: SessionQuery = {}): Promise<SessionPage> => {
     const limit = pageSize(query);
     const { principal, cursor } = query;
     const { at, after } = cursorIn(cursor);
-    needsIndex();
+    indexed();
     const own = principal === undefined ? undefined : { name: await indexName(principal), principal };
     if (own !== undefined && at !== undefined && at !== own.name) throw badCursor();
     const places =
@@ -124,10 +124,13 @@ export function workerSessions<Env>(
     },
     end: (id) => end(id),
     async endAll(principal) {
-      needsIndex();
-      const left = await sessionIndexOf(namespace(), await placeOf(principal, "")).ids();
       let count = 0;
       const failures: unknown[] = [];
+      // Begun first, so that what comes back at once is judged anew; a hub that is out of reach holds up nothing.
+      const told = indexed()
+        .end(principal)
+        .catch((error: unknown) => void failures.push(error));
+      const left = await sessionIndexOf(namespace(), await placeOf(principal, "")).ids();
       const work = async (): Promise<void> => {
         for (let id = left.pop(); id !== undefined; id = left.pop()) {
           try {
@@ -137,9 +140,9 @@ export function workerSessions<Env>(
           }
         }
       };
-      await Promise.all(Array.from({ length: AT_ONCE }, work));
+      await Promise.all([told, ...Array.from({ length: AT_ONCE }, work)]);
       if (failures.length > 0)
-        throw new AggregateError(failures, `${failures.length} sessions could not be ended`);
+        throw new AggregateError(failures, `not all could be ended: ${failures.length} failures`);
       return count;
     },
   };

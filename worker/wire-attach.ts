@@ -44,6 +44,7 @@ export interface Prepared {
 /** Upgrades follow at once: what is older than this many others was left behind by an edge that died. */
 const MOST_PREPARED = 32;
 
+/** Nothing has been sent ahead at first. */
 export function createPrepared(): Prepared {
   const envelopes = new Map<string, string>();
   return {

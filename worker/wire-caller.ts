@@ -14,6 +14,7 @@ export type PlainCaller = Omit<Caller, "headers" | "original"> & {
   readonly isResourceUrl?: true;
 };
 
+/** The caller as plain data; its headers are read for it. */
 export function plainCaller({ principal, authInfo, topic, url, headers }: Caller): PlainCaller {
   const plain = { principal, authInfo, topic, url, headers: headers() };
   return resourceOf(authInfo) instanceof URL ? { ...plain, isResourceUrl: true } : plain;

@@ -102,6 +102,7 @@ export function keyedIn({ keyed }: JsonObject): Keyed | undefined {
   return keyed as Keyed | undefined;
 }
 
+/** True for the name of a transport. */
 export const isTransport = (value: unknown): value is TransportKind =>
   value === "streamable" || value === "http+sse";
 
@@ -190,6 +191,7 @@ export function decodeUserRequest(json: string): UserRequest {
   return value as unknown as UserRequest;
 }
 
+/** The envelope of a DELETE. */
 export function encodeEnd(caller: Caller): string {
   return pack({ caller });
 }

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { createLocalMcp, type LocalMcpOptions, optionsFromEnv } from "../../src/local/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, type ServeOptions, type Server } from "../../src/local/serve.ts";
-import { testPage } from "../../src/test-page/index.ts";
+import { consolePage } from "../../src/console/index.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 
 const USAGE = `Options, each with its variable:
@@ -44,7 +44,7 @@ export async function main(
       modern: modernHandler({ createServer: createExampleServer }),
       env,
       database,
-      testPage: env["HOLDFAST_TEST_PAGE"] === "1" ? testPage : undefined,
+      console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
       ...optionsFromEnv(env),
       ...more,
     });

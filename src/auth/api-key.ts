@@ -18,6 +18,7 @@ export interface ApiKey extends ApiKeyOwner {
 /** Finds the owner by the key's SHA-256, in lower-case hex: what is stored need not be the key. */
 export type FindApiKey = (sha256: string) => ApiKeyOwner | undefined | Promise<ApiKeyOwner | undefined>;
 
+/** What `apiKey` goes by: all keys, or what finds a key's owner by its hash. */
 export interface ApiKeyOptions {
   keys: readonly ApiKey[] | FindApiKey;
 }

@@ -12,6 +12,7 @@ export class IssuerUnavailable extends Error {
   override readonly name = "IssuerUnavailable";
 }
 
+/** One of the issuer's documents, kept. Both methods reject with {@link IssuerUnavailable} where it cannot be had. */
 export interface Document<T> {
   /** The document, at most ten minutes old; an older one, up to a day, while no newer one can be had. */
   current(): Promise<T>;

@@ -3,6 +3,7 @@ import { fetchJson, globalFetch, IssuerUnavailable } from "./documents.ts";
 import { secureUrl } from "./issuer.ts";
 import { audiencesOf, clientIn, invalid, isText, scopesIn, unavailable, type Verifier } from "./verifier.ts";
 
+/** How to ask the issuer about a token (RFC 7662 section 2.1). */
 export interface IntrospectionOptions {
   /** The introspection endpoint. */
   endpoint: string;

@@ -3,6 +3,7 @@ import { pathOf } from "../challenge.ts";
 import { createDocument, type Document, fetchJson, IssuerUnavailable } from "./documents.ts";
 import { eitherEnd } from "./verifier.ts";
 
+/** An authorization server's metadata (RFC 8414 section 2) as it came: its members are checked where they are used. */
 export type IssuerMetadata = Readonly<Record<string, unknown>>;
 
 /**

@@ -22,6 +22,7 @@ import {
   type Verifier,
 } from "./verifier.ts";
 
+/** Which tokens are taken, and where the keys are that sign them. */
 export interface JwtOptions {
   /** The issuer, as the tokens' `iss` has it. */
   issuer: string;

@@ -23,6 +23,14 @@ const METHODS = "GET, HEAD, OPTIONS";
 /** Web pages are clients too, from wherever they come; there is nothing secret here, and nothing to do. */
 const HEADERS = { "Access-Control-Allow-Origin": "*", "Cache-Control": "public, max-age=300" };
 
+/** Where the authorization server's own metadata comes from. */
+export interface MetadataSource {
+  /** Undefined where there is no place to sign in: nothing is served then. */
+  readonly server: Document<IssuerMetadata> | undefined;
+  /** Hears why the issuer's document cannot be had. */
+  readonly onError: (error: unknown) => void;
+}
+
 /**
  * Serves the resource's metadata under its path and without (claude.ai asks with the path first), and, for
  * clients that look for the authorization server at the resource (2025-03-26), its metadata as the issuer has it.
@@ -30,8 +38,7 @@ const HEADERS = { "Access-Control-Allow-Origin": "*", "Cache-Control": "public, 
 export function metadataApp(
   resource: URL,
   document: ResourceMetadata,
-  server: Document<IssuerMetadata> | undefined,
-  onError: (error: unknown) => void,
+  { server, onError }: MetadataSource,
 ): Hono {
   const app = new Hono();
   const path = pathOf(resource);

@@ -15,6 +15,7 @@ import { jwt } from "./jwt.ts";
 import { metadataApp, type ResourceMetadata } from "./metadata.ts";
 import { type AccessToken, isRefusal, isText, type TokenRefusal, type Verifier } from "./verifier.ts";
 
+/** What the server says of itself as an OAuth resource, and whose tokens it takes. */
 export interface OAuthResourceOptions {
   /** The URL of the MCP endpoint as clients write it, such as `https://mcp.example.com/mcp`: the tokens' audience. */
   resource: string | URL;
@@ -155,17 +156,23 @@ export function oauthResource(options: OAuthResourceOptions): OAuthResource {
     }
     const principal = subject(verdict);
     if (!isText(principal)) return unauthorized("the token names no subject");
-    return { principal, authInfo: authInfoOf(token, verdict, resource, metadataUrl) };
+    return {
+      principal,
+      authInfo: authInfoOf(token, verdict, { resource, resourceMetadataUrl: metadataUrl }),
+    };
   };
 
-  return { authorize, metadata: metadataApp(resource, document, server, tellOperator), metadataUrl };
+  return {
+    authorize,
+    metadata: metadataApp(resource, document, { server, onError: tellOperator }),
+    metadataUrl,
+  };
 }
 
 function authInfoOf(
   token: string,
   { clientId, scopes, expiresAt, claims }: AccessToken,
-  resource: URL,
-  resourceMetadataUrl: string | undefined,
+  { resource, resourceMetadataUrl }: { resource: URL; resourceMetadataUrl: string | undefined },
 ): OAuthAuthInfo {
   return {
     token,

@@ -36,9 +36,12 @@ export type Verifier = (
   context: VerifierContext,
 ) => AccessToken | TokenRefusal | undefined | Promise<AccessToken | TokenRefusal | undefined>;
 
+/** The verdict on a token that is no good; `why` goes to its client. */
 export const invalid = (why: string): TokenRefusal => ({ refused: "invalid", why });
+/** The verdict on a token that cannot be judged now; `why` goes to the operator alone. */
 export const unavailable = (why: string): TokenRefusal => ({ refused: "unavailable", why });
 
+/** True for a verdict that lets nobody in. */
 export function isRefusal(verdict: AccessToken | TokenRefusal): verdict is TokenRefusal {
   return "refused" in verdict;
 }
@@ -56,6 +59,7 @@ export function clientIn(claims: Readonly<Record<string, unknown>>): string | un
   return ["client_id", "azp", "cid", "appid"].map((name) => claims[name]).find(isText);
 }
 
+/** True for a string that is not empty. */
 export function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
 }

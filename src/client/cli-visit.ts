@@ -9,6 +9,7 @@ import type { ContentBlock, Report, ToolInfo } from "./cli-report.ts";
 import { type CliClient, loadSdk } from "./cli-sdk.ts";
 import { isModernClient } from "./sdk.ts";
 
+/** What the command line is to do at a server. */
 export interface VisitOptions {
   readonly url: string;
   readonly tool: string | undefined;
@@ -69,11 +70,12 @@ export async function visit(
       ms: performance.now() - since,
     });
     if ("tools" in capabilities) report({ type: "tools", tools: await orAborted(allTools(client), signal) });
-    if (options.tool !== undefined) await orAborted(callTool(client, options.tool, options, report), signal);
+    if (options.tool !== undefined)
+      await orAborted(callTool(client, { ...options, tool: options.tool }, report), signal);
     if (watch)
       await (connection.era === "modern"
         ? watchChanges(client, report, signal)
-        : watchSession(connection, options.pingMs, report, signal));
+        : watchSession(connection, { pingMs: options.pingMs, signal }, report));
   } finally {
     await connection.close();
     report({ type: "closed" });
@@ -93,10 +95,10 @@ async function allTools(client: CliClient): Promise<ToolInfo[]> {
 
 async function callTool(
   client: CliClient,
-  name: string,
-  options: VisitOptions,
+  options: VisitOptions & { readonly tool: string },
   report: (report: Report) => void,
 ): Promise<void> {
+  const { tool: name } = options;
   const limits = {
     timeout: options.callTimeoutMs,
     onprogress: (progress: { progress: number; total?: number; message?: string }) =>
@@ -115,9 +117,8 @@ async function callTool(
 /** Keeps a session, and asks now and then whether it is there: a stream alone may be dead and not know it. */
 async function watchSession(
   { client }: Connection<CliClient>,
-  pingMs: number,
+  { pingMs, signal }: { readonly pingMs: number; readonly signal: AbortSignal },
   report: (report: Report) => void,
-  signal: AbortSignal,
 ): Promise<void> {
   report({ type: "watching" });
   for (;;) {

@@ -30,6 +30,7 @@ export interface ErrorReply {
   readonly body: string;
 }
 
+/** What a session goes by in all of its recoveries. */
 export interface SessionSettings {
   readonly fetch: FetchLike;
   readonly backoff: Backoff;
@@ -38,6 +39,7 @@ export interface SessionSettings {
   readonly emit: (event: RecoveryEvent) => void;
 }
 
+/** A session as its client uses it: one method for each of HTTP's. Rejects as `fetch` does. */
 export interface ClientSession {
   /** Takes a POST; `messages` are those in its body. */
   POST(request: ClientRequest, messages: readonly Message[]): Promise<Response>;
@@ -242,7 +244,9 @@ export function createSession(
           if (method === "resources/unsubscribe") standing.delete(uri);
         }
       }
-      return isEventStream(reply) ? lastingStream(host, request.signal, reply, calls) : reply;
+      return isEventStream(reply)
+        ? lastingStream(host, reply, { signal: request.signal, calls, generation })
+        : reply;
     },
     async GET(request) {
       last ??= request;
@@ -259,7 +263,7 @@ export function createSession(
       // No client tries again where its first GET fails. From here on it is a stream that dropped.
       reply ??= new Response(null, { headers: { "content-type": "text/event-stream" } });
       return isEventStream(reply)
-        ? lastingStream(host, request.signal, reply, undefined, eventId, before)
+        ? lastingStream(host, reply, { signal: request.signal, eventId, generation: before })
         : reply;
     },
     async DELETE(request) {

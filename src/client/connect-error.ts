@@ -23,6 +23,12 @@ export type ConnectFailure =
   | "closed"
   | "protocol";
 
+interface ConnectFailed {
+  readonly reason: ConnectFailure;
+  readonly status?: number | undefined;
+  readonly cause?: unknown;
+}
+
 /** What every failure of `connect` and `reconnect` is. `cause` is the SDK's own error, or the network's. */
 export class ConnectError extends Error {
   override readonly name = "ConnectError";
@@ -31,16 +37,11 @@ export class ConnectError extends Error {
   /** HTTP status of the answer that decided it; undefined where there was none. */
   readonly status: number | undefined;
 
-  constructor(
-    reason: ConnectFailure,
-    url: string,
-    status: number | undefined,
-    what: string,
-    cause?: unknown,
-  ) {
-    super(`Cannot connect to ${url}: ${what}`, { cause });
-    this.reason = reason;
+  /** @param what what is wrong, for the message */
+  constructor(url: string, what: string, why: ConnectFailed) {
+    super(`Cannot connect to ${url}: ${what}`, { cause: why.cause });
+    this.reason = why.reason;
     this.url = url;
-    this.status = status;
+    this.status = why.status;
   }
 }

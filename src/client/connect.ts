@@ -23,6 +23,7 @@ import {
 /** `modern`: stateless, from 2026-07-28. `session`: Streamable HTTP with sessions. `legacy`: HTTP+SSE. */
 export type Era = "modern" | "session" | "legacy";
 
+/** What `connect` goes by, besides what recovery does. */
 export interface ConnectOptions<Client extends SdkClient> extends RecoveringFetchOptions {
   /** A client of SDK v1 or v2 that is not connected yet. */
   client: Client;
@@ -249,5 +250,5 @@ function alsoTried(first: ConnectError, second: unknown): ConnectError {
   const what = first.message.slice(first.message.indexOf(url) + url.length + 2);
   const then =
     second instanceof ConnectError && second.status !== undefined ? `HTTP ${second.status}` : String(second);
-  return new ConnectError(reason, url, status, `${what}; HTTP+SSE: ${then}`, cause);
+  return new ConnectError(url, `${what}; HTTP+SSE: ${then}`, { reason, status, cause });
 }

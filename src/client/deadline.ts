@@ -4,6 +4,7 @@
  */
 import { ConnectError } from "./connect-error.ts";
 
+/** The time that an attempt to connect has. */
 export interface Deadline {
   /** Set once the time is over, or the caller has given up. */
   readonly failure: ConnectError | undefined;
@@ -25,7 +26,7 @@ export function startDeadline(
   // Between two steps nobody waits for it.
   expired.catch(() => undefined);
   const fail = (reason: "timeout" | "aborted", what: string, cause?: unknown): void => {
-    failure ??= new ConnectError(reason, url, undefined, what, cause);
+    failure ??= new ConnectError(url, what, { reason, cause });
     expire(failure);
   };
   const timer = setTimeout(() => fail("timeout", `no session within ${ms} ms`), ms);

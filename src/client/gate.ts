@@ -5,6 +5,7 @@
  */
 import type { SdkTransport } from "./sdk.ts";
 
+/** What a client's messages pass on their way out. */
 export interface Gate {
   /** Sends what was held back, in order, and holds back nothing from now on. */
   open(): void;

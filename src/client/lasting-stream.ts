@@ -34,23 +34,25 @@ export interface StreamHost {
   readonly answered: Set<string>;
 }
 
+/** What the client wants of the stream. */
+export interface Wanted {
+  /** The client's own. */
+  readonly signal: AbortSignal | null | undefined;
+  /** Methods of the requests that the stream must answer, by id; undefined for the standalone stream, which never ends by itself. */
+  readonly calls?: Map<RequestId, string> | undefined;
+  /** Where the client wants to go on from. */
+  readonly eventId?: string | undefined;
+  /** Of the session that all of this belongs to; undefined once the client has ended it. */
+  readonly generation: number | undefined;
+}
+
 /**
  * The response for the client in place of `first`, whose body is an event stream. Where it has none, the
  * stream begins with the search for a connection.
- * @param calls methods of the requests that the stream must answer, by id; undefined for the
- *   standalone stream, which never ends by itself
- * @param eventId where the client wants to go on from
- * @param signal the client's own
- * @param generation of the session that all of this belongs to
  */
-export function lastingStream(
-  host: StreamHost,
-  signal: AbortSignal | null | undefined,
-  first: Response,
-  calls?: Map<RequestId, string>,
-  eventId?: string,
-  generation: number | undefined = host.generation(),
-): Response {
+export function lastingStream(host: StreamHost, first: Response, wanted: Wanted): Response {
+  const { signal } = wanted;
+  let { calls, eventId, generation } = wanted;
   const { backoff, emit } = host;
   const stream = calls ? "call" : "standalone";
   const life = new AbortController();

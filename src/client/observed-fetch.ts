@@ -6,6 +6,7 @@
 import { ConnectError, type ConnectFailure } from "./connect-error.ts";
 import { type FetchLike, messagesIn } from "./wire.ts";
 
+/** A `fetch` for an SDK transport, and what it has seen. */
 export interface HttpObserver {
   readonly fetch: FetchLike;
   /** Status of the last answer to an MCP request; undefined before the first, and where there was none. */
@@ -53,7 +54,7 @@ export function observeFetch(fetch: FetchLike, onStreamEnd: (cause: unknown) => 
       const { status, headers, ok = false } = answer ?? {};
       const type = headers?.get("content-type") ?? undefined;
       const fail = (reason: ConnectFailure, what: string): ConnectError =>
-        new ConnectError(reason, url, status, what, failure ?? error);
+        new ConnectError(url, what, { reason, status, cause: failure ?? error });
       if (answer === undefined) return fail("network", `no answer (${messageOf(failure ?? error)})`);
       if (status === 401 || status === 403)
         return fail("unauthorized", `it asks for other credentials (HTTP ${status})`);

@@ -25,8 +25,11 @@ export interface Message extends JsonObject {
   result?: JsonObject;
 }
 
+/** Header of a session's id, in lower case. */
 export const SESSION_ID = "mcp-session-id";
+/** Header of the protocol's version, in lower case. */
 export const PROTOCOL_VERSION = "mcp-protocol-version";
+/** Header of a resume, in lower case. */
 export const LAST_EVENT_ID = "last-event-id";
 
 /** The values of the array in `text`, or the one value that it holds; none where it is not JSON. */
@@ -42,6 +45,7 @@ export function parse(text: unknown): unknown[] {
 export const messagesIn = (text: unknown): Message[] =>
   (parse(text) as (Message | null)[]).filter((message) => message?.jsonrpc) as Message[];
 
+/** True for a response that is an event stream. */
 export const isEventStream = (reply: Response): boolean =>
   reply.ok && /^text\/event-stream/i.test(reply.headers.get("content-type") as string);
 

@@ -13,6 +13,7 @@ import type { Settings } from "../options.ts";
 import { createKeepalive } from "./keepalive.ts";
 import { createSink, type Sink } from "./sink.ts";
 
+/** A client's connection that carries a stream, from its first byte to its end. */
 export interface Connection {
   readonly id: string;
   readonly readable: ReadableStream<Uint8Array>;
@@ -32,6 +33,7 @@ export interface Connection {
   end(reason: DisconnectReason): void;
 }
 
+/** Whose connection it is, and who hears of its end. */
 export interface ConnectionOptions {
   readonly id: string;
   readonly sessionId: string | undefined;
@@ -57,6 +59,7 @@ const EARLY_MS = 1;
 
 const now = (): number => performance.now();
 
+/** Makes the connection; its body is to be given to the client at once. */
 export function createConnection(options: ConnectionOptions): Connection {
   const { id, settings, signal } = options;
   const { emit } = settings;

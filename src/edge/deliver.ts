@@ -11,8 +11,10 @@ import type { Settings } from "../options.ts";
 import { type Control, parseControl } from "../sse/control.ts";
 import { createDeframer, splitFrames } from "../sse/deframer.ts";
 import { parseEventId } from "../sse/event-id.ts";
+import { primingFrame } from "../sse/frames.ts";
 import { createConnection, SLICE } from "./connection.ts";
 
+/** What is carried, to whom, and how it goes on where the link breaks. */
 export interface Delivery {
   readonly connectionId: string;
   readonly sessionId: string;
@@ -21,6 +23,11 @@ export interface Delivery {
   readonly link: Link;
   /** What its client has shown, where the connection is to end with it. */
   readonly endsWith?: unknown;
+  /**
+   * Among several connections of one client that end with one token, this one is to come back after the others: in
+   * so many milliseconds.
+   */
+  readonly comesLaterMs?: number | undefined;
   /** Written before anything else. */
   readonly prelude?: string;
   /** The client comes back to a stream that broke, and not to one that ended in order. */
@@ -33,6 +40,12 @@ export interface Delivery {
 
 /** Pauses before each attempt to dial again. About half a minute in all: then the client is better off reconnecting. */
 const REDIAL_AFTER_MS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800];
+
+/**
+ * How much later than its token such a connection ends. Clients keep one `retry:` for all their streams, the last that
+ * they were told: the others are to have ended by then.
+ */
+const LATER_MS = 500;
 
 const encoder = new TextEncoder();
 
@@ -51,7 +64,15 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
     onAlive: () => link.beat(),
   });
   let isOver = false;
-  const forget = atExpiry(delivery.endsWith, () => connection.end("expired"));
+  let isWriting = false;
+  const expire = (): void => {
+    // In the middle of what is being written there is no place for it.
+    if (delivery.comesLaterMs !== undefined && cursor !== undefined && !isWriting) {
+      connection.write(encoder.encode(primingFrame(cursor, delivery.comesLaterMs))).catch(() => {});
+    }
+    connection.end("expired");
+  };
+  const forget = atExpiry(delivery.endsWith, expire, delivery.comesLaterMs === undefined ? 0 : LATER_MS);
   void connection.ended.then((reason) => {
     isOver = true;
     forget();
@@ -80,7 +101,9 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
           else connection.pong(value);
           continue;
         }
+        isWriting = true;
         await connection.write(part.frames, part.count);
+        isWriting = false;
         if (part.id === undefined) continue;
         note(part.id);
         // Each time: where saying it costs something, the link says it now and then.

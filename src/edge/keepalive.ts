@@ -6,6 +6,7 @@ import type { Settings } from "../options.ts";
 import { keepaliveId } from "../sse/control.ts";
 import { commentLine, frame } from "../sse/frames.ts";
 
+/** The keepalives of one connection. */
 export interface Keepalive {
   /** The next keepalive frame and its number, from 1. */
   next(): { bytes: Uint8Array; count: number };

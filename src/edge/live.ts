@@ -11,6 +11,7 @@ import type { Settings } from "../options.ts";
 import { join } from "../sse/join.ts";
 import { createConnection } from "./connection.ts";
 
+/** A response that is written as its frames come, and kept nowhere. */
 export interface LiveStream {
   readonly readable: ReadableStream<Uint8Array>;
   /** Settles once, when the stream is over, with the reason. */

@@ -3,6 +3,7 @@
  * @module
  */
 
+/** The body of a streamed response. */
 export interface Sink {
   readonly readable: ReadableStream<Uint8Array>;
   /**

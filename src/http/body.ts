@@ -8,8 +8,10 @@ import * as failures from "../jsonrpc/failures.ts";
 import type { Settings } from "../options.ts";
 import { within } from "../within.ts";
 
+/** Why a body was not read. */
 export type Refused = { readonly failure: failures.Failure };
 
+/** Reads bodies within one budget. */
 export interface BodyReader {
   /**
    * Reads the body and hands its text to `use`. Its bytes count as in flight until that has returned.

@@ -1,10 +1,15 @@
 /** Header names and media types that the transport reads or writes. Lower case is looked up fastest. @module */
 
+/** Header of a session's id (2025-11-25, "Session Management"). */
 export const SESSION_ID = "mcp-session-id";
+/** Header of the protocol's version (2025-06-18, "Protocol Version Header"). */
 export const PROTOCOL_VERSION = "mcp-protocol-version";
+/** Header of a resume (HTML standard, "Server-sent events"). */
 export const LAST_EVENT_ID = "last-event-id";
 
+/** Media type of a single message. */
 export const JSON_TYPE = "application/json";
+/** Media type of an event stream. */
 export const SSE_TYPE = "text/event-stream";
 
 /**

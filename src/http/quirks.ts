@@ -34,6 +34,7 @@ const POLLING = "https://github.com/modelcontextprotocol/modelcontextprotocol/pu
 /** Its reader, which returns at an end and comes back after an error. */
 const AI_SDK = "https://github.com/vercel/ai/blob/main/packages/mcp/src/tool/mcp-http-transport.ts";
 
+/** The table: each row names its clients, what is done for them, and the reports that it goes back to. */
 export const QUIRKS: Readonly<Record<"noRetry" | "breaks" | "wholeCalls" | "needsStream", Quirk>> = {
   noRetry: {
     clients: "Java SDK up to 2.0.1, and Spring AI on it: a `retry:` line ends the stream with an error",

@@ -7,6 +7,7 @@ import { JSON_TYPE, SSE_HEADERS } from "./headers.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
+/** A JSON body, as 200 where no other status is given. */
 export function json(body: string, headers: Headers = {}, status: number = 200): Response {
   return new Response(body, { status, headers: { ...headers, "Content-Type": JSON_TYPE } });
 }

@@ -9,6 +9,7 @@ export type RequestId = string | number;
 /** A JSON object as it arrives: nothing is known of its members. */
 export type JsonObject = { [key: string]: unknown };
 
+/** What must be answered, once (JSON-RPC 2.0 section 4). */
 export interface JsonRpcRequest {
   jsonrpc: "2.0";
   id: RequestId;
@@ -16,12 +17,14 @@ export interface JsonRpcRequest {
   params?: JsonObject;
 }
 
+/** What is never answered (JSON-RPC 2.0 section 4.1). */
 export interface JsonRpcNotification {
   jsonrpc: "2.0";
   method: string;
   params?: JsonObject;
 }
 
+/** Why there is no result (JSON-RPC 2.0 section 5.1). */
 export interface JsonRpcErrorObject {
   code: number;
   message: string;
@@ -36,6 +39,7 @@ export interface JsonRpcResponse {
   error?: JsonRpcErrorObject;
 }
 
+/** Any message; told apart by {@link isRequest}, {@link isNotification} and {@link isResponse}. */
 export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse;
 
 /** A parsed body: one message, or a batch of 1 to `MAX_BATCH` (`parse.ts`) of them. */
@@ -49,14 +53,17 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** True for what has a method and an id. */
 export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
   return "method" in message && "id" in message;
 }
 
+/** True for what has a method and no id. */
 export function isNotification(message: JsonRpcMessage): message is JsonRpcNotification {
   return "method" in message && !("id" in message);
 }
 
+/** True for what has no method. */
 export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse {
   return !("method" in message);
 }

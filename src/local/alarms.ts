@@ -7,6 +7,7 @@ import type { Alarm } from "../session/deadlines.ts";
 import type { SqlStore } from "../session/store/schema.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
 
+/** The alarms of all sessions of one database. */
 export interface Alarms {
   /** The alarm of the session under `key`. */
   of(key: number): Alarm;

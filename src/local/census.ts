@@ -12,6 +12,7 @@ import type { SqlStore } from "../session/store/schema.ts";
 /** As stored: null for the callers of a server without `authorize`. */
 type Principal = string | null;
 
+/** The places that sessions take. */
 export interface Census {
   /** Takes a place for one more session; what to answer where there is none. */
   enter(principal: Principal): failures.Failure | undefined;

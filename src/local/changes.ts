@@ -8,6 +8,7 @@ import { LISTS, type SessionChanges } from "../session/interest.ts";
 import { subscriptionName } from "../session/server/journal.ts";
 import type { SqlStore } from "../session/store/schema.ts";
 
+/** The hub, with its sessions' side. */
 export interface LocalHub extends ChangeHub {
   /** The hub as a session sees it. What a session wants to hear is in its own entries. */
   readonly changes: SessionChanges;

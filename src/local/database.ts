@@ -93,7 +93,7 @@ function prepare(sqlite: Sqlite, path: string, { current, migrations }: Versions
   }
   if (isEmpty) createSchema(sqlite);
   else check(sqlite, path);
-  if (!isEmpty && version < current) migrate(sqlite, version, current, migrations);
+  if (!isEmpty && version < current) migrate(sqlite, version, { to: current, migrations });
   for (const statement of LOCAL_SCHEMA) sqlite.exec(statement);
   if (version === current) return;
   sqlite.exec(`PRAGMA application_id = ${APPLICATION_ID}`);

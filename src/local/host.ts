@@ -3,6 +3,7 @@
  * @module
  */
 import type { ChangeHub } from "../changes.ts";
+import { createEndings } from "../endings.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -25,12 +26,14 @@ import { openDatabase } from "./database.ts";
 import { createFileLook } from "./lost-file.ts";
 import { sessionsThatFit } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
+import { createPlaces } from "./places.ts";
 import { createReplies } from "./replies.ts";
 import { createResidents, type Resident } from "./residents.ts";
 import { localSessions } from "./sessions.ts";
 import { createSlots } from "./slots.ts";
 import { createTurns } from "./turns.ts";
 
+/** What the host serves, and where it keeps it. */
 export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
   /** Builds the MCP server of one session. */
   createServer: CreateServer<Env>;
@@ -45,6 +48,7 @@ export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
   evictAfterMs?: number;
 }
 
+/** A host in one process, and what its owner can ask of it. */
 export interface LocalHost extends SessionHost {
   /** Number of sessions in memory now. */
   readonly inMemory: number;
@@ -91,6 +95,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const maxResidents = settings.maxResidents || sessionsThatFit();
   const tellLimit = createLimitNotice(settings.emit, now);
   const census = createCensus(sql, settings, tellLimit);
+  const endings = createEndings();
   /** Ends the wait of each request that is being answered. */
   const waiting = createSlots<(error: Error) => void>();
 
@@ -124,50 +129,23 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     });
     for (const { principal, status } of gone) {
       if (status !== "ended") census.leave(principal);
-      const place = places.get(id);
-      if (place !== undefined) place.isGivenBack = true;
+      places.givenBack(id);
     }
     residents.forget(id);
   };
 
+  const places = createPlaces(census, (id) => !isClosed && storedKeyOf(id) !== undefined);
+
   const userChannel =
     (name: string): UserChannel =>
     async (request) =>
-      answerUserRequest(sql, name, request, settings.maxUserStateBytes);
-
-  /** Places of sessions that are being opened. By a key several requests may open one at once, in one place. */
-  const places = new Map<string, Place>();
-
-  /** Opens a session where there is a place for it. One that no session has come to stand in is given back. */
-  const opening = async <T>(
-    id: string,
-    principal: string | null,
-    body: () => Promise<T>,
-  ): Promise<T | Refusal> => {
-    let place = places.get(id);
-    if (place === undefined || place.isGivenBack) {
-      const failure = census.enter(principal);
-      if (failure !== undefined) return { kind: "refused", failure };
-      places.set(id, (place = { requests: 0, isGivenBack: false }));
-    }
-    place.requests += 1;
-    try {
-      return await body();
-    } finally {
-      place.requests -= 1;
-      if (place.requests === 0) {
-        if (places.get(id) === place) places.delete(id);
-        const isFree = !place.isGivenBack && (isClosed || storedKeyOf(id) === undefined);
-        if (isFree) census.leave(principal);
-      }
-    }
-  };
+      answerUserRequest(sql, request, { owner: name, maxBytes: settings.maxUserStateBytes });
 
   const successors: Successors = {
     async create(seed) {
       const id = randomId();
       const key = ++lastKey;
-      const adopted = await opening(id, seed.principal, () =>
+      const adopted = await places.opening(id, seed.principal, () =>
         visit(id, key, ({ session }) => session.adopt(seed)),
       );
       if (adopted !== undefined) throw new Error(adopted.failure.error.message);
@@ -272,41 +250,23 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   const post = (id: string, key: number, call: Call): Promise<Answer> =>
     use(id, key, (resident) => {
       const { session } = resident;
-      const { connectionId } = call;
-      // As between isolates: the end of a POST's connection does not tell what its client has read.
-      const onLeave = (stream: number): void => session.leave(stream, connectionId());
-      return replyOf<Exclude<Answer, { kind: "stream" }>>(
-        id,
-        resident,
-        connectionId,
-        onLeave,
-        async (open) => {
-          const reply = await session.post(call, open);
-          // Others may be opening it by the same key, and have yet to store it.
-          const isLast = (places.get(id)?.requests ?? 1) === 1;
-          if ((call.opens || call.keyed !== undefined) && isLast && storedKeyOf(id) === undefined) {
-            // A server that refused to be initialised leaves no session, nor what its factory may have stored.
-            erase(id, key);
-            if (session.isLive()) throw new Error("the session could not be stored");
-          }
-          return reply;
-        },
-      );
+      return replyOf<Exclude<Answer, { kind: "stream" }>>(resident, call, async (open) => {
+        const reply = await session.post(call, open);
+        // Others may be opening it by the same key, and have yet to store it.
+        const isLast = !places.isShared(id);
+        if ((call.opens || call.keyed !== undefined) && isLast && storedKeyOf(id) === undefined) {
+          // A server that refused to be initialised leaves no session, nor what its factory may have stored.
+          erase(id, key);
+          if (session.isLive()) throw new Error("the session could not be stored");
+        }
+        return reply;
+      });
     });
 
   const attach = (id: string, key: number, request: Attach): Promise<Attached> =>
-    use(id, key, (resident) => {
-      const { session } = resident;
-      const { connectionId } = request;
-      const onLeave = (stream: number, seq: number): void => session.leave(stream, connectionId, seq);
-      return replyOf<Refusal>(
-        id,
-        resident,
-        () => connectionId,
-        onLeave,
-        (open) => session.attach(request, open),
-      );
-    });
+    use(id, key, (resident) =>
+      replyOf<Refusal>(resident, request, (open) => resident.session.attach(request, open)),
+    );
 
   /** Does what is asked, in a place for the session where it may come to be by it. */
   const placed = <T>(id: string, asked: Call | Attach, body: () => Promise<T>): Promise<T | Refusal> => {
@@ -314,7 +274,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     const mayOpen = opens || (keyed !== undefined && (places.has(id) || storedKeyOf(id) === undefined));
     if (!mayOpen) return body();
     lookForFile();
-    return opening(id, caller.principal ?? null, body);
+    return places.opening(id, caller.principal ?? null, body);
   };
 
   const refTo = (id: string, key: number): SessionRef => ({
@@ -326,6 +286,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
 
   const sessions = localSessions({
     sql,
+    endings,
     keyOf,
     now,
     alarmOf: (key) => alarms.of(key).get(),
@@ -349,6 +310,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     },
     hub,
     sessions,
+    endings,
     find(id) {
       // While the process ends nobody can say that a session is gone; its calls are turned away.
       const key = closing === undefined ? keyOf(id) : 0;
@@ -359,14 +321,6 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };
-}
-
-/** A place among the sessions there may be, taken for one that is being opened. */
-interface Place {
-  /** Those that are opening it. */
-  requests: number;
-  /** A session has come to stand in it, and has left it again. */
-  isGivenBack: boolean;
 }
 
 /** 32 random bytes: nobody guesses one. */

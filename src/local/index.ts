@@ -15,6 +15,7 @@ export * from "../index.ts";
 export { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
 export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
 
+/** Options of the router and of the host, in one. */
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
   extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {}
 

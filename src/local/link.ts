@@ -9,6 +9,7 @@ import type { Outlet } from "../session/streams/outlet.ts";
 import { controlFrame } from "../sse/control.ts";
 import { commentFrame } from "../sse/frames.ts";
 
+/** What the two ends of a link ask of the host. */
 export interface LinkHooks {
   /** Runs `action` once what was written until now is stored, or could not be: no frame leaves before. */
   settled(action: (isStored: boolean) => void): void;
@@ -21,6 +22,7 @@ export interface LinkHooks {
 const encoder = new TextEncoder();
 const LOST = commentFrame("gap: events before this place could not be stored");
 
+/** Makes both ends; `openedAt` in milliseconds since 1970. */
 export function createLink(
   connectionId: string,
   openedAt: number,

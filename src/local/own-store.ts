@@ -1,6 +1,7 @@
 /** The database as one session writes to it. @module */
 import type { SqlStore } from "../session/store/schema.ts";
 
+/** A session's share of the database. */
 export interface OwnStore extends SqlStore {
   /** The session is erased: nothing is written for it again. */
   end(): void;

@@ -1,9 +1,10 @@
 /** A session's reply that may be a stream: between the two ends of a link within one process. @module */
-import type { Link } from "../host.ts";
+import type { Attach, Call, Link } from "../host.ts";
 import type { OpenOutlet } from "../session/streams/outlet.ts";
 import { createLink } from "./link.ts";
 import type { Resident, Residents } from "./residents.ts";
 
+/** What a reply's link needs of the host. */
 export interface RepliesOptions {
   readonly residents: Residents;
   readonly now: () => number;
@@ -15,33 +16,35 @@ export interface RepliesOptions {
   readonly attempt: (id: string, body: () => void) => void;
 }
 
-/** Asks the session for a reply that may be a stream; `onLeave` hears of the stream's end. */
+/** Asks the session for a reply that may be a stream, for this call or attach. */
 export type ReplyOf = <R extends { kind: string }>(
-  id: string,
   resident: Resident,
-  connectionId: () => string,
-  onLeave: (stream: number, seq: number) => void,
+  asked: Call | Attach,
   ask: (open: OpenOutlet) => Promise<R | { kind: "streaming" }>,
 ) => Promise<R | { kind: "stream"; link: Link }>;
 
+/** One for each host. What it returns rejects where the session does. */
 export function createReplies({ residents, now, settled, isClosed, attempt }: RepliesOptions): ReplyOf {
   return async <R extends { kind: string }>(
-    id: string,
     resident: Resident,
-    connectionId: () => string,
-    onLeave: (stream: number, seq: number) => void,
+    asked: Call | Attach,
     ask: (open: OpenOutlet) => Promise<R | { kind: "streaming" }>,
   ): Promise<R | { kind: "stream"; link: Link }> => {
     let link: Link | undefined;
     const open: OpenOutlet = (stream) => {
       const release = residents.hold(resident);
-      const ends = createLink(connectionId(), now(), {
+      const { session } = resident;
+      const isCall = "payload" in asked;
+      const connectionId = isCall ? asked.connectionId() : asked.connectionId;
+      const ends = createLink(connectionId, now(), {
         settled,
         onAck(seq) {
-          if (!isClosed()) resident.session.ack(stream, connectionId(), seq);
+          if (!isClosed()) session.ack(stream, connectionId, seq);
         },
         onClose(seq) {
-          if (!isClosed()) attempt(id, () => onLeave(stream, seq));
+          // As between isolates: the end of a POST's connection does not tell what its client has read.
+          const read = isCall ? undefined : seq;
+          if (!isClosed()) attempt(resident.usage.id, () => session.leave(stream, connectionId, read));
           release();
         },
       });

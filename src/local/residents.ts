@@ -9,6 +9,7 @@ import { guard } from "../guard.ts";
 import type { Session } from "../session/contract.ts";
 import { letExit } from "./alarms.ts";
 
+/** A session in memory. */
 export interface Resident {
   readonly key: number;
   readonly session: Session;
@@ -25,6 +26,7 @@ interface Usage {
   after: Usage;
 }
 
+/** The sessions in memory. */
 export interface Residents {
   readonly size: number;
   /** The session, loaded where it is not in memory, whether there is room or not. */
@@ -47,6 +49,7 @@ export interface Residents {
   settled(ms: number): Promise<void>;
 }
 
+/** How long and how many sessions stay, in milliseconds and in number. */
 export interface ResidentsOptions {
   readonly now: () => number;
   readonly evictAfterMs: number;
@@ -63,6 +66,7 @@ const LOOKS = 4;
 /** Sessions that are looked at for one to drop. Those at work with nobody waiting may be many: no request goes through all. */
 const TRIES = 64;
 
+/** Nothing is in memory at first. */
 export function createResidents({ now, evictAfterMs, most, create, onError }: ResidentsOptions): Residents {
   const entries = new Map<string, Resident>();
   /** Both ends of the ring of those that nobody holds. */

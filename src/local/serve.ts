@@ -1,5 +1,6 @@
 /** What `serve` is on every runtime: what it takes, what it gives, how it fails. @module */
 
+/** What to serve, and where. */
 export interface ServeOptions {
   /** Answers each request: `app.fetch` of a Hono app. */
   // A method, so that an app fits whatever bindings it declares.
@@ -85,6 +86,7 @@ export interface Listener {
   cut(): void;
 }
 
+/** The server around a runtime's listener; it closes once, however often it is told to. */
 export function serverOf(hostname: string, listener: Listener, onClose: ServeOptions["onClose"]): Server {
   const { port } = listener;
   const close = async (): Promise<void> => {

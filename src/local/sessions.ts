@@ -3,14 +3,17 @@
  * of them, ended. None is taken into memory to be looked at.
  * @module
  */
+import type { EndingRegister } from "../endings.ts";
 import { inspect, type ListedRow, summaryOf } from "../session/inspect.ts";
 import type { Session } from "../session/contract.ts";
 import type { SqlStore } from "../session/store/schema.ts";
 import { createSessionStore } from "../session/store/store.ts";
 import { badCursor, pageSize, type Sessions } from "../sessions.ts";
 
+/** What of the host is listed, shown and ended. */
 export interface LocalSessionsOptions {
   readonly sql: SqlStore;
+  readonly endings: EndingRegister;
   readonly keyOf: (id: string) => number | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -22,6 +25,7 @@ export interface LocalSessionsOptions {
   readonly isClosing: () => boolean;
 }
 
+/** All methods reject once the host closes; `endAll` ends all that it can, and rejects with an AggregateError where some could not be. */
 export function localSessions(options: LocalSessionsOptions): Sessions {
   const { sql, keyOf } = options;
   const open = (): void => {
@@ -62,6 +66,7 @@ export function localSessions(options: LocalSessionsOptions): Sessions {
       return key !== undefined && options.terminate(id, key);
     },
     async endAll(principal) {
+      options.endings.end(principal);
       const ids = sql.exec<{ id: string }>("SELECT id FROM session WHERE principal = ?", principal);
       let count = 0;
       const errors: unknown[] = [];

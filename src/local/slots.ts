@@ -4,6 +4,7 @@
  * @module
  */
 
+/** A set of what is under way. */
 export interface Slots<T> {
   /** Returns where it is, until it is taken. */
   add(item: T): number;
@@ -12,6 +13,7 @@ export interface Slots<T> {
   items(): T[];
 }
 
+/** An empty set; its room grows with the most that was ever in it. */
 export function createSlots<T extends object>(): Slots<T> {
   const held: (T | undefined)[] = [];
   const free: number[] = [];

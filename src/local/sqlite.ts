@@ -6,6 +6,7 @@ import { statSync } from "node:fs";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { SqlStore, SqlValue } from "../session/store/schema.ts";
 
+/** An open database. Its queries throw {@link DatabaseError} with the file's name until `opened`. */
 export interface Sqlite extends SqlStore {
   /** The file is open and ready: errors from here on reach tools, and through them clients, and name it no more. */
   opened(): void;

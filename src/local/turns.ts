@@ -9,6 +9,7 @@ import { setImmediate } from "node:timers";
 import type { SqlStore } from "../session/store/schema.ts";
 import type { Sqlite } from "./sqlite.ts";
 
+/** The database, with writes that wait for the end of the turn. */
 export interface Turns extends Required<SqlStore> {
   /** Runs `action` once what was deferred until now is stored, or could not be; at once where nothing waits. */
   settled(action: (isStored: boolean) => void): void;

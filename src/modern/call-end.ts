@@ -4,29 +4,41 @@
  * @module
  */
 import { McpServer, type Server } from "@modelcontextprotocol/server";
+import type { Watch } from "../endings.ts";
 import type { StatelessCall } from "../host.ts";
 import { runHook } from "../hooks.ts";
-import { timedOut, unserialisable } from "../jsonrpc/failures.ts";
+import { sessionEnded, timedOut, unserialisable } from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
-import { callFailed, isAnswerLost, toolThrew, withoutPayload } from "../session/server/reports.ts";
+import {
+  type CallFailed,
+  callFailed,
+  isAnswerLost,
+  toolThrew,
+  withoutPayload,
+} from "../session/server/reports.ts";
 import { hearThrows } from "../session/server/throws.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
 import type { SeenCall } from "./seen.ts";
 
+/** The end of one call, if its server does not bring it. */
 export interface CallEnd {
   /** Brings the answer, as JSON, where the server's will not come. */
   readonly instead: Promise<string>;
+  /** Its principal's being shut out; undefined where nobody would say so. A call is answered by `instead` then. */
+  readonly watch: Watch | undefined;
   /** The call has a server. */
   served(server: McpServer | Server): void;
   /** The call is over. */
   stop(): void;
 }
 
-export function callEnd(
-  { payload, settings }: Pick<StatelessCall, "payload" | "settings">,
-  seen: SeenCall,
-): CallEnd {
+type Ending = Pick<StatelessCall, "payload" | "settings" | "caller" | "endings" | "since">;
+
+/** Watches over the call from now on, for `maxCallMs` where that is set. */
+export function callEnd({ payload, settings, caller, endings, since }: Ending, seen: SeenCall): CallEnd {
   const { emit, maxCallMs } = settings;
+  const { principal } = caller;
+  const watch = principal === undefined ? undefined : endings?.watch(principal, since);
   const message = payload.messages[0] as JsonRpcMessage;
   let hooks: Server | undefined;
   let isOver = false;
@@ -36,17 +48,18 @@ export function callEnd(
 
   const stop = (): void => {
     isOver = true;
+    watch?.stop();
     if (timer !== undefined) clearTimeout(timer);
   };
 
+  /** @param told what the operator is told */
   const end = (
-    reason: "unserialisable" | "timeout",
-    why: string,
     answer: (id: RequestId) => JsonRpcResponse,
+    told?: Pick<CallFailed, "reason" | "message">,
   ): void => {
     if (isOver || !isRequest(message)) return;
     stop();
-    callFailed(emit, undefined, message, reason, why);
+    if (told !== undefined) callFailed(emit, { session: undefined, request: message, ...told });
     // A turn later: what the server said just before is on its way through the SDK's stream, and comes first.
     setTimeout(() => {
       const response = answer(message.id);
@@ -58,13 +71,16 @@ export function callEnd(
   };
 
   // A stream of changes is no call: it lasts as long as its client listens.
-  if (maxCallMs > 0 && isRequest(message) && message.method !== "subscriptions/listen") {
-    const late = (): void => end("timeout", "the server did not answer in time", timedOut);
-    timer = setTimeout(late, Math.min(maxCallMs, LONGEST_TIMER_MS));
+  if (isRequest(message) && message.method !== "subscriptions/listen") {
+    const late = (): void =>
+      end(timedOut, { reason: "timeout", message: "the server did not answer in time" });
+    if (maxCallMs > 0) timer = setTimeout(late, Math.min(maxCallMs, LONGEST_TIMER_MS));
+    void watch?.ended.then(() => end(sessionEnded));
   }
 
   return {
     instead,
+    watch,
     stop,
     served(server) {
       const served = server instanceof McpServer ? server.server : server;
@@ -79,7 +95,7 @@ export function callEnd(
       const heard = (error: Error): void => {
         const why = withoutPayload(error);
         emit("server.error", { session: undefined, message: why });
-        if (isAnswerLost(error)) end("unserialisable", why, unserialisable);
+        if (isAnswerLost(error)) end(unserialisable, { reason: "unserialisable", message: why });
         if (onerror !== undefined) runHook(emit, "onerror", () => onerror.call(served, error));
       };
       const guarded = (): void => void runHook(emit, "onclose", () => onclose?.call(served));

@@ -17,13 +17,14 @@ import type { CallEnd } from "./call-end.ts";
 import type { SeenCall } from "./seen.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 
+/** Whose answer it is. */
 export interface Carried extends Pick<StatelessCall, "request" | "payload" | "settings"> {
   /** What the client has shown, where the stream is to end with it. A call in flight had it when it was made. */
   readonly endsWith?: unknown;
   /** Hears what becomes of the answer. */
   readonly seen: Pick<SeenCall, "left" | "over">;
 }
-type End = Pick<CallEnd, "instead" | "stop">;
+type End = Pick<CallEnd, "instead" | "watch" | "stop">;
 
 const encoder = new TextEncoder();
 
@@ -66,8 +67,12 @@ function stream(
     write(encoder.encode(frame({ event: "message", data })));
 
   const call = payload.messages.find(isRequest);
+  const isListening = call?.method === "subscriptions/listen";
+  // A listener has been heard of by all before it was acknowledged.
+  if (isListening) void end.watch?.ended.then(() => live.end("deleted"));
+  else end.watch?.everywhere().catch(() => {});
   const heartbeats = createHeartbeats(
-    call?.method === "subscriptions/listen" ? undefined : call,
+    isListening ? undefined : call,
     settings.progressHeartbeatMs,
     (json) => void writeMessage(json).catch(() => {}),
   );

@@ -4,10 +4,11 @@
  * where a request comes from and where `subscriptions/listen` hears of changes.
  * @module
  */
-import { type AuthInfo, createMcpHandler, type McpServer, type Server } from "@modelcontextprotocol/server";
+import { type AuthInfo, createMcpHandler, McpServer, type Server } from "@modelcontextprotocol/server";
 import { type ChangeBus, type ChangeHub, createMemoryHub } from "../changes.ts";
 import type { StatelessCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
+import { hookFailed, hookInTime, HookLate } from "../hooks.ts";
 import { failed } from "../http/respond.ts";
 import {
   isInitialize,
@@ -17,6 +18,7 @@ import {
   type JsonRpcRequest,
   type Payload,
 } from "../jsonrpc/messages.ts";
+import type { Asking } from "../session/server/scopes.ts";
 import type { ServerContext } from "../session/server/factory.ts";
 import { type CallEnd, callEnd } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
@@ -25,6 +27,7 @@ import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
 import { seenCall } from "./seen.ts";
 
+/** What the handler builds its servers by. */
 export interface ModernOptions<Env = unknown> {
   /**
    * Builds the MCP server of one request: an SDK v2 `McpServer` or `Server`. The factory of the
@@ -80,11 +83,17 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       if (served === undefined) throw new Error("the request did not come through the router");
       const { call, end } = served;
       try {
-        const server = await createServer(contextOf("modern", call));
+        const { initializeTimeoutMs, emit } = call.settings;
+        const server = await hookInTime(
+          "createServer",
+          createServer(contextOf("modern", call)),
+          initializeTimeoutMs,
+        );
         end.served(server);
-        return server;
+        return scopesInTime(server, { emit, limitMs: initializeTimeoutMs });
       } catch (error) {
-        call.onError(error);
+        if (error instanceof HookLate) hookFailed(call.settings.emit, "createServer", error);
+        else call.onError(error);
         throw error;
       }
     },
@@ -93,7 +102,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     { legacy: "reject", bus: SILENT, maxSubscriptions: Infinity, keepAliveMs: 0 },
   );
 
-  const answer = async (call: StatelessCall<Env>, bus: ChangeBus): Promise<Response> => {
+  const answer = async (call: StatelessCall<Env>, bus: ChangeBus, end: CallEnd): Promise<Response> => {
     const { request, payload, caller, settings } = call;
     const serve = (): Promise<Response> =>
       handler.fetch(request, {
@@ -106,7 +115,13 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     const place = places.enter(call);
     if ("status" in place) return failed(place, {}, listening.id);
     try {
-      return await listens.serve(await serve(), place, bus, settings.keepaliveIntervalMs);
+      const ready = async (): Promise<void> =>
+        void (await Promise.all([bus.ready?.(), end.watch?.everywhere()]));
+      return await listens.serve(await serve(), {
+        place,
+        bus: { ...bus, ready },
+        keepaliveMs: settings.keepaliveIntervalMs,
+      });
     } catch (error) {
       place.leave();
       throw error;
@@ -134,12 +149,34 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       calls.set(call.request, { call, end });
       const { request, settings, payload, caller } = call;
       const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
-      const answering = seen.run(() => answer(call, bus));
+      const answering = seen.run(() => answer(call, bus, end));
       return carry({ request, payload, settings, endsWith, seen }, answering, end);
     },
 
     close: () => handler.close(),
   };
+}
+
+const inTime = new WeakSet<McpServer>();
+
+/** The SDK asks the server by itself which scopes a request needs: as in the session eras, not for ever. */
+function scopesInTime(
+  server: McpServer | Server,
+  { emit, limitMs }: Pick<Asking, "emit" | "limitMs">,
+): McpServer | Server {
+  // One that is served a second time has been given its limit.
+  if (!(server instanceof McpServer) || inTime.has(server)) return server;
+  inTime.add(server);
+  const resolve = server.resolveScopeChallenge.bind(server);
+  server.resolveScopeChallenge = async (context) => {
+    try {
+      return await hookInTime("scopeChallenge", resolve(context), limitMs);
+    } catch (error) {
+      hookFailed(emit, "scopeChallenge", error);
+      throw error;
+    }
+  };
+  return server;
 }
 
 function bodyOf({ batch, messages }: Payload): unknown {

@@ -7,6 +7,7 @@ import { isNotification, type JsonRpcMessage, type JsonRpcRequest } from "../jso
 import { heartbeatMessage } from "../session/server/heartbeat.ts";
 import { createPulses } from "../session/server/pulses.ts";
 
+/** The heartbeats of one call. */
 export interface Heartbeats {
   /** The server's frames, as they may go out. */
   pass(frames: Uint8Array): Uint8Array;

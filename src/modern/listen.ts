@@ -39,13 +39,21 @@ interface Filter {
   resourceSubscriptions?: string[];
 }
 
+/** Who listens. */
+export interface Listener {
+  /** Given back once nothing of the listener is left. */
+  readonly place: Place;
+  readonly bus: ChangeBus;
+  /** In milliseconds: the stream shows that it is alive as often as its client is shown, or more often. */
+  readonly keepaliveMs: number;
+}
+
+/** The streams of `subscriptions/listen` in this isolate. */
 export interface Listens {
   /**
    * Puts the changes of the bus into the SDK's answer to a request to listen.
-   * @param place given back once nothing of the listener is left
-   * @param keepaliveMs the stream shows that it is alive as often as its client is shown, or more often
    */
-  serve(response: Response, place: Place, bus: ChangeBus, keepaliveMs: number): Promise<Response>;
+  serve(response: Response, listener: Listener): Promise<Response>;
   /** Clears away the streams whose requests were ended without a word. */
   sweep(): void;
 }
@@ -57,6 +65,7 @@ interface Open {
   end(): void;
 }
 
+/** None at first. */
 export function createListens(): Listens {
   const open = new Set<Open>();
   let sweptAt = 0;
@@ -68,8 +77,8 @@ export function createListens(): Listens {
 
   return {
     sweep,
-    serve: (response, place, bus, keepaliveMs) =>
-      serveListen(response, place, bus, (end) => {
+    serve: (response, { place, bus, keepaliveMs }) =>
+      serveListen(response, { place, bus }, (end) => {
         const beatMs = Math.min(BEAT_MS, keepaliveMs || BEAT_MS);
         const lifeMs = MISSED * beatMs + LATE_MS;
         const stream: Open = { aliveUntil: Date.now() + lifeMs, end };
@@ -90,8 +99,7 @@ export function createListens(): Listens {
 /** @param onOpen is given what ends the stream, and returns what to call once it has ended */
 async function serveListen(
   response: Response,
-  place: Place,
-  bus: ChangeBus,
+  { place, bus }: Pick<Listener, "place" | "bus">,
   onOpen: (end: () => void) => () => void,
 ): Promise<Response> {
   if (response.body === null || response.headers.get("content-type") !== SSE_HEADERS["Content-Type"]) {

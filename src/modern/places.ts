@@ -9,12 +9,14 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isObject } from "../jsonrpc/messages.ts";
 import { createLimitNotice, type TellLimit } from "../limits.ts";
 
+/** How many may listen, and to how much. */
 export interface ListenLimits {
   readonly maxListeners: number;
   readonly maxListenersPerPrincipal: number;
   readonly maxListenBytes: number;
 }
 
+/** What one listener takes up. */
 export interface Place {
   /** The resources that the listener names, as they came. */
   readonly uris: readonly unknown[];
@@ -22,6 +24,7 @@ export interface Place {
   leave(): void;
 }
 
+/** The places for listeners in this isolate. */
 export interface Places {
   /** A place for the listener whose request this is, or what to answer. */
   enter(call: Pick<StatelessCall, "payload" | "caller" | "settings">): Place | failures.Failure;
@@ -30,6 +33,7 @@ export interface Places {
 /** What all listeners together may say: kept for as long as they stay. */
 const BYTES_IN_ALL = 33_554_432;
 
+/** All are free at first. */
 export function createPlaces(limits: ListenLimits): Places {
   const { maxListeners, maxListenersPerPrincipal, maxListenBytes } = limits;
   const all = createBudget(maxListeners);

@@ -7,6 +7,7 @@ import { createRequestStateCodec, type RequestStateCodec } from "@modelcontextpr
 import type { JsonObject } from "../jsonrpc/messages.ts";
 import type { ServerContext } from "../session/server/factory.ts";
 
+/** What a `requestState` is sealed with. */
 export interface SealOptions {
   /**
    * The deployment's secret, at least 32 bytes, the same in every isolate. Of several the first seals

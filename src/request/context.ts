@@ -5,6 +5,7 @@ import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
 import type { StatelessContext } from "../session/server/factory.ts";
 import { userOf } from "../user/user.ts";
 
+/** The factory's context for one request. */
 export function contextOf<Env, Era extends "request" | "modern">(
   era: Era,
   { env, request, payload, caller, bus, userChannel, settings: { maxUserStateBytes } }: StatelessCall<Env>,

@@ -15,6 +15,7 @@ import type { CreateServer } from "../session/server/factory.ts";
 import { contextOf } from "./context.ts";
 import { serveOnce } from "./serve-once.ts";
 
+/** What the handler builds its servers by. */
 export interface RequestOptions<Env = unknown> {
   /** The factory of the session eras: `context.era` is `"request"` here. */
   createServer: CreateServer<Env>;
@@ -35,6 +36,8 @@ export function requestHandler<Env = unknown>({ createServer }: RequestOptions<E
         requests,
         payload,
         caller: call.caller,
+        since: call.since,
+        endings: call.endings,
         version,
         settings,
         create: () => createServer(contextOf("request", call)),

@@ -4,7 +4,8 @@
  * @module
  */
 import { createLiveStream, type LiveStream } from "../edge/live.ts";
-import type { Caller } from "../host.ts";
+import type { Outcome } from "../events.ts";
+import type { Caller, StatelessCall } from "../host.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { acceptedAnswers } from "../http/negotiate.ts";
 import { answered, empty, turnedAway } from "../http/respond.ts";
@@ -15,15 +16,15 @@ import { createDelay } from "../session/calls/delays.ts";
 import { createCallExchange, createJsonExchange } from "../session/calls/exchange.ts";
 import type { Exchange } from "../session/server/reply.ts";
 import { createExtra } from "../session/server/extra.ts";
-import { inTime } from "../session/server/in-time.ts";
 import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
 import { frame } from "../sse/frames.ts";
 import { markOfText } from "../names.ts";
 import { watchCalls } from "../watch.ts";
-import { LONGEST_TIMER_MS } from "../within.ts";
+import { inTime, LONGEST_TIMER_MS } from "../within.ts";
 
-export interface OneRequest {
+/** One POST, and the server for it. */
+export interface OneRequest extends Pick<StatelessCall, "since" | "endings"> {
   readonly request: Request;
   /** The POST's requests, at least one. */
   readonly requests: readonly JsonRpcRequest[];
@@ -39,16 +40,19 @@ export interface OneRequest {
 const encoder = new TextEncoder();
 const messageFrame = (message: string): string => frame({ event: "message", data: message });
 
+/** Serves it. Never rejects for what the user's server does; the response's stream ends with the server. */
 export async function serveOnce(one: OneRequest): Promise<Response> {
-  const { request, requests, payload, caller, settings } = one;
+  const { request, requests, payload, caller, settings, since, endings } = one;
   const { emit, initializeTimeoutMs, maxCallMs } = settings;
   const { signal } = request;
   const accepted = acceptedAnswers(request.headers.get("accept"));
   const only = accepted === "sse" ? "sse" : undefined;
   let live: LiveStream | undefined;
   let exchange: Exchange | undefined;
+  const { principal } = caller;
+  const watch = principal === undefined ? undefined : endings?.watch(principal, since);
 
-  const watch = watchCalls(settings, () => ({
+  const seen = watchCalls(settings, () => ({
     session: undefined,
     era: "request",
     transport: "streamable",
@@ -58,14 +62,15 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     clientVersion: undefined,
   }));
   const turnAway = (failure: failures.Failure): Response => {
-    for (const each of requests) watch?.over(each, "refused");
+    for (const each of requests) seen?.over(each, "refused");
     return turnedAway(failure, payload, { only });
   };
 
   const server = startInstance({
     sessionId: undefined,
     emit,
-    watch,
+    watch: seen,
+    hookTimeoutMs: initializeTimeoutMs,
     create: one.create,
     maxEventBytes: settings.maxEventBytes,
     progressHeartbeatMs: settings.progressHeartbeatMs,
@@ -82,10 +87,12 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   });
   let expiry: ReturnType<typeof setTimeout> | undefined;
   /** Nobody waits any more: what still runs is aborted. */
-  const over = (): void => {
+  const over = (): void => end(failures.interrupted, "cancelled");
+  const end = (why: Parameters<Exchange["fail"]>[0], outcome: Outcome): void => {
     if (expiry !== undefined) clearTimeout(expiry);
     signal.removeEventListener("abort", over);
-    server.close((left) => left.fail(failures.interrupted), "cancelled");
+    watch?.stop();
+    server.close((left) => left.fail(why), outcome);
   };
   // From here on: a client may leave while its server is still being built.
   signal.addEventListener("abort", over);
@@ -110,6 +117,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     // Its own: on Workers a timer belongs to the request that set it.
     quick: createDelay(settings.quickAnswerMs),
     rerun: false,
+    onLasting: () => watch?.everywhere().catch(() => {}),
     // A client that reads JSON alone hears nothing but the answer.
     sendStandalone: () => Promise.resolve(),
   };
@@ -134,6 +142,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   if (maxCallMs > 0) {
     expiry = setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS));
   }
+  void watch?.ended.then(() => end(failures.sessionEnded, failures.SESSION_ENDED));
   const extra = createExtra(caller);
   for (const each of requests) server.request(each, exchange, extra, Infinity);
 

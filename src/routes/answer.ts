@@ -9,6 +9,7 @@ import { type Payload } from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
 import type { Admitted, Site } from "./context.ts";
 
+/** Who is answered, and for what. */
 export interface Answering<E extends Env> {
   readonly site: Site<E>;
   readonly admitted: Admitted<E>;
@@ -16,12 +17,6 @@ export interface Answering<E extends Env> {
   /** See {@link namedOnDemand}. */
   readonly connectionId: () => string;
   readonly transport: TransportKind;
-  /**
-   * True for a stream that a GET opened: it ends with the token that was shown. A POST's lasts to its answer, which
-   * the token was good for as it was asked: SDK v1, told 401 as it resumes, comes back without its place, and would
-   * wait for the answer in vain.
-   */
-  readonly isStanding?: boolean;
   /** For a session that is found by its key. */
   readonly keyed?: Keyed;
   /** What was POSTed: a refusal answers it. */
@@ -77,6 +72,8 @@ function stream<E extends Env>(
   const { caller, request } = admitted;
   const connectionId = to.connectionId();
   const isCall = request.method === "POST";
+  /** It is given the whole answer on the connection that it has: it would not come back for the rest. */
+  const isWhole = isCall && QUIRKS.wholeCalls.matches(request.headers);
   let dials = 0;
   return deliver({
     connectionId,
@@ -84,11 +81,14 @@ function stream<E extends Env>(
     settings: site.settings,
     signal: request.signal,
     link,
-    endsWith: to.isStanding === true ? caller.authInfo : undefined,
+    endsWith: isWhole ? undefined : caller.authInfo,
+    // Told 401 on two streams at once, the SDKs use one refresh token twice, which may sign their user out. By the time
+    // that a call's client comes back, that of the standalone stream has got the next token.
+    comesLaterMs: isCall ? 2 * site.settings.retryMs : undefined,
     ...(prelude === undefined ? {} : { prelude }),
     // Over HTTP+SSE an EventSource comes back from either end, and for the rest the stream is the session.
     breaks: !isCall && transport === "streamable" && QUIRKS.breaks.matches(request.headers),
-    renews: isCall && QUIRKS.wholeCalls.matches(request.headers),
+    renews: isWhole,
     redial: (lastEventId) =>
       ref.attach({
         opens: false,

@@ -6,7 +6,8 @@
 import type { Context, Env } from "hono";
 import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
-import { hookFailed, type HookName } from "../hooks.ts";
+import { ENDED_TOPIC } from "../endings.ts";
+import { hookFailed, hookInTime, HookLate, type HookName } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
 import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
@@ -68,6 +69,8 @@ export interface Admitted<E extends Env> {
   readonly c: Context<E>;
   readonly request: Request;
   readonly caller: Caller;
+  /** The mark of `Endings` as it came, before it was judged. */
+  readonly since: number;
   /** CORS headers of the answer. */
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -100,25 +103,30 @@ export async function admit<E extends Env>(
   headers: Readonly<Record<string, string>>,
 ): Promise<Admitted<E> | Response> {
   const request = c.req.raw;
-  const { authorize, settings } = site;
+  const { authorize, settings, judge = "authorize" } = site;
+  const since = site.host.endings?.mark() ?? 0;
   let principal: string | undefined;
   let authInfo: unknown;
   if (authorize !== undefined) {
     try {
       // What a user's code returns is whatever it returns.
-      const judged: unknown = await authorize(request, c);
+      const judged: unknown = await hookInTime(judge, authorize(request, c), settings.initializeTimeoutMs);
       if (judged === undefined || judged === null) return failed(failures.unauthorized, headers);
       if (judged instanceof Response) return withHeaders(judged, headers);
       ({ principal, authInfo } = authorizationOf(judged));
     } catch (error) {
-      hookFailed(settings.emit, site.judge ?? "authorize", error);
-      return failed(failures.internalError, headers);
+      hookFailed(settings.emit, judge, error);
+      return failed(
+        error instanceof HookLate ? failures.credentialsUnjudged() : failures.internalError,
+        headers,
+      );
     }
     if (isExpired(authInfo)) return failed(expired(authInfo), headers);
   }
   let topic: string | undefined;
   try {
     topic = site.topic && nameOf(site.topic(request, c), "topic must return");
+    if (topic === ENDED_TOPIC) throw new TypeError(`topic must not return ${ENDED_TOPIC}`);
   } catch (error) {
     hookFailed(settings.emit, "topic", error);
     return failed(failures.internalError, headers);
@@ -132,7 +140,7 @@ export async function admit<E extends Env>(
     headers: () => (names ??= Object.fromEntries(request.headers)),
     original: request.method === "POST" ? () => request : undefined,
   };
-  return { c, request, caller, headers };
+  return { c, request, caller, since, headers };
 }
 
 function expired(authInfo: unknown): failures.Failure {

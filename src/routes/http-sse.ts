@@ -17,7 +17,9 @@ import { namedOnDemand, respond } from "./answer.ts";
 import { type Admitted, findSession, lastEventIdOf, type Site } from "./context.ts";
 import { establish, postOnce, readMessages } from "./streamable.ts";
 
+/** What `Allow` says at `/sse`. */
 export const STREAM_METHODS = "GET";
+/** What `Allow` says at `/messages`. */
 export const MESSAGE_METHODS = "POST";
 
 /**
@@ -59,7 +61,6 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
       ref,
       connectionId,
       transport: "http+sse",
-      isStanding: true,
       prelude,
     });
   };

@@ -4,6 +4,7 @@ import { json } from "../http/respond.ts";
 import { publicSettings } from "../options.ts";
 import { type Admitted, type Site, versionsOf } from "./context.ts";
 
+/** 200 for whoever asks: the process, or the isolate, answers. */
 export function health(headers: Readonly<Record<string, string>> = {}): Response {
   return json(JSON.stringify({ status: "ok", timestamp: new Date().toISOString() }), headers);
 }

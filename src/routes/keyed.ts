@@ -5,6 +5,7 @@
  */
 import type { Env } from "hono";
 import { DEFAULT_TOPIC } from "../changes.ts";
+import { isThenable } from "../guard.ts";
 import { hookFailed } from "../hooks.ts";
 import type { Keyed, SessionRef } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
@@ -50,9 +51,14 @@ export async function findKeyed<E extends Env>(
   const asked = payload && answeredSession(payload);
   const known = asked === undefined ? undefined : host.find(asked, c.env);
   if (known !== undefined) return { ref: known, keyed };
-  let key: string | undefined;
+  let key: unknown;
   try {
     key = sessionKey({ principal, message: payload?.messages[0], request, c });
+    if (isThenable(key)) {
+      // One that rejects, with nobody to hear it, ends a process.
+      key.then(undefined, () => {});
+      throw new TypeError("sessionKey must return a string or nothing, not a promise");
+    }
   } catch (error) {
     hookFailed(settings.emit, "sessionKey", error);
     return { failure: failures.internalError };

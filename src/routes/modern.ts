@@ -15,7 +15,7 @@ interface StatelessHandler<Env> {
 /** Answers a request that belongs to no session: in 2026-07-28 an id that it may carry means nothing (C30). */
 export async function stateless<E extends Env>(
   { settings, hub, host }: Site<E>,
-  { c, request, caller, headers }: Admitted<E>,
+  { c, request, caller, since, headers }: Admitted<E>,
   { handler, payload }: { handler: StatelessHandler<E["Bindings"]>; payload: Payload },
 ): Promise<Response> {
   const topic = caller.topic ?? DEFAULT_TOPIC;
@@ -27,6 +27,8 @@ export async function stateless<E extends Env>(
     topic,
     bus: hub?.bus(topic),
     userChannel: (name) => host.user(name, c.env),
+    since,
+    endings: host.endings,
     settings,
     onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
   });

@@ -30,8 +30,10 @@ import {
 import { findKeyed } from "./keyed.ts";
 import { stateless } from "./modern.ts";
 
+/** What `Allow` says at `/mcp`. */
 export const METHODS = "GET, POST, DELETE";
 
+/** A POST: a message or a batch of them, of whichever era. */
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers } = admitted;
   const id = sessionIdOf(request);
@@ -103,6 +105,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
   );
 }
 
+/** A GET: the standalone stream, or the resume of any stream by its event id. */
 export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers, caller } = admitted;
   const id = sessionIdOf(request);
@@ -129,9 +132,10 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     redial: false,
     noRetry: QUIRKS.noRetry.matches(request.headers),
   });
-  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable", isStanding: true });
+  return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
 }
 
+/** A DELETE: the client ends its session. */
 export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { headers, request, caller } = admitted;
   const id = sessionIdOf(request);
@@ -166,8 +170,8 @@ const ENVELOPE_BYTES = 4096;
  * @param limit bytes
  */
 export async function readMessages<E extends Env>(
-  { bodies, settings }: Site<E>,
-  { request, c }: Admitted<E>,
+  { bodies, settings, host }: Site<E>,
+  { request, c, caller, since }: Admitted<E>,
   limit: number,
 ): Promise<{ text: string; payload: Payload } | Unreadable> {
   if (!isJson(request.headers.get("content-type")))
@@ -183,8 +187,11 @@ export async function readMessages<E extends Env>(
     const parsed = parsePayload(text, settings.maxInitializeBytes);
     return "failure" in parsed ? parsed : { text, payload: parsed.payload };
   });
-  if (!("failure" in body) || "id" in body) return body;
-  return { ...body, id: await peekId(read) };
+  if ("failure" in body) return "id" in body ? body : { ...body, id: await peekId(read) };
+  // Let in, and shut out while it was on its way: it must not begin anything.
+  const { principal } = caller;
+  const isOut = principal !== undefined && host.endings?.hasEnded(principal, since) === true;
+  return isOut ? { failure: failures.unauthorized, id: refusalId(body.payload) } : body;
 }
 
 /**

@@ -5,6 +5,7 @@
  * @module
  */
 
+/** The moment in which an edge may dial again. */
 export interface Arrival {
   /** A link has broken: its edge is expected to dial again. */
   broke(): void;

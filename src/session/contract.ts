@@ -10,6 +10,14 @@ import type { Seed } from "./ports.ts";
 import type { Reply } from "./server/reply.ts";
 import type { OpenOutlet, Outlet } from "./streams/outlet.ts";
 
+/** Where a connection stood that outlived its isolate. */
+export interface Restored {
+  /** The last event that was sent on it. */
+  readonly place: number;
+  /** The last that its client is known to have been handed; none where it is not given. */
+  readonly handed?: number;
+}
+
 /** One session in one isolate. */
 export interface Session {
   /** True while the session can be used. */
@@ -33,8 +41,8 @@ export interface Session {
   ack(stream: number, connectionId: string, seq: number): void;
   /** A connection is over; `seq` is the last event that its client was handed, where known. */
   leave(stream: number, connectionId: string, seq?: number): void;
-  /** Takes up a connection that outlived the isolate, at its place; its client has been handed everything up to `handed`. */
-  restore(stream: number, outlet: Outlet, place: number, handed: number): void;
+  /** Takes up a connection that outlived the isolate. */
+  restore(stream: number, outlet: Outlet, from: Restored): void;
   /** What is in memory of it: see `inspect.ts`. */
   inMemory(): InMemory;
   /** True while nothing is under way: no connection, no call, no server being built. */

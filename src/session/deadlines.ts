@@ -23,6 +23,7 @@ export interface Deadlines {
 /** An alarm is never set closer than this: a duty that keeps failing must not become a loop. */
 const LEAST_AHEAD_MS = 1000;
 
+/** Reads the host's alarm at the first need; `now` in milliseconds since 1970. */
 export function createDeadlines(alarm: Alarm, now: () => number): Deadlines {
   let armed: number | undefined;
   // An isolate that has just started does not know what its predecessor left pending.

@@ -18,6 +18,7 @@ export interface InMemory {
   readonly streams: readonly LiveStream[];
 }
 
+/** A stream as it is in memory. */
 export interface LiveStream {
   readonly stream: number;
   readonly acked: number;
@@ -49,6 +50,7 @@ export function summaryOf(row: ListedRow): SessionSummary & Pick<SessionDetail, 
   };
 }
 
+/** Where a session is looked at: in its store, and in memory where it is there. */
 export interface InspectOptions {
   readonly store: SessionStore;
   /** Undefined for a session that is not in memory. */

@@ -65,6 +65,7 @@ export interface Interested {
 
 /** What the session's entry for a topic says: its hub holds our name for resources, or for the lists too. */
 const RESOURCES = "resources";
+/** The one name for all changes of lists. */
 export const LISTS = "lists";
 
 /** How soon a hub is asked again that could not be; twice as late each time. */

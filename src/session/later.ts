@@ -13,6 +13,7 @@ import type { Session } from "./contract.ts";
 /** How long until the alarm, which that version had set, rings again: here it can do nothing. */
 const PUT_OFF_MS = 600_000;
 
+/** Refuses everything with 503, tells the operator, and leaves the store as it is. */
 export function createLaterSession(
   { id, settings, alarm, now }: Pick<SessionOptions<unknown>, "id" | "settings" | "alarm" | "now">,
   { found }: LaterSchema,

@@ -50,6 +50,7 @@ export interface Lifecycle {
   gone(principal: string | undefined, offerSuccessor: boolean): Promise<Refusal>;
 }
 
+/** What the life of a session needs of its host. */
 export type LifecycleOptions = Pick<
   SessionOptions<unknown>,
   "id" | "store" | "settings" | "now" | "successors" | "erase" | "onTombstone" | "onRevive"
@@ -60,6 +61,7 @@ export function isSuccessor(row: SessionRow): boolean {
   return row.status === "provisional" && row.initialized === 1;
 }
 
+/** Reads the session's row. Throws `LaterSchema` where a later version stored it. */
 export function createLifecycle(options: LifecycleOptions): Lifecycle {
   const { id, store, settings, now, successors } = options;
   let row = store.load();

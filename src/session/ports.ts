@@ -12,6 +12,7 @@ import type { Interest, Interested } from "./interest.ts";
 import type { CreateServer } from "./server/factory.ts";
 import type { SessionStore } from "./store/store.ts";
 
+/** All that a host gives to a session. */
 export interface SessionOptions<Env> {
   readonly id: string;
   readonly store: SessionStore;

@@ -7,6 +7,7 @@ import type { SessionOptions } from "./ports.ts";
 import { subscribedUris } from "./server/journal.ts";
 import type { SessionRow } from "./store/schema.ts";
 
+/** What a revival asks of the rest of the session. */
 export interface RevivalOptions extends Pick<SessionOptions<unknown>, "id" | "store" | "settings"> {
   readonly lifecycle: Lifecycle;
   readonly interest: Interest | undefined;

@@ -8,11 +8,12 @@
  * @module
  */
 import { shortId } from "../events.ts";
-import type { Attach, Call, Caller, Refusal } from "../host.ts";
+import { expiryOf } from "../expiry.ts";
+import type { Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isInitialize, isRequest, isResponse, unknownClient } from "../jsonrpc/messages.ts";
+import { isInitialize, isRequest } from "../jsonrpc/messages.ts";
 import { hasBatches } from "../jsonrpc/versions.ts";
-import { randomStreamId } from "../sse/event-id.ts";
+import { createAdmission } from "./admission.ts";
 import { createArrival } from "./arrival.ts";
 import type { Session } from "./contract.ts";
 import { createConfirm } from "./confirm.ts";
@@ -30,24 +31,6 @@ import { createUpkeep } from "./upkeep.ts";
 const isRefusal = (found: SessionRow | Refusal): found is Refusal => found.kind === "refused";
 
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
-
-/** True for the message that ends the handshake of a session that nobody has used yet. */
-function completesOpening(request: Call | Attach, row: SessionRow): boolean {
-  return (
-    row.status === "provisional" &&
-    !isSuccessor(row) &&
-    "payload" in request &&
-    request.payload.messages.some((message) => "method" in message && message.method === INITIALIZED)
-  );
-}
-
-const INITIALIZED = "notifications/initialized";
-
-/** True for what answers a session's question: it belongs to what is there, and begins nothing. */
-function isAnswer(request: Call | Attach): boolean {
-  const [first] = "payload" in request ? request.payload.messages : [];
-  return first !== undefined && isResponse(first);
-}
 
 /** The session that the store holds, or that may be opened in it; one that a later version stored refuses everything. */
 export function createSession<Env>(options: SessionOptions<Env>): Session {
@@ -116,48 +99,6 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     interest?.by(topic);
   };
 
-  /** The session's row as it was before this request, if the request may use it. */
-  const admit = (request: Call | Attach): SessionRow | undefined => {
-    const row = lifecycle.admit(request.caller.principal, request.transport);
-    if (row !== undefined) {
-      // The first word of most clients is a write by itself, which says that the session is in use too.
-      if (!completesOpening(request, row)) lifecycle.touch();
-      // An alarm that is set to the end of an unused session stays: it finds this one in use, and moves on then.
-      if (row.status === "provisional") void upkeep.begun();
-      ofTopic(request.caller);
-    }
-    return row;
-  };
-
-  /** A session that is found by its key begins with whatever comes first; what its client can do is not known yet. */
-  const beginKeyed = async (request: Call | Attach): Promise<SessionRow | Refusal | undefined> => {
-    const { keyed, caller } = request;
-    if (keyed === undefined || isAnswer(request)) return undefined;
-    const isSpent = lifecycle.isSpent(caller.principal);
-    if (!isSpent && !lifecycle.isVacant()) return undefined;
-    ofTopic(caller);
-    const fields = {
-      version: keyed.version,
-      initialize: JSON.stringify(unknownClient(keyed.version)),
-      initialized: 1,
-    };
-    let row: SessionRow | undefined;
-    if (isSpent) {
-      // No successor can be named to a client that keeps no id.
-      const undo = lifecycle.revive({
-        ...fields,
-        standalone: randomStreamId(),
-        created: now(),
-        successor: null,
-      });
-      if (typeof undo !== "function") return refused(undo);
-      row = lifecycle.live();
-    } else row = lifecycle.open("streamable", { ...fields, principal: caller.principal ?? null });
-    settings.emit("session.created", { session: shortId(id), kind: "streamable" });
-    await upkeep.begun();
-    return row;
-  };
-
   const revive = createRevival({
     ...options,
     lifecycle,
@@ -166,19 +107,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     begun: upkeep.begun,
   });
 
-  /** The session's row for a request, once one that sleeps under its tombstone has been woken; or why there is none. */
-  const admitOrRevive = async (
-    request: Call | Attach,
-    offersSuccessor: boolean,
-  ): Promise<SessionRow | Refusal> => {
-    const { caller, transport } = request;
-    if (lifecycle.isRevivable(caller.principal, transport)) {
-      ofTopic(caller);
-      const refusal = await revive();
-      if (refusal !== undefined) return refusal;
-    }
-    return admit(request) ?? lifecycle.gone(caller.principal, offersSuccessor);
-  };
+  const admission = createAdmission({ ...options, lifecycle, begun: upkeep.begun, ofTopic, revive });
 
   const arrival = createArrival(options.redialMs, now);
 
@@ -214,9 +143,8 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       }
       const isFresh = initialize && call.keyed === undefined;
       const row =
-        admit(call) ??
-        (await beginKeyed(call)) ??
-        (isFresh ? await lifecycle.gone(caller.principal, false) : await admitOrRevive(call, true));
+        admission.admit(call) ??
+        (isFresh ? await lifecycle.gone(caller.principal, false) : await admission.otherwise(call));
       if (isRefusal(row)) return row;
       // To a session that is found by its key the client may introduce itself anew: its server hears of it.
       if (initialize && call.keyed === undefined) {
@@ -234,10 +162,10 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
         lifecycle.open("http+sse", { principal: request.caller.principal ?? null });
         settings.emit("session.created", { session: shortId(id), kind: "http+sse" });
       }
-      const row = admit(request) ?? (await beginKeyed(request)) ?? (await admitOrRevive(request, true));
+      const row = admission.admit(request) ?? (await admission.otherwise(request));
       if (isRefusal(row)) return row;
       dispatch.settleInterrupted();
-      const place = locate(request, { id, settings, row, streams: streamsOf(row) });
+      const place = locate(request, { id, settings, row, streams: streamsOf(row), now });
       if ("kind" in place) return place;
       const { stream, after } = place;
       const lacking = dispatch.challengeRerun(stream.id, request.caller);
@@ -249,7 +177,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
       const retryMs = request.noRetry ? undefined : settings.retryMs;
-      stream.attach(outlet, { after, opening, retryMs });
+      stream.attach(outlet, { after, opening, retryMs, expiresAt: expiryOf(request.caller.authInfo) });
       arrival.arrived();
       await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);
@@ -315,7 +243,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       void upkeep.disconnected();
     },
 
-    restore(stream, outlet, place, handed) {
+    restore(stream, outlet, { place, handed = 0 }) {
       const row = lifecycle.live();
       const held = row === undefined ? undefined : streamsOf(row).find(stream);
       if (held === undefined) outlet.end("deleted");

@@ -24,6 +24,7 @@ export interface Upkeep {
   disconnected(): Promise<void>;
 }
 
+/** What upkeep looks after. */
 export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "settings" | "now"> {
   readonly lifecycle: Lifecycle;
   readonly deadlines: Deadlines;
@@ -36,6 +37,7 @@ export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "set
 /** How soon the alarm rings again while a call is in flight. */
 const HOLD_MS = 20_000;
 
+/** One for each session and isolate; sets no alarm before something is to be looked after. */
 export function createUpkeep(options: UpkeepOptions): Upkeep {
   const { id, settings, now, lifecycle, deadlines, streams, calls, stop } = options;
   const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));

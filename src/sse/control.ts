@@ -8,6 +8,7 @@ import { type DisconnectReason, isDisconnectReason } from "../events.ts";
 import { parseEventId } from "./event-id.ts";
 import { singleLine } from "./frames.ts";
 
+/** What a control frame says. */
 export type Control =
   /** The stream's place as the link opens: where to dial again from, before any event came by. */
   | { readonly type: "at"; readonly value: string }

@@ -26,6 +26,7 @@ export interface Versioned {
   readonly version: number;
 }
 
+/** What became of it. `full` says how many bytes there would be, and stored nothing. */
 export type UserReply =
   | { readonly kind: "value"; readonly found: Versioned }
   | { readonly kind: "keys"; readonly keys: readonly string[] }
@@ -40,19 +41,19 @@ const SCHEMA = `CREATE TABLE IF NOT EXISTS user_state (owner TEXT NOT NULL, name
 
 const encoder = new TextEncoder();
 
-/**
- * Answers one request; each is one unit.
- * @param owner whose state it is, where the store holds many
- * @param maxBytes the most that one user's state may have, names and values as UTF-8
- */
-export function answerUserRequest(
-  sql: SqlStore,
-  owner: string,
-  request: UserRequest,
-  maxBytes: number,
-): UserReply {
+/** Whose state it is, and what it may have. */
+export interface UserOwner {
+  /** Its name, where the store holds many. */
+  readonly owner: string;
+  /** Most bytes of one user's state, names and values as UTF-8. */
+  readonly maxBytes: number;
+}
+
+/** Answers one request; each is one unit. Throws where SQLite does (a full disk). */
+export function answerUserRequest(sql: SqlStore, request: UserRequest, of: UserOwner): UserReply {
+  const { owner } = of;
   const { op } = request;
-  if (op === "put") return sql.transaction(() => put(sql, owner, request, maxBytes));
+  if (op === "put") return sql.transaction(() => put(sql, request, of));
   if (op === "get") return { kind: "value", found: find(sql, owner, request.name) };
   if (op === "keys") {
     if (!hasTable(sql)) return { kind: "keys", keys: [] };
@@ -83,9 +84,8 @@ function find(sql: SqlStore, owner: string, name: string): Versioned {
 
 function put(
   sql: SqlStore,
-  owner: string,
   { name, value, ifVersion }: Extract<UserRequest, { op: "put" }>,
-  maxBytes: number,
+  { owner, maxBytes }: UserOwner,
 ): UserReply {
   const found = find(sql, owner, name);
   if (ifVersion !== undefined && found.version !== ifVersion) return { kind: "lost", found };

@@ -3,6 +3,7 @@ import { DEFAULT_TOPIC } from "../changes.ts";
 import { nameOfParts } from "../names.ts";
 import { createUserState, type User, type UserChannel, type UserState } from "./state.ts";
 
+/** Whose state, and how to reach it; `maxUserStateBytes` as UTF-8. */
 export interface UserOptions {
   readonly principal: string;
   /** The hub's topic that the user's requests belong to: the same subject of two tenants is two users. */
@@ -55,6 +56,7 @@ export interface Users {
   erase(principal: string, topic?: string): Promise<boolean>;
 }
 
+/** Users' state for the deployment itself. `erase` rejects where the state cannot be reached. */
 export function createUsers(channel: (name: string) => UserChannel): Users {
   return {
     async erase(principal, topic) {

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { endingsOf } from "../support/endings.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { openSse } from "../support/http-sse.ts";
-import { resumable } from "../support/interrupted.ts";
 import { initialize, type Message, toolCall, upTo } from "../support/messages.ts";
 import { openSession, post } from "../support/mcp.ts";
 import { listen, modernRequest, postModern } from "../support/modern.ts";
@@ -34,19 +33,51 @@ describe.each(hosts)("on $name", (host) => {
     expect(await session.tool("echo", { text: "hi" })).toBe("hi");
   });
 
-  test("a call's own stream lasts to its answer; one that resumes it ends with the token it came with", async () => {
+  test("a call's own stream ends with it, after it has said when to come back, and goes on with the next token", async () => {
     const session = await openSession(server.url, { headers: AMY });
-    const call = toolCall("sleep", { ms: 2500 });
+    const call = toolCall("sleep", { ms: 4500 });
+    const answer = await session.post(call, { "X-Expires-At": soon() });
+    const text = await answer.text();
+    // After the standalone stream, which a client may have lost at the same moment.
+    expect(text).toMatch(/^id: (\S+)\nretry: 400\ndata: \n\n$/m);
+    const cursor = /^id: (\S+)\nretry: 400$/m.exec(text)?.[1];
+    const late = await session.fetch("GET", { "Last-Event-ID": cursor ?? "", "X-Expires-At": "1" });
+    expect(late.status).toBe(401);
+    const again = await session.fetch("GET", { "Last-Event-ID": cursor ?? "", "X-Expires-At": soon() });
+    expect(await readEvents(again).rest()).toEqual([]);
+    expect(await (await session.get(cursor)).rest()).toMatchObject([{ id: call.id, result: {} }]);
+    await eventually(() =>
+      expect(endingsOf(server, session).map(({ reason }) => reason)).toEqual(["expired", "expired", "done"]),
+    );
+  });
+
+  test("a client of an earlier revision, which would not come back, has its call's whole answer", async () => {
+    const session = await openSession(server.url, { headers: AMY, version: "2025-06-18" });
+    const call = toolCall("sleep", { ms: 3500 });
     const posted = readEvents(await session.post(call, { "X-Expires-At": soon() }));
     expect(await posted.rest()).toMatchObject([{ id: call.id, result: {} }]);
+  });
 
-    const other = toolCall("sleep", { ms: 4500 });
-    const left = await session.stream(other);
-    const cursor = await resumable(left);
-    left.leave();
-    const resumed = await session.fetch("GET", { "Last-Event-ID": cursor, "X-Expires-At": soon() });
-    expect(await readEvents(resumed).rest()).toEqual([]);
-    expect(await (await session.get(cursor)).rest()).toMatchObject([{ id: other.id, result: {} }]);
+  test("a client that has forgotten its place when it was told 401 gets the rest of its call all the same", async () => {
+    const session = await openSession(server.url, { headers: AMY });
+    const until = soon();
+    const call = toolCall("burst", { tag: "t", sizes: Array(30).fill(10), intervalMs: 150, on: "request" });
+    const standing = await session.fetch("GET", { "X-Expires-At": until });
+    const calling = readEvents(await session.post(call, { "X-Expires-At": until }));
+    const before = await calling.rest();
+    await standing.text();
+    // One takes the standalone stream, whichever comes first; the other is for the call.
+    const first = await session.get();
+    const second = await session.get();
+    const after = await second.rest();
+    expect(numbers([...before, ...after])).toEqual(upTo(30));
+    expect(after.at(-1)).toMatchObject({ id: call.id, result: {} });
+    // The standalone stream is there, and who comes for it again has it.
+    await session.tool("burst", { tag: "s", sizes: [10], intervalMs: 1, on: "standalone" });
+    expect(numbers([await first.message()])).toEqual([1]);
+    const cursor = first.lastEventId;
+    await (await session.get(cursor)).next();
+    expect(await first.rest()).toEqual([]);
   });
 
   test("an HTTP+SSE stream ends with it", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { OAUTH_SDKS, type OAuthClient } from "../support/oauth-clients.ts";
 import { type AuthorizationServer, signIn, startAuthorizationServer } from "../support/oidc.ts";
+import { upTo } from "../support/messages.ts";
 import { startNode } from "../support/node.ts";
 import { eventually } from "../support/wait.ts";
 import { freePort, startWorkerd, type TestServer } from "../support/workerd.ts";
@@ -21,26 +22,31 @@ interface Running extends TestServer {
   /** All that it has stored. */
   stored(): Buffer[];
 }
+/** Behind the door of the recipe, tools that outlast a token. */
+const SLOW = {
+  node: new URL("slow-node.ts", import.meta.url).pathname,
+  worker: new URL("../worker/slow-auth.ts", import.meta.url).pathname,
+};
 const HOSTS = [
   {
     host: "node",
-    async start({ url }: AuthorizationServer): Promise<Running> {
+    async start({ url }: AuthorizationServer, entry = recipe("node.ts")): Promise<Running> {
       const vars = { ISSUER: url, HOLDFAST_LOG_LEVEL: "debug" };
-      const server = await startNode({ entry: recipe("node.ts"), vars });
+      const server = await startNode({ entry, vars });
       const folder = join(server.database, "..");
       return Object.assign(server, { stored: () => filesIn(folder) });
     },
   },
   {
     host: "workerd",
-    async start({ url }: AuthorizationServer): Promise<Running> {
+    async start({ url }: AuthorizationServer, entry = recipe("worker.ts")): Promise<Running> {
       const port = await freePort();
       const vars = {
         ISSUER: url,
         RESOURCE: `http://127.0.0.1:${port}/mcp`,
         HOLDFAST_LOG_LEVEL: "debug",
       };
-      const server = await startWorkerd({ entry: recipe("worker.ts"), port, vars });
+      const server = await startWorkerd({ entry, port, vars });
       return Object.assign(server, { stored: () => filesIn(server.storage) });
     },
   },
@@ -146,7 +152,7 @@ describe.each(HOSTS)("on $host", ({ start }) => {
   });
 });
 
-describe.each(HOSTS)("on $host, with tokens that last for seconds", ({ start }) => {
+describe.each(HOSTS)("on $host, with tokens that last for seconds", ({ host, start }) => {
   let shortLived: AuthorizationServer;
   let server: Running;
   beforeAll(async () => {
@@ -177,4 +183,27 @@ describe.each(HOSTS)("on $host, with tokens that last for seconds", ({ start }) 
       expect(client.sessionId?.slice(0, 8)).toBe(session);
     },
   );
+
+  describe("a call that outlasts them", () => {
+    let slow: Running;
+    beforeAll(async () => {
+      slow = await start(shortLived, SLOW[host === "node" ? "node" : "worker"]);
+    });
+    afterAll(() => slow.close());
+
+    test.each(OAUTH_SDKS.filter(({ era }) => era === "session"))(
+      "$name: is heard to its answer, each message once and in order",
+      async (sdk) => {
+        const client = await signedIn(() => sdk.client(slow.url), "ada");
+        const to = 40;
+        expect(await client.call("count", { to, everyMs: 400 })).toBe("counted");
+        expect(client.notifications.map(({ params }) => (params as { data: number }).data)).toEqual(upTo(to));
+        expect(
+          slow.events().filter(({ type, reason }) => type === "connection.closed" && reason === "expired")
+            .length,
+        ).toBeGreaterThan(2);
+        expect(client.wallet.authorizationUrl).toBeUndefined();
+      },
+    );
+  });
 });

@@ -5,8 +5,11 @@ import { launchBrowser } from "../support/browser.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { testCrossOrigin } from "./cross-origin.ts";
 import { testEventSource } from "./event-source.ts";
+import { testHostile } from "./hostile.ts";
 import { type Pages, servePages } from "./pages.ts";
-import { testMounts, testParser, testTestPage } from "./test-page.ts";
+import { testStart } from "./start.ts";
+import { testConsole } from "./console.ts";
+import { testMounts, testParser, testConsolePage } from "./console-page.ts";
 
 let browser: Browser;
 beforeAll(async () => {
@@ -24,12 +27,15 @@ describe.each(hosts)("on $name", (host) => {
     HOLDFAST_ALLOWED_ORIGINS: pages.allowed,
     HOLDFAST_LOG_LEVEL: "debug",
     HOLDFAST_RETRY_MS: "100",
-    HOLDFAST_TEST_PAGE: "1",
+    HOLDFAST_CONSOLE: "1",
   });
-  testTestPage(launched, server);
+  testConsolePage(launched, server);
+  testConsole(launched, server);
   testCrossOrigin(launched, server, pages);
   testEventSource(launched, host, pages);
 });
 
 testMounts(launched);
 testParser(launched);
+testHostile(launched);
+testStart(launched);

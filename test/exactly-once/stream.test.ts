@@ -61,8 +61,8 @@ const hooks = { onGap: () => {}, onOverflow: () => {}, onDelivered: () => {} };
 const streamOf = (log: EventLog, heard: Partial<StreamHooks> = {}): Stream =>
   createStream({ id: 1, log, prefix: "", delivered: 0, complete: false, hooks: { ...hooks, ...heard } });
 const stream = (): Stream => streamOf(memoryLog());
-const opened = { opening: "prime", retryMs: 1 } as const;
-const redialled = { opening: "none", retryMs: 1 } as const;
+const opened = { opening: "prime", retryMs: 1, expiresAt: undefined } as const;
+const redialled = { ...opened, opening: "none" } as const;
 
 /** What a stream may have under way to an edge, besides one message that is larger by itself. */
 const WINDOW = 262_144;

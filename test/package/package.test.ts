@@ -268,7 +268,7 @@ describe("in an empty project", () => {
     expect(code).toContain("Mcp-Session-Id");
   });
 
-  test("what is not used is not bundled: no SDK and no test page without their entries, no router for a constant", async () => {
+  test("what is not used is not bundled: no SDK and no console without their entries, no router for a constant", async () => {
     const worker = await bundle(
       'import { createMcpWorker } from "holdfast/cloudflare"; console.log(createMcpWorker)',
     );

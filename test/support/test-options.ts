@@ -10,7 +10,7 @@ import {
   type RouterOptions,
 } from "../../src/index.ts";
 import { sessionsAdmin } from "../../src/admin/index.ts";
-import { testPage } from "../../src/test-page/index.ts";
+import { consolePage } from "../../src/console/index.ts";
 
 export interface TestOptions extends HoldfastOptions {
   name: string;
@@ -51,7 +51,7 @@ function authInfoIn(headers: Headers): Record<string, unknown> {
  * - `TEST_SESSION_KEY`: `conversation` or `principal`: which session a request without an id belongs to.
  * - `TEST_RERUN=tool,tool`: tools that may run again after a restart.
  * - `TEST_EVENTS=on`: every event goes through the hook to standard output, in order; else the default logger prints.
- * - `HOLDFAST_TEST_PAGE=1`: the test page is served, as by the example.
+ * - `HOLDFAST_CONSOLE=1`: the console is served, as by the example.
  */
 export function testOptions(variables: Readonly<Record<string, unknown>>): TestOptions {
   const authorize = (request: Request): Authorization | undefined => {
@@ -73,7 +73,7 @@ export function testOptions(variables: Readonly<Record<string, unknown>>): TestO
         .split(",")
         .includes(String(request.params?.["name"])),
     ...(variables["TEST_EVENTS"] === "on" ? { onEvent } : {}),
-    testPage: variables["HOLDFAST_TEST_PAGE"] === "1" ? testPage : undefined,
+    console: variables["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
     onDisconnect: (disconnect) => console.log(JSON.stringify({ type: "test.disconnect", ...disconnect })),
   };
 }

@@ -112,3 +112,42 @@ describe("docs/architecture.md", () => {
     expect(words).toEqual([...new Set(words)].toSorted());
   });
 });
+
+describe("docstrings", () => {
+  const root = new URL("../../", import.meta.url);
+  const files = execFileSync(
+    "git",
+    ["ls-files", "src/**/*.ts", "src/*.ts", "worker/**/*.ts", "worker/*.ts"],
+    {
+      cwd: root,
+      encoding: "utf8",
+    },
+  )
+    .split("\n")
+    .filter((file) => file !== "" && existsSync(new URL(file, root)));
+  const DECLARATION =
+    /^export (?:default )?(?:declare )?(?:abstract )?(?:async )?(?:function\*?|const|let|class|interface|type|enum) (\w+)/;
+
+  /** Each declaration that is exported, with the line above it. */
+  const exported = files.flatMap((file) => {
+    const lines = read(file).split("\n");
+    return lines.flatMap((line, at) => {
+      const [, name] = DECLARATION.exec(line) ?? [];
+      return name === undefined ? [] : [{ file, name, above: lines[at - 1] ?? "" }];
+    });
+  });
+
+  it("say of every exported name what it is", () => {
+    expect(exported.length).toBeGreaterThan(500);
+    // Overloads of one function have one docstring, before the first.
+    const bare = exported.filter(
+      ({ name, above }) => !above.endsWith("*/") && DECLARATION.exec(above)?.[1] !== name,
+    );
+    expect(bare.map(({ file, name }) => `${file}: ${name}`)).toEqual([]);
+  });
+
+  it("say of every file what it is for", () => {
+    const silent = files.filter((file) => !/^(?:#!.*\n)?\/\*\*[\s\S]*?@module/.test(read(file)));
+    expect(silent).toEqual([]);
+  });
+});

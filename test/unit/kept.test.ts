@@ -58,7 +58,7 @@ function reader(connectionId = "c"): Reader {
   };
 }
 
-const joining = { opening: "prime", retryMs: 1 } as const;
+const joining = { opening: "prime", retryMs: 1, expiresAt: undefined } as const;
 
 /** A call that is answered by so many characters, with nobody there to read. */
 function answered(streams: Streams, id: number, size: number): Stream {

@@ -33,7 +33,7 @@ describe("options", () => {
     ["onEvent", "log"],
     ["onDisconnect", 1],
     ["rerun", true],
-    ["testPage", true],
+    ["console", true],
   ])("refuse %s = %j by name", (name, value) => {
     expect(() => resolveOptions({ [name]: value })).toThrow(name);
   });

@@ -4,7 +4,9 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { HoldfastEvent } from "../../src/index.ts";
 import { createLocalMcp, type LocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
 import { ACCEPT_BOTH } from "../support/mcp.ts";
+import { modernHandler } from "../../src/modern/index.ts";
 import { initialize } from "../support/messages.ts";
+import { headersFor, modernRequest } from "../support/modern.ts";
 
 const ORIGIN = "http://localhost:3000";
 let mcp: LocalMcp | undefined;
@@ -105,6 +107,109 @@ describe("authorize", () => {
   });
 });
 
+/** For hooks that never settle. */
+const never = (): Promise<never> => new Promise(() => {});
+
+describe("a hook that never settles", () => {
+  const initializeTimeoutMs = 20;
+
+  it("authorize: 503 for whoever asks, and one event each", async () => {
+    const { send, errors } = routed({ authorize: never, initializeTimeoutMs });
+    for (const [path, method] of [["/mcp"], ["/mcp", "GET"], ["/mcp", "DELETE"], ["/sse", "GET"]] as const) {
+      const answer = await send(path, method);
+      expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
+      expect(answer.headers.get("access-control-allow-origin")).toBe(ORIGIN);
+    }
+    expect(errors).toHaveLength(4);
+    for (const error of errors) {
+      expect(error).toMatchObject({
+        type: "hook.error",
+        hook: "authorize",
+        message: "authorize has not settled within 20 ms",
+      });
+    }
+  });
+
+  it("authorize: what it brings too late admits nobody, and a rejection is nobody's", async () => {
+    let bring: (judged: unknown) => void = () => {};
+    const late = (): Promise<unknown> => new Promise((resolve) => (bring = resolve));
+    const { send } = routed({ authorize: late, initializeTimeoutMs });
+    expect((await send("/mcp")).status).toBe(503);
+    bring(Promise.reject(new Error("too late")));
+    expect((await send("/mcp")).status).toBe(503);
+    bring({ principal: "ada" });
+  });
+
+  it("console: 500", async () => {
+    const { send, errors } = routed({ console: never, initializeTimeoutMs });
+    await expectFailed(await send("/test", "GET"), false);
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "console" })]);
+  });
+
+  const calling = { method: "tools/call", params: { name: "guarded", arguments: {} } };
+  const guarded = (): McpServer => {
+    const server = new McpServer({ name: "hooks", version: "0" });
+    server.registerTool("guarded", { scopeChallenge: never }, () => ({ content: [] }));
+    return server;
+  };
+  const post = (message: object, headers: Record<string, string> = {}): Promise<Response> =>
+    Promise.resolve(
+      (mcp as LocalMcp).router.request("/mcp", {
+        method: "POST",
+        headers: { Accept: ACCEPT_BOTH, "Content-Type": "application/json", ...headers },
+        body: JSON.stringify(message),
+      }),
+    );
+  const isScope = expect.objectContaining({ type: "hook.error", hook: "scopeChallenge" });
+
+  it("a scope resolver, in a session and without one: the call is answered that it could not be judged", async () => {
+    const { send, errors } = routed({ createServer: guarded, initializeTimeoutMs });
+    const opened = await send("/mcp");
+    const session = opened.headers.get("mcp-session-id") ?? "";
+    await opened.text();
+    for (const headers of [{ "Mcp-Session-Id": session }, undefined]) {
+      const answer = await post({ jsonrpc: "2.0", id: 7, ...calling }, headers);
+      const said = (await answer.json()) as { error: { message: string } };
+      expect(said).toMatchObject({ id: 7 });
+      expect(said.error.message).toContain("could not be checked");
+    }
+    expect(errors).toEqual([isScope, isScope]);
+  });
+
+  it("a scope resolver, and a factory, of 2026-07-28: an error", async () => {
+    const message = modernRequest(calling.method, calling.params, 7);
+    for (const [createServer, hook] of [
+      [guarded, "scopeChallenge"],
+      [never, "createServer"],
+    ] as const) {
+      const { errors } = routed({ modern: modernHandler({ createServer }), initializeTimeoutMs });
+      const answer = await post(message, headersFor(message));
+      expect(answer.status).toBe(500);
+      expect(await answer.json()).toMatchObject({ id: 7, error: { code: -32603 } });
+      expect(errors.map((error) => error.hook)).toContain(hook);
+      await mcp?.close();
+    }
+  });
+});
+
+describe("sessionKey", () => {
+  it.each<[what: string, sessionKey: () => unknown]>([
+    ["gives a promise", () => Promise.resolve("key")],
+    ["never settles", never],
+    ["rejects", () => Promise.reject(new Error("no key"))],
+    [
+      "throws",
+      () => {
+        throw new Error("no key");
+      },
+    ],
+  ])("that %s is one event, and 500", async (_, sessionKey) => {
+    const { send, errors } = routed({ sessionKey, authorize: () => ({ principal: "ada" }) });
+    await expectFailed(await send("/mcp"));
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "sessionKey" })]);
+  });
+});
+
 describe("topic", () => {
   it.each<[what: string, topic: () => unknown]>([
     [
@@ -157,8 +262,8 @@ describe("allowedOrigins", () => {
   });
 });
 
-describe("testPage", () => {
-  it.each<[what: string, testPage: () => unknown]>([
+describe("console", () => {
+  it.each<[what: string, page: () => unknown]>([
     [
       "throws",
       () => {
@@ -168,9 +273,9 @@ describe("testPage", () => {
     ["rejects", () => Promise.reject(new Error("no page"))],
     ["gives nothing", () => undefined],
     ["gives what is no response", () => ({ status: 200 })],
-  ])("that %s is one event, and 500", async (_, testPage) => {
-    const { send, errors } = routed({ testPage });
+  ])("that %s is one event, and 500", async (_, page) => {
+    const { send, errors } = routed({ console: page });
     await expectFailed(await send("/test", "GET"), false);
-    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "testPage" })]);
+    expect(errors).toEqual([expect.objectContaining({ type: "hook.error", hook: "console" })]);
   });
 });

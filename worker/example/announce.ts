@@ -12,6 +12,7 @@ import { failure, text } from "./reply.ts";
 /** Tells of a change, and gives the result for the tool that caused it. */
 export type Announce = (change: Change) => Promise<CallToolResult>;
 
+/** Announces for one server, as its context allows. */
 export function createAnnounce({ server }: McpServer, context: ServerContext): Announce {
   return async (change) => {
     if (context.notify) context.notify.publish(change);

@@ -92,7 +92,8 @@ export function registerTransportTools(server: McpServer, context: ServerContext
     async ({ count, intervalMs, on }, ctx) => {
       if (on === "request") {
         // `log` respects a level the client set; in the modern era it is silent unless the request carries one.
-        await numbered(count, intervalMs, (n) => ctx.mcpReq.log("info", { n }, "emit"), ctx.mcpReq.signal);
+        const log = (n: number): Promise<void> => ctx.mcpReq.log("info", { n }, "emit");
+        await numbered(log, { count, intervalMs, signal: ctx.mcpReq.signal });
         return text(`emitted ${count}`);
       }
       if (session === undefined)
@@ -100,7 +101,7 @@ export function registerTransportTools(server: McpServer, context: ServerContext
       const send = (n: number): Promise<void> =>
         server.sendLoggingMessage({ level: "info", logger: "emit", data: { n } }, ctx.sessionId);
       // A send fails when the session has ended; nobody is left to be told.
-      void numbered(count, intervalMs, send).catch(() => {});
+      void numbered(send, { count, intervalMs }).catch(() => {});
       return text("emitting");
     },
   );
@@ -141,10 +142,8 @@ export function registerTransportTools(server: McpServer, context: ServerContext
 
 /** Sends 1…count, each only after the one before was taken, so that the transport sets the pace. */
 async function numbered(
-  count: number,
-  intervalMs: number,
   send: (n: number) => Promise<void>,
-  signal?: AbortSignal,
+  { count, intervalMs, signal }: { count: number; intervalMs: number; signal?: AbortSignal },
 ): Promise<void> {
   for (let n = 1; n <= count; n++) {
     if (n > 1) await pause(intervalMs, signal);

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Outcome, shortId } from "../../events.ts";
+import { expiryOf } from "../../expiry.ts";
 import type { Call, Caller, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
@@ -13,7 +14,7 @@ import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
 import type { CallDetail } from "../../sessions.ts";
 import { callLimit, createExchanges } from "./exchanges.ts";
-import { inTime } from "../server/in-time.ts";
+import { inTime } from "../../within.ts";
 import { createInterrupted } from "./interrupted.ts";
 import { createJournal } from "../server/journal.ts";
 import type { OpenOutlet } from "../streams/outlet.ts";
@@ -23,9 +24,9 @@ import { createPhase } from "./phase.ts";
 import { createStarter, type SessionSide } from "./starter.ts";
 import { createState } from "../server/state.ts";
 import { openingOf, type Streams } from "../streams/streams.ts";
-import { createExtra } from "../server/extra.ts";
 import { watchCalls } from "../../watch.ts";
 import { sessionOrigin } from "./origin.ts";
+import { createExtra, polls } from "../server/extra.ts";
 import type { MessageExtra } from "../server/transport.ts";
 import { createWaker, startFailed } from "../server/waker.ts";
 import type { Delay } from "./delays.ts";
@@ -63,6 +64,7 @@ export interface Dispatch {
   suspend(): void;
 }
 
+/** What dispatch asks of the rest of the session. */
 export interface DispatchOptions<Env> extends SessionSide<Env> {
   /** Waits `quickAnswerMs`. */
   readonly quick: Delay;
@@ -142,8 +144,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     asideStandalone: (json) => streams()?.standalone.aside(json),
   });
 
+  const endStandalone = (): void => streams()?.standalone.end("closed");
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
-    createExtra(caller, row, exchange, () => streams()?.standalone.end("closed"));
+    polls(row) ? createExtra(caller, exchange, endStandalone) : createExtra(caller);
 
   const interrupted = createInterrupted({
     sessionId: id,
@@ -154,7 +157,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     now,
     isLive: () => lifecycle.live() !== undefined,
     streams,
-    async run(requests, caller, unfinished, stream) {
+    async run({ requests, caller, unfinished, stream }) {
       const row = lifecycle.live();
       if (row === undefined) return;
       const server = await waker.wake(row);
@@ -278,7 +281,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       }
       const attach = (stream: number): void => {
         const retryMs = call.noRetry ? undefined : settings.retryMs;
-        const joining = { after: 0, opening: openingOf(row), retryMs };
+        const expiresAt = expiryOf(call.caller.authInfo);
+        const joining = { after: 0, opening: openingOf(row), retryMs, expiresAt };
         options.streams(row).find(stream)?.attach(open(stream), joining);
       };
       const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";

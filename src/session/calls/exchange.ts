@@ -19,16 +19,19 @@ interface Standalone {
   readonly sendStandalone: (json: string, answers: string | null) => Promise<void>;
 }
 
+/** What an exchange without a stream needs. */
 export interface JsonOptions extends PostOptions, Standalone {
   /** Says something aside on the standalone stream: see `Stream.aside`. */
   readonly asideStandalone: (json: string) => void;
 }
 
+/** What an exchange of HTTP+SSE needs. */
 export interface RelayOptions extends JsonOptions {
   /** Records that answers are owed beyond the POST. */
   readonly owe: () => void;
 }
 
+/** What an exchange needs that may become a stream. */
 export interface CallOptions extends PostOptions, Standalone {
   /** Whether its client knows how to come back for the answers. */
   readonly resumes: boolean;

@@ -9,6 +9,7 @@ import type { SessionRow } from "../store/schema.ts";
 import { writeRequests } from "../../watch.ts";
 import { openingOf, type Streams } from "../streams/streams.ts";
 
+/** What exchanges are made of. */
 export interface ExchangesOptions extends Pick<JsonOptions, "sendStandalone" | "asideStandalone"> {
   readonly settings: Settings;
   readonly quick: Delay;

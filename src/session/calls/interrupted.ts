@@ -28,6 +28,17 @@ export interface Interrupted {
   giveUp(stream: number): void;
 }
 
+/** A call that is to run once more. */
+export interface Rerun {
+  readonly requests: readonly JsonRpcRequest[];
+  /** Who waits for it now. */
+  readonly caller: Caller;
+  readonly unfinished: Unfinished;
+  /** Where the answers go. */
+  readonly stream: Stream;
+}
+
+/** What is needed to end, or run again, what an earlier isolate left. */
 export interface InterruptedOptions {
   readonly sessionId: string;
   readonly emit: EventSink;
@@ -41,12 +52,7 @@ export interface InterruptedOptions {
   /** Undefined for a session that is gone. Not asked where no call was interrupted: most sessions need no streams. */
   readonly streams: () => Streams | undefined;
   /** Hands the requests to the server once more; answers go to `stream`. */
-  readonly run: (
-    requests: readonly JsonRpcRequest[],
-    caller: Caller,
-    unfinished: Unfinished,
-    stream: Stream,
-  ) => Promise<void>;
+  readonly run: (again: Rerun) => Promise<void>;
 }
 
 /** A call that was interrupted this often is not tried again: it may be what kills the isolate. */
@@ -122,7 +128,7 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
         held.retried(call.stream, call.attempts + 1);
         const stream = call.kind === "call" ? held.find(call.stream) : held.standalone;
         if (stream === undefined) continue;
-        options.run(requestsOf(call), caller, call, stream).catch(() => {
+        options.run({ requests: requestsOf(call), caller, unfinished: call, stream }).catch(() => {
           // Where the session has ended or was let go of meanwhile, the call is no longer ours to answer.
           if (options.streams() === held) fail(held, call);
         });

@@ -13,6 +13,7 @@ import type { Delay } from "./delays.ts";
 /** The stream that a POST's answers take. */
 export type AnswerStream = Pick<Stream, "id" | "emit" | "aside" | "end" | "finish">;
 
+/** One POST with requests in it. */
 export interface PostOptions {
   /** Client's ids of its requests. */
   readonly ids: readonly RequestId[];

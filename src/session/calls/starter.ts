@@ -57,6 +57,7 @@ export interface SessionSide<Env> {
   readonly notify: Notifier | undefined;
 }
 
+/** What a server is started with. */
 export interface StarterOptions<Env> extends SessionSide<Env> {
   /** Undefined where nobody listens. */
   readonly watch: CallWatch | undefined;
@@ -140,6 +141,7 @@ export function createStarter<Env>(options: StarterOptions<Env>): WakerOptions["
       questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,
       emit: settings.emit,
       watch: options.watch,
+      hookTimeoutMs: settings.initializeTimeoutMs,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,
       progressHeartbeatMs: settings.progressHeartbeatMs,

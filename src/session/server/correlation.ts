@@ -26,6 +26,7 @@ export interface Inbound<Entry> {
 /** Ids begin below this, so that they stay small integers to V8. */
 const FIRST_IDS = 2 ** 29;
 
+/** Nothing is in flight at first. */
 export function createInbound<Entry>(): Inbound<Entry> {
   // Searched: they are few (`maxInFlight`), and a Map makes a new table whenever it runs empty, among what lives
   // long once it is old itself: 200 bytes a call that only a full collection takes back.

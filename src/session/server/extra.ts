@@ -5,22 +5,17 @@ import type { Exchange } from "./reply.ts";
 import type { SessionRow } from "../store/schema.ts";
 import type { MessageExtra } from "./transport.ts";
 
+/** True where the server may close streams: only clients of 2025-11-25 and later know how to poll for the rest. */
+export function polls({ kind, version }: SessionRow): boolean {
+  return kind === "streamable" && hasPriming(version);
+}
+
 /**
- * `requestInfo` is SDK v1's, `request` v2's. Streams can be closed by the server only where clients
- * know how to poll for the rest (2025-11-25).
+ * `requestInfo` is SDK v1's, `request` v2's. The exchange, and what ends the standalone stream, are given where
+ * the server may close these.
  */
-export function createExtra(
-  caller: Caller,
-  row?: SessionRow,
-  exchange?: Exchange,
-  endStandalone?: () => void,
-): MessageExtra {
-  const polls = row?.kind === "streamable" && hasPriming(row.version);
-  return new Extra(
-    caller,
-    polls && exchange !== undefined ? () => exchange.close() : undefined,
-    polls ? endStandalone : undefined,
-  );
+export function createExtra(caller: Caller, exchange?: Exchange, endStandalone?: () => void): MessageExtra {
+  return new Extra(caller, exchange === undefined ? undefined : () => exchange.close(), endStandalone);
 }
 
 // Classes, for getters that belong to no single call (see `Caller`): most tools look at none of them.

@@ -11,6 +11,7 @@
  */
 import { isObject, type JsonObject, type JsonRpcNotification } from "../../jsonrpc/messages.ts";
 
+/** What the client has been told of the progress of one call. */
 export interface Heartbeat {
   /** Params of the next heartbeat. */
   beat(): JsonObject;

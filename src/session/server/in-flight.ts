@@ -37,7 +37,7 @@ export interface ClientCall {
   readonly exchange: Exchange;
   readonly request: JsonRpcRequest;
   /** Undefined where nobody listens. */
-  readonly watched: WatchedCall | undefined;
+  watched: WatchedCall | undefined;
   /** When it began, in milliseconds since 1970. */
   readonly began: number;
   /** When it has run for too long; Infinity for never. */
@@ -66,7 +66,9 @@ export interface Calls {
   /** Exchanges with a request in flight, each once. */
   exchanges(): Set<Exchange>;
   /** A client's request is handed to the server; returns the id under which it is. */
-  begin(request: JsonRpcRequest, exchange: Exchange, call: Pick<ClientCall, "due" | "watched">): number;
+  begin(request: JsonRpcRequest, exchange: Exchange, due: number): number;
+  /** The request in flight under `id` is watched. */
+  watched(id: number, watched: WatchedCall): void;
   /** A request of our own is; `replayed` hears the answer. */
   replay(replayed: (response: JsonRpcResponse) => void): number;
   /** The request that the server knows under `id`; undefined once it is over. */
@@ -96,6 +98,7 @@ export interface Calls {
   end(settle: (exchange: Exchange) => void, outcome: Outcome): void;
 }
 
+/** How requests are answered, and who hears of it; sizes in bytes, times in milliseconds. */
 export interface CallsOptions {
   /** Undefined for a server that belongs to no session. */
   readonly sessionId: string | undefined;
@@ -118,6 +121,7 @@ export interface CallsOptions {
 
 type Held = NonNullable<ReturnType<Inbound<Entry>["take"]>>;
 
+/** Nothing is in flight at first. */
 export function createCalls(options: CallsOptions): Calls {
   const { emit, maxEventBytes } = options;
   const session = options.sessionId && shortId(options.sessionId);
@@ -133,7 +137,7 @@ export function createCalls(options: CallsOptions): Calls {
       if (json.length <= maxEventBytes) return [restored, json];
       instead = failures.tooLarge(id, json.length, maxEventBytes);
     } catch (error) {
-      callFailed(emit, session, request, "unserialisable", withoutPayload(error));
+      callFailed(emit, { session, request, reason: "unserialisable", message: withoutPayload(error) });
       instead = failures.unserialisable(id);
     }
     return [instead, toWire(instead)];
@@ -200,16 +204,20 @@ export function createCalls(options: CallsOptions): Calls {
         name: nameIn(request),
         ageMs: Date.now() - began,
       })),
-    begin: (request, exchange, { due, watched }) =>
+    begin: (request, exchange, due) =>
       inbound.add(request.id, {
         exchange,
         request,
-        watched,
+        watched: undefined,
         began: Date.now(),
         due,
         pulse: pulses.of(request),
         lost: false,
       }),
+    watched(id, watched) {
+      const call = inbound.get(id);
+      if (call?.exchange !== undefined) call.watched = watched;
+    },
     replay: (replayed) => inbound.add("replay", { replayed }),
     find: inbound.get,
     ofToken: (token) =>
@@ -246,14 +254,14 @@ export function createCalls(options: CallsOptions): Calls {
         inbound.take(id);
         return call.replayed(failures.notTaken("replay"));
       }
-      callFailed(emit, session, call.request, "not-taken", withoutPayload(why));
+      callFailed(emit, { session, request: call.request, reason: "not-taken", message: withoutPayload(why) });
       attempt(() => settle(id, call, failures.notTaken(call.request.id)));
     },
     miss(why) {
       const [only, another] = clientCalls();
       if (only === undefined || another !== undefined || only.entry.lost) return;
       const { request } = only.entry;
-      callFailed(emit, session, request, "unserialisable", withoutPayload(why));
+      callFailed(emit, { session, request, reason: "unserialisable", message: withoutPayload(why) });
       attempt(() => settle(only.id, only.entry, failures.unserialisable(request.id)));
     },
     cancel(original, tell) {
@@ -274,7 +282,13 @@ export function createCalls(options: CallsOptions): Calls {
       for (const { id, entry } of clientCalls()) {
         if (entry.due > now) continue;
         const { request, lost } = entry;
-        if (!lost) callFailed(emit, session, request, "timeout", "the server did not answer in time");
+        if (!lost)
+          callFailed(emit, {
+            session,
+            request,
+            reason: "timeout",
+            message: "the server did not answer in time",
+          });
         attempt(() => settle(id, entry, lost ? failures.lost(request.id) : failures.timedOut(request.id)));
         if (!lost) tell(id, request);
       }

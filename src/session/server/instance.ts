@@ -9,21 +9,18 @@ import { isThenable } from "../../guard.ts";
 import { clientUnreachable, interrupted } from "../../jsonrpc/failures.ts";
 import {
   isNotification,
-  isObject,
-  isRequest,
-  isResponse,
   type JsonObject,
   type JsonRpcMessage,
   type JsonRpcRequest,
   type JsonRpcResponse,
   type RequestId,
 } from "../../jsonrpc/messages.ts";
-import { toWire } from "../../jsonrpc/wire.ts";
 import type { CallDetail } from "../../sessions.ts";
-import { type CallsOptions, type ClientCall, createCalls } from "./in-flight.ts";
+import { type CallsOptions, createCalls } from "./in-flight.ts";
 import { createOutbound } from "./correlation.ts";
+import { createOutgoing, type OutgoingWays } from "./outgoing.ts";
 import type { Exchange } from "./reply.ts";
-import { challengeOf, type ScopeRefusal, type ScopeResolver } from "./scopes.ts";
+import { challengeBy, type Challenger, type ScopeRefusal } from "./scopes.ts";
 import type { ConnectableServer } from "./factory.ts";
 import { isAnswerLost, toolThrew, withoutPayload } from "./reports.ts";
 import { hearThrows } from "./throws.ts";
@@ -56,8 +53,11 @@ export interface Instance {
   close(settle: (exchange: Exchange) => void, outcome?: Outcome): void;
 }
 
-export interface InstanceOptions extends CallsOptions {
+/** How the server is built, what is replayed into it, and where its messages go. */
+export interface InstanceOptions extends CallsOptions, OutgoingWays {
   readonly emit: EventSink;
+  /** How long the server's own hooks may take of a request, in milliseconds. */
+  readonly hookTimeoutMs: number;
   /** In front of the ids of what the server asks its client. */
   readonly questionPrefix?: string | undefined;
   readonly create: () => ConnectableServer | Promise<ConnectableServer>;
@@ -67,22 +67,14 @@ export interface InstanceOptions extends CallsOptions {
     readonly initialized: boolean;
     readonly sticky: readonly { method: string; params: JsonObject }[];
   };
-  /** Where a message goes that belongs to no request: to the standalone stream. */
-  readonly sendUnrelated: (json: string) => Promise<void>;
-  /** True while a client listens on the standalone stream. */
-  readonly hasListener: () => boolean;
   /**
    * The server is where the last one stood: its answer to the stored `initialize`. Not told for a session that
    * is being opened.
    */
   readonly onRehydrated?: ((result: JsonObject) => void) | undefined;
-  /** There is nobody who could answer: what the server asks of the client is refused at once. */
-  readonly refuseRequests?: boolean;
   /** The server has ended by itself, or could not be kept; its calls are answered. */
   readonly onClosed: () => void;
 }
-
-const PROGRESS = "notifications/progress";
 
 /** Builds, connects and rehydrates. */
 export function startInstance(options: InstanceOptions): Instance {
@@ -106,95 +98,6 @@ export function startInstance(options: InstanceOptions): Instance {
     if (isAnswerLost(error)) calls.miss(error);
   };
 
-  /**
-   * The stream for a server's request that names no inbound one: SDK v2's `elicitInput` inside a
-   * handler does not. Without a listener on the standalone stream it would hang to its time-out, so
-   * it takes the stream of the one call in flight, if there is just one.
-   */
-  const onlyExchange = (): Exchange | undefined => {
-    if (options.hasListener()) return undefined;
-    const [only, another] = [...calls.exchanges()].filter((exchange) => exchange.streams);
-    return another === undefined ? only : undefined;
-  };
-
-  const write = (message: JsonRpcMessage): string => {
-    const json = toWire(message);
-    if (json.length > options.maxEventBytes) {
-      throw new RangeError(
-        `The message has ${json.length} bytes; at most ${options.maxEventBytes} can be sent (maxEventBytes)`,
-      );
-    }
-    return json;
-  };
-
-  /** Where a message goes, as JSON; `exchange` is undefined for the standalone stream. */
-  const pass = (message: JsonRpcMessage, exchange: Exchange | undefined): Promise<void> => {
-    const json = write(message);
-    return exchange === undefined ? options.sendUnrelated(json) : exchange.send(json);
-  };
-
-  const ask = async (message: JsonRpcRequest, exchange: Exchange | undefined): Promise<void> => {
-    if (options.refuseRequests === true) {
-      return queueMicrotask(() => deliver(clientUnreachable(message.id), undefined));
-    }
-    const renamed = { ...message, ...definedParams(outbound.rename(message.id, message.params)) };
-    try {
-      await pass(renamed, exchange);
-    } catch (error) {
-      // It never left: no answer will come.
-      outbound.cancel(message.id);
-      throw error;
-    }
-  };
-
-  const send = async (message: JsonRpcMessage, related: RequestId | undefined): Promise<void> => {
-    if (isResponse(message)) {
-      // One that comes too late is nobody's, and nobody's fault.
-      return isOver ? undefined : calls.answer(message, tell);
-    }
-    if (isOver) throw new Error("The session has ended");
-    const isWithdrawal = message.method === "notifications/cancelled";
-    const wireId = isWithdrawal ? outbound.cancel(message.params?.["requestId"] as RequestId) : undefined;
-    const outgoing = isWithdrawal
-      ? { ...message, params: { ...message.params, requestId: wireId } }
-      : message;
-    if (related === undefined) {
-      if (isRequest(message)) return ask(message, onlyExchange());
-      if (replaying) return;
-      if (isStale(message)) throw new Error("Progress was reported on a call that is over");
-      return pass(progressed(outgoing, undefined), undefined);
-    }
-    const call = calls.find(related);
-    if (call === undefined) {
-      // The question that it withdraws was part of a call that is over, and went with it.
-      if (isWithdrawal) return;
-      throw new Error(`No call is in flight under request id ${related}: it was answered or cancelled`);
-    }
-    if (isRequest(message)) {
-      if (call.exchange === undefined) throw new Error("Nobody waits for a request that is replayed");
-      return ask(message, call.exchange);
-    }
-    // What a replayed request says on its way, it has said before.
-    if (call.exchange !== undefined) return pass(progressed(outgoing, call), call.exchange);
-  };
-
-  /** Progress, above what heartbeats have said; any other message as it is. */
-  const progressed = (message: JsonRpcMessage, call: ClientCall | undefined): JsonRpcMessage => {
-    if (!isNotification(message) || message.method !== PROGRESS || message.params === undefined)
-      return message;
-    const on = call ?? calls.ofToken(message.params["progressToken"]);
-    const params = on && calls.progressed(on, message.params);
-    return params === undefined || params === message.params ? message : { ...message, params };
-  };
-
-  /** Progress must be on a request in flight (progress, "Progress Flow"), or on a task, which outlives its request. */
-  const isStale = (message: JsonRpcMessage): boolean => {
-    if (!isNotification(message) || message.method !== PROGRESS) return false;
-    const meta = message.params?.["_meta"];
-    if (isObject(meta) && "io.modelcontextprotocol/related-task" in meta) return false;
-    return calls.ofToken(message.params?.["progressToken"]) === undefined;
-  };
-
   /** Each exchange is settled, and the server told that it is over. */
   const end = (settle: (exchange: Exchange) => void, outcome: Outcome = "interrupted"): void => {
     if (isOver) return;
@@ -205,10 +108,22 @@ export function startInstance(options: InstanceOptions): Instance {
   };
 
   /** Without one, as of SDK v1 and of servers of other makes, no request needs anything. */
-  let scopes: ScopeResolver | undefined;
+  let challenge: Challenger | undefined;
+
+  const send = createOutgoing({
+    ...options,
+    calls,
+    outbound,
+    isOver: () => isOver,
+    isReplaying: () => replaying,
+    refuse: (id) => queueMicrotask(() => deliver(clientUnreachable(id), undefined)),
+    // Undone where what it granted has not happened.
+    tell: (method, params) => tell(method, params),
+  });
 
   const transport = createTransport(options.sessionId, {
-    scopes: (resolver) => void (scopes = resolver),
+    scopes: (resolver) =>
+      void (challenge = challengeBy({ resolve: resolver, emit, limitMs: options.hookTimeoutMs })),
     send,
     error: complain,
     close() {
@@ -254,7 +169,7 @@ export function startInstance(options: InstanceOptions): Instance {
   const start = async (): Promise<void> => {
     let greeting: JsonObject | undefined;
     created = await options.create();
-    server = userServer(created, transport, emit, complain);
+    server = userServer(created, transport, { emit, onError: complain });
     await server.connect();
     if (isOver) {
       // Given up while it was being built or connected: it must not live on unseen.
@@ -287,13 +202,15 @@ export function startInstance(options: InstanceOptions): Instance {
     size: calls.size,
     requests: calls.requests,
     inFlight: calls.inFlight,
-    challenge: (requests, authInfo) => scopes && challengeOf(requests, authInfo, scopes, emit),
+    challenge: (requests, authInfo) => challenge?.(requests, authInfo),
+    // Four of them, by place, as nowhere else: an object would be made for each request that a session takes.
     request(request, exchange, extra, due) {
-      const watched = watch?.began(request, () => extra.requestInfo?.headers);
-      const id = calls.begin(request, exchange, { due, watched });
+      const id = calls.begin(request, exchange, due);
       const tool = request.method === "tools/call" ? request.params?.["name"] : undefined;
       if (typeof tool === "string") hearThrows(created, tool, threw);
-      if (watched === undefined) return deliver({ ...request, id }, extra, id);
+      if (watch === undefined) return deliver({ ...request, id }, extra, id);
+      const watched = watch.began(request, () => extra.requestInfo?.headers);
+      calls.watched(id, watched);
       watched.run(() => deliver({ ...request, id }, extra, id));
     },
     notify(message, extra) {
@@ -302,7 +219,8 @@ export function startInstance(options: InstanceOptions): Instance {
       if (method === "notifications/cancelled") {
         return calls.cancel(params?.["requestId"] as RequestId, (id) => withdraw(id, params ?? {}, extra));
       }
-      const token = method === PROGRESS ? outbound.restoreToken(params?.["progressToken"]) : undefined;
+      const token =
+        method === "notifications/progress" ? outbound.restoreToken(params?.["progressToken"]) : undefined;
       deliver(
         token === undefined ? message : { ...message, params: { ...params, progressToken: token } },
         extra,
@@ -327,9 +245,4 @@ export function startInstance(options: InstanceOptions): Instance {
     },
     close: end,
   };
-}
-
-function definedParams<T extends { params: JsonObject | undefined }>(message: T): T {
-  const { params, ...rest } = message;
-  return (params === undefined ? rest : message) as T;
 }

@@ -30,12 +30,15 @@ export interface Journal {
   requests(): { method: string; params: JsonObject }[];
 }
 
+/** How much one session may have remembered. */
 export interface JournalLimits {
   readonly maxSubscriptions: number;
   readonly maxSubscriptionBytes: number;
 }
 
+/** Method that is sticky for each resource. */
 export const SUBSCRIBE = "resources/subscribe";
+/** Method that takes a subscription back. */
 export const UNSUBSCRIBE = "resources/unsubscribe";
 const SET_LEVEL = "logging/setLevel";
 
@@ -87,6 +90,7 @@ function valueOf({ method, params }: JsonRpcRequest): string {
   return JSON.stringify(kept);
 }
 
+/** The session's journal, as its store has it. */
 export function createJournal(store: SessionStore, limits: JournalLimits): Journal {
   const { maxSubscriptions, maxSubscriptionBytes } = limits;
   /** Counted once in an isolate's life, and kept from then on. */

@@ -13,6 +13,7 @@ export interface Pulse {
   heardAt: number;
 }
 
+/** The heartbeats of all calls of one server. */
 export interface Pulses {
   /** The pulse of a request, where it asked for progress. */
   of(request: JsonRpcRequest): Pulse | undefined;

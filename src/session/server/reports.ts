@@ -5,14 +5,19 @@ import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 const LONGEST_NAME = 128;
 const LONGEST_MESSAGE = 200;
 
+/** A call that is answered in its server's place. */
+export interface CallFailed {
+  /** The session's id as events show it; undefined for a call without one. */
+  readonly session: string | undefined;
+  readonly request: JsonRpcRequest;
+  readonly reason: "unserialisable" | "timeout" | "not-taken";
+  /** Why, without the payload. */
+  readonly message: string;
+}
+
 /** Says that a call is answered in its server's place. */
-export function callFailed(
-  emit: EventSink,
-  session: string | undefined,
-  { method, params }: JsonRpcRequest,
-  reason: "unserialisable" | "timeout" | "not-taken",
-  message: string,
-): void {
+export function callFailed(emit: EventSink, { session, request, reason, message }: CallFailed): void {
+  const { method, params } = request;
   const name = method === "tools/call" ? params?.["name"] : undefined;
   const tool = typeof name === "string" ? name.slice(0, LONGEST_NAME) : undefined;
   emit("call.failed", { session, method: method.slice(0, LONGEST_NAME), tool, reason, message });

@@ -8,7 +8,7 @@
 import { type Challenge, formatChallenge, metadataUrlOf } from "../../challenge.ts";
 import type { EventSink } from "../../events.ts";
 import { isThenable } from "../../guard.ts";
-import { hookFailed } from "../../hooks.ts";
+import { hookFailed, hookInTime, HookLate } from "../../hooks.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 
@@ -25,34 +25,42 @@ export type ScopeRefusal = failures.Failure | undefined | Promise<failures.Failu
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 const DESCRIPTION = /^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/;
 
-/** @returns what the first of the requests lacks for which something is missing; an error where the resolver fails */
-export function challengeOf(
-  requests: readonly JsonRpcRequest[],
-  authInfo: unknown,
-  resolve: ScopeResolver,
-  emit: EventSink,
-): ScopeRefusal {
+/** How a resolver is asked. */
+export interface Asking {
+  readonly resolve: ScopeResolver;
+  readonly emit: EventSink;
+  /** How long it may take over one request, in milliseconds. */
+  readonly limitMs: number;
+}
+
+/** Returns what the first of the requests lacks for which something is missing; an error where the resolver fails. */
+export type Challenger = (requests: readonly JsonRpcRequest[], authInfo: unknown) => ScopeRefusal;
+
+/** Asks this resolver about requests. */
+export function challengeBy({ resolve, emit, limitMs }: Asking): Challenger {
   const failed = (error: unknown): failures.Failure => {
     hookFailed(emit, "scopeChallenge", error);
-    return failures.internalError;
+    return error instanceof HookLate ? failures.credentialsUnjudged() : failures.internalError;
   };
-  const from = (start: number): ScopeRefusal => {
+  const from = (requests: readonly JsonRpcRequest[], authInfo: unknown, start: number): ScopeRefusal => {
     for (let n = start; n < requests.length; n++) {
       const request = requests[n] as JsonRpcRequest;
       const asked = resolve(authInfo === undefined ? { request } : { request, authInfo });
       if (asked === undefined) continue;
       if (!isThenable(asked)) return refusal(asked, authInfo);
-      return Promise.resolve(asked)
-        .then((late) => (late === undefined ? from(n + 1) : refusal(late, authInfo)))
+      return Promise.resolve(hookInTime("scopeChallenge", asked, limitMs))
+        .then((late) => (late === undefined ? from(requests, authInfo, n + 1) : refusal(late, authInfo)))
         .catch(failed);
     }
     return undefined;
   };
-  try {
-    return from(0);
-  } catch (error) {
-    return failed(error);
-  }
+  return (requests, authInfo) => {
+    try {
+      return from(requests, authInfo, 0);
+    } catch (error) {
+      return failed(error);
+    }
+  };
 }
 
 /** @throws {TypeError} for a challenge that no header can carry: what it was to guard does not run */

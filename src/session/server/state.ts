@@ -4,6 +4,7 @@ import type { SessionState } from "./factory.ts";
 import { entryBytes, MOST_ENTRY_BYTES } from "../store/entries.ts";
 import type { SessionStore } from "../store/store.ts";
 
+/** The session's state, with what the session itself needs of it. */
 export interface KeptState extends SessionState {
   /** The session exists from now on: stores what was set before. Called within the transaction that opens it. */
   keep(): void;

@@ -25,6 +25,7 @@ export interface WireMessage {
   readonly jsonrpc: "2.0";
 }
 
+/** What the SDKs say of a message that they send. */
 export interface SendOptions {
   /** The inbound request that an outbound request or notification belongs to. */
   readonly relatedRequestId?: RequestId | undefined;
@@ -45,6 +46,7 @@ export interface SessionTransport {
   close(): Promise<void>;
 }
 
+/** Who stands behind the transport. */
 export interface TransportHooks {
   /** Carries an outbound message on. */
   send(message: JsonRpcMessage, related: RequestId | undefined): Promise<void>;
@@ -56,6 +58,7 @@ export interface TransportHooks {
   scopes(resolver: ScopeResolver): void;
 }
 
+/** A transport for one server; `sessionId` is undefined where there is no session. */
 export function createTransport(sessionId: string | undefined, hooks: TransportHooks): SessionTransport {
   return {
     sessionId,

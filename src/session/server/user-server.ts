@@ -33,15 +33,14 @@ const SHARED =
   "createServer returned a server that another session is using: it must build a new one each time it is called";
 
 /**
- * @param onError hears what the server reports
+ * `onError` hears what the server reports.
  * @throws {TypeError} where `server` is no server
  * @throws {Error} where another session has it
  */
 export function userServer(
   server: ConnectableServer,
   transport: SessionTransport,
-  emit: EventSink,
-  onError: (error: unknown) => void,
+  { emit, onError }: { readonly emit: EventSink; readonly onError: (error: unknown) => void },
 ): UserServer {
   if (typeof (server as Partial<ConnectableServer> | null | undefined)?.connect !== "function") {
     const given =

@@ -6,7 +6,7 @@
 import { messageOf, type Outcome, shortId } from "../../events.ts";
 import type { Settings } from "../../options.ts";
 import type { Exchange } from "./reply.ts";
-import { inTime } from "./in-time.ts";
+import { inTime } from "../../within.ts";
 import type { Instance } from "./instance.ts";
 import type { SessionRow } from "../store/schema.ts";
 
@@ -22,6 +22,7 @@ export interface Waker {
   close(settle: (exchange: Exchange) => void, outcome?: Outcome): void;
 }
 
+/** How a server is started. */
 export interface WakerOptions {
   readonly sessionId: string;
   readonly settings: Settings;
@@ -50,6 +51,7 @@ export function startFailed({ emit }: Settings, sessionId: string, error: unknow
   });
 }
 
+/** Starts nothing before the first message needs it. */
 export function createWaker({ sessionId, settings, start }: WakerOptions): Waker {
   const { emit, initializeTimeoutMs } = settings;
   let current: Current | undefined;

@@ -8,11 +8,13 @@ import type { EntryKind, SqlStore } from "./schema.ts";
 /** The most bytes of one entry, its name included: a Durable Object's row holds 2 MB, with what is around them. */
 export const MOST_ENTRY_BYTES = 1_900_000;
 
+/** How much of one kind there is, in number and in bytes. */
 export interface EntryTotal {
   count: number;
   bytes: number;
 }
 
+/** A session's entries, by kind and name. */
 export interface EntryStore {
   entry(kind: EntryKind, name: string): string | undefined;
   entries(kind: EntryKind): { name: string; value: string }[];
@@ -34,6 +36,7 @@ export function entryBytes(name: string, value: string): number {
   return encoder.encode(name).length + encoder.encode(value).length;
 }
 
+/** The entries of the session under `key`. */
 export function createEntryStore(sql: SqlStore, key: number): EntryStore {
   return {
     entry: (kind, name) =>

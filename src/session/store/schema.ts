@@ -64,6 +64,7 @@ const SCHEMA = [
     value TEXT NOT NULL, PRIMARY KEY (key, kind, name)) WITHOUT ROWID`,
 ];
 
+/** How far a session has come: see `lifecycle.ts`. */
 export type SessionStatus = "provisional" | "active" | "ended";
 
 /** The session, as it is stored; there is one row or none. */
@@ -133,6 +134,7 @@ export interface SurveyedLog extends LogExtent {
   oldest: number | null;
 }
 
+/** `state`: the user's; `sticky`: the journal's; `watch`: topics whose hubs hold the session's name. */
 export type EntryKind = "state" | "sticky" | "watch";
 
 /** The session was stored by a later version of this code, which alone knows what it means. */
@@ -155,16 +157,19 @@ export function hasSchema(sql: SqlStore): boolean {
   );
 }
 
+/** Creates all tables; within a transaction of the caller's. */
 export function createSchema(sql: SqlStore): void {
   for (const statement of SCHEMA) sql.exec(statement);
 }
 
-/** Brings tables that version `from` left to the present one; within a transaction of the caller's. */
+/** Brings tables that version `from` left to version `to`, the present one; within a transaction of the caller's. */
 export function migrate(
   sql: SqlStore,
   from: number,
-  to: number = SCHEMA_VERSION,
-  migrations: Readonly<Record<number, readonly string[]>> = MIGRATIONS,
+  {
+    to = SCHEMA_VERSION,
+    migrations = MIGRATIONS,
+  }: { readonly to?: number; readonly migrations?: Readonly<Record<number, readonly string[]>> } = {},
 ): void {
   for (let version = from; version < to; version++) {
     for (const statement of migrations[version] ?? []) sql.exec(statement);

@@ -1,27 +1,24 @@
 /**
- * The queries of one session over the schema. Each is one statement or one transaction; nothing is
- * cached here.
+ * The queries of one session over the schema: its row and its streams' rows here, logs and entries in files of
+ * their own. Each is one statement or one transaction; nothing is cached here.
  * @module
  */
-import type { RequestId } from "../../jsonrpc/messages.ts";
 import { createEntryStore, type EntryStore } from "./entries.ts";
+import { createEventStore, type EventStore } from "./events.ts";
 import {
   createSchema,
   hasSchema,
   LaterSchema,
   migrate,
-  PART,
   SCHEMA_VERSION,
   type SessionRow,
   type SqlStore,
   type SqlValue,
-  type StoredEvent,
   type StreamRow,
-  type SurveyedLog,
 } from "./schema.ts";
 
 /** All that is asked of a session's storage. Synchronous, and throws where SQLite does (a full disk). */
-export interface SessionStore extends EntryStore {
+export interface SessionStore extends EntryStore, EventStore {
   transaction<T>(body: () => T): T;
   /**
    * The session's row, or undefined where there is none. Creates nothing; what an earlier version stored is
@@ -43,35 +40,10 @@ export interface SessionStore extends EntryStore {
   putStream(row: StreamRow): void;
   updateStream(stream: number, fields: Partial<StreamRow>): void;
   deleteStream(stream: number): void;
-
-  /**
-   * Stores an event; `answers` is the JSON of the request id that it answers, or null, and `handed` the last
-   * event of the stream that its client has been handed.
-   */
-  append(event: {
-    readonly stream: number;
-    readonly seq: number;
-    readonly data: string;
-    readonly answers: string | null;
-    readonly handed: number;
-    readonly now: number;
-  }): void;
-  /** Events after `seq`, in order, until `bytes` characters are exceeded; at least one if there is one. */
-  eventsAfter(stream: number, seq: number, bytes: number): StoredEvent[];
-  /** What each stream's log holds, in one reading of them all; `aged` is what was stored before `before`. */
-  survey(before: number): SurveyedLog[];
-  /** What the stream's last event says of `handed`; 0 where there is none. */
-  handed(stream: number): number;
   /** Characters of the requests that streams keep so that they can run again. */
   requestSizes(): { stream: number; size: number }[];
   /** What the session holds, its own row included: rows, and characters. Reads sizes, not data. */
   weight(): { rows: number; bytes: number };
-  /** The size of each event, in characters, in order. */
-  sizes(stream: number): { seq: number; bytes: number }[];
-  /** The same of all streams, the oldest first. */
-  sizesByAge(): { stream: number; seq: number; bytes: number }[];
-  /** Deletes events up to `seq`; returns their size in characters, and the ids that they answered. */
-  deleteThrough(stream: number, seq: number): { bytes: number; answered: RequestId[] };
 }
 
 /** JSON of the request ids that a stream's stored events answer, separated by commas. */
@@ -115,7 +87,6 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       key,
       ...bindings,
     );
-  const defer = sql.defer ?? sql.exec;
   const insert = <Name extends string>(
     table: string,
     columns: readonly Name[],
@@ -136,6 +107,7 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
 
   return {
     ...createEntryStore(sql, key),
+    ...createEventStore(sql, key),
     transaction: (body) => sql.transaction(body),
 
     load() {
@@ -193,78 +165,6 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
     deleteStream(stream) {
       sql.exec("DELETE FROM stream WHERE key = ? AND stream = ?", key, stream);
     },
-
-    append({ stream, seq, data, answers, handed, now }) {
-      const insertPart = (part: number, start: number, end: number): void =>
-        defer(
-          `INSERT INTO event (key, stream, seq, part, size, answers, created, handed, data)
-            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          key,
-          stream,
-          seq,
-          part,
-          end - start,
-          part === 0 ? answers : null,
-          now,
-          handed,
-          data.slice(start, end),
-        );
-      if (data.length <= PART) return insertPart(0, 0, data.length);
-      sql.transaction(() => {
-        for (let start = 0, part = 0; start < data.length; part++) {
-          const end = partEnd(data, start);
-          insertPart(part, start, end);
-          start = end;
-        }
-      });
-    },
-    eventsAfter(stream, seq, bytes) {
-      // Two steps, so that a long log is never read whole: how far the budget reaches, then the data.
-      const sizes = sql.exec<{ seq: number; bytes: number }>(
-        `SELECT seq, sum(size) AS bytes FROM event WHERE key = ? AND stream = ? AND seq > ?
-          GROUP BY seq ORDER BY seq LIMIT 256`,
-        key,
-        stream,
-        seq,
-      );
-      let last = 0;
-      let total = 0;
-      for (const size of sizes) {
-        if (last !== 0 && total + size.bytes > bytes) break;
-        total += size.bytes;
-        last = size.seq;
-      }
-      const events: StoredEvent[] = [];
-      const rows = sql.exec<{ seq: number; part: number; data: string }>(
-        `SELECT seq, part, data FROM event WHERE key = ? AND stream = ? AND seq > ? AND seq <= ?
-          ORDER BY seq, part`,
-        key,
-        stream,
-        seq,
-        last,
-      );
-      for (const row of rows) {
-        const previous = events.at(-1);
-        if (row.part > 0 && previous !== undefined) previous.data += row.data;
-        else events.push({ seq: row.seq, data: row.data });
-      }
-      return events;
-    },
-    survey: (before) =>
-      sql.exec<{ [Name in keyof SurveyedLog]: SurveyedLog[Name] }>(
-        `SELECT stream, min(seq) AS first, max(seq) AS last, sum(size) AS bytes,
-          max(CASE WHEN created < ? THEN seq END) AS aged, min(CASE WHEN created >= ? THEN created END) AS oldest
-          FROM event WHERE key = ? GROUP BY stream`,
-        before,
-        before,
-        key,
-      ),
-    handed: (stream) =>
-      sql.exec<{ handed: number }>(
-        "SELECT handed FROM event WHERE key = ? AND stream = ? ORDER BY seq DESC, part DESC LIMIT 1",
-        key,
-        stream,
-      )[0]?.handed ?? 0,
     requestSizes: () =>
       sql.exec<{ stream: number; size: number }>(
         "SELECT stream, length(request) AS size FROM stream WHERE key = ? AND request IS NOT NULL",
@@ -283,39 +183,5 @@ export function createSessionStore(sql: SqlStore, key: number): SessionStore {
       );
       return weighed[0] ?? { rows: 0, bytes: 0 };
     },
-    sizes: (stream) =>
-      sql.exec<{ seq: number; bytes: number }>(
-        `SELECT seq, sum(size) AS bytes FROM event WHERE key = ? AND stream = ?
-          GROUP BY seq ORDER BY seq`,
-        key,
-        stream,
-      ),
-    sizesByAge: () =>
-      sql.exec<{ stream: number; seq: number; bytes: number }>(
-        `SELECT stream, seq, sum(size) AS bytes FROM event WHERE key = ?
-          GROUP BY stream, seq ORDER BY min(created), stream, seq`,
-        key,
-      ),
-    deleteThrough(stream, seq) {
-      const deleted = sql.exec<{ size: number; answers: string | null }>(
-        "DELETE FROM event WHERE key = ? AND stream = ? AND seq <= ? RETURNING size, answers",
-        key,
-        stream,
-        seq,
-      );
-      return {
-        bytes: deleted.reduce((total, { size }) => total + size, 0),
-        answered: deleted.flatMap(({ answers }) =>
-          answers === null ? [] : (JSON.parse(answers) as RequestId),
-        ),
-      };
-    },
   };
-}
-
-/** Where a part that starts at `start` ends: never between the halves of a surrogate pair. */
-function partEnd(data: string, start: number): number {
-  const end = Math.min(start + PART, data.length);
-  const unit = data.charCodeAt(end - 1);
-  return end < data.length && unit >= 0xd800 && unit < 0xdc00 ? end - 1 : end;
 }

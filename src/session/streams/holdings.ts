@@ -9,6 +9,7 @@ import { type LogExtent, PART, type SurveyedLog } from "../store/schema.ts";
 import type { SessionStore } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
 
+/** What the streams of a session keep, and what may go of it. */
 export interface Holdings {
   readonly quota: Quota;
   /** What the log of a stream held as this isolate first looked; right for one that is not open since. */
@@ -23,6 +24,7 @@ export interface Holdings {
   unkeep(stream: number): void;
 }
 
+/** Where the streams are, and what they may keep. */
 export interface HoldingsOptions {
   readonly store: SessionStore;
   readonly limits: QuotaLimits;
@@ -31,6 +33,7 @@ export interface HoldingsOptions {
   readonly find: (id: number) => Stream | undefined;
 }
 
+/** Reads nothing before there is something to keep. */
 export function createHoldings({ store, limits, peek, find }: HoldingsOptions): Holdings {
   let found: Map<number, LogExtent> | undefined;
   /** Characters of the requests that are kept, by stream. */

@@ -51,6 +51,7 @@ export interface LogLimits {
   readonly maxStoredBytes: number;
 }
 
+/** Which log, and what it may hold. */
 export interface LogOptions {
   readonly store: SessionStore;
   readonly stream: number;

@@ -47,6 +47,7 @@ export interface Owing {
   forget(stream: number): void;
 }
 
+/** Nothing is struck off at first. */
 export function createOwing(store: SessionStore): Owing {
   const owing = new Map<number, RequestId[]>();
   return {

@@ -5,6 +5,7 @@
  * @module
  */
 
+/** How patient a stream is with its clients. */
 export interface Patience {
   /** How long the next connection waits, in milliseconds. */
   delay(): number;
@@ -17,6 +18,7 @@ const FREE = 3;
 const FIRST_MS = 16;
 const MOST_MS = 1000;
 
+/** The first connections wait for nothing. */
 export function createPatience(): Patience {
   let fruitless = 0;
   return {

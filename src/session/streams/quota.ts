@@ -10,6 +10,7 @@ export interface Kept {
   bytes: number;
 }
 
+/** What one session may keep, in messages and in characters. */
 export interface QuotaLimits {
   readonly maxSessionEvents: number;
   readonly maxSessionBytes: number;

@@ -35,6 +35,8 @@ export interface Joining {
   readonly opening: "prime" | "plain" | "none";
   /** Undefined for a client that is to have no `retry:`. */
   readonly retryMs: number | undefined;
+  /** When its client's token runs out, and the edge ends it; undefined where that is not known. */
+  readonly expiresAt: number | undefined;
 }
 
 /** What a stream reports to those who keep the session's. */
@@ -54,6 +56,11 @@ export interface Stream {
   /** True once every request it answers is answered: nothing more will come. */
   isComplete(): boolean;
   outlet(): Outlet | undefined;
+  /**
+   * When the last connection ended with its client's token, where no client has come for the rest since; undefined
+   * where that is not so, or nothing is left.
+   */
+  forsakenAt(now: number): number | undefined;
   /** The last event that its client is known to have been handed. */
   handed(): number;
   /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
@@ -106,6 +113,7 @@ interface Attachment {
   outstanding: number;
 }
 
+/** The stream as it is stored. */
 export interface StreamOptions {
   readonly id: number;
   readonly log: EventLog;
@@ -129,6 +137,8 @@ export function createStream(options: StreamOptions): Stream {
   let unread = 0;
   let unreadSize = 0;
   let paced: (() => void)[] = [];
+  /** The end of the token that the last connection came with. */
+  let expiresAt: number | undefined;
 
   const eventId = (seq: number): string => formatEventId(id, seq, prefix);
 
@@ -223,6 +233,12 @@ export function createStream(options: StreamOptions): Stream {
     log,
     isComplete: () => complete,
     outlet: () => attachment?.outlet,
+    forsakenAt(now) {
+      if (expiresAt === undefined || expiresAt > now) return undefined;
+      // An edge that only a write finds gone may still seem to be there.
+      const known = attachment?.acked ?? delivered;
+      return complete && known >= log.last() ? undefined : expiresAt;
+    },
     handed: () => delivered,
     resumePoint: () => attachment?.sent ?? delivered,
     emit(json, answers) {
@@ -239,7 +255,7 @@ export function createStream(options: StreamOptions): Stream {
       if (attachment.sent === log.last()) return Promise.resolve();
       return new Promise((resolve) => paced.push(resolve));
     },
-    attach(outlet, { after, opening, retryMs }) {
+    attach(outlet, { after, opening, retryMs, expiresAt: until }) {
       const redialled = opening === "none";
       const held = attachment;
       if (
@@ -254,6 +270,7 @@ export function createStream(options: StreamOptions): Stream {
       }
       if (held !== undefined) left(held, 0);
       end("replaced");
+      expiresAt = until;
       // Stored: the next time the client may come without an event id, to another isolate.
       handed(after);
       const joined: Attachment = {

@@ -37,6 +37,8 @@ export interface Streams {
   release(id: number, request: RequestId): void;
   /** One more attempt at a call that runs again. */
   retried(id: number, attempts: number): void;
+  /** A call's stream that its client has left with its token, and that this one may have come for: see `locate.ts`. */
+  forsaken(now: number): { readonly stream: Stream; readonly at: number } | undefined;
   /** Streams with a connection. */
   attached(): Stream[];
   /** Streams in memory. */
@@ -55,6 +57,7 @@ const BURST_MS = 1000;
 
 const EMPTY: LogExtent = { first: 0, last: 0, bytes: 0 };
 
+/** Whose streams they are, and what they may keep. */
 export interface StreamsOptions {
   /** The session's. */
   readonly row: SessionRow;
@@ -192,6 +195,13 @@ export function createStreams({ row, store, limits, now, emit }: StreamsOptions)
     settle: forget,
     release: (id, request) => store.updateStream(id, { pending: owing.strike(id, [request]) }),
     retried: (id, attempts) => store.updateStream(id, { attempts }),
+    forsaken(at) {
+      for (const [id, stream] of live) {
+        const forsakenAt = id === row.standalone ? undefined : stream.forsakenAt(at);
+        if (forsakenAt !== undefined) return { stream, at: forsakenAt };
+      }
+      return undefined;
+    },
     live: () => live.values(),
     attached: () => [...live.values()].filter((stream) => stream.outlet() !== undefined),
     age(before) {

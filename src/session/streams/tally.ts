@@ -1,5 +1,6 @@
 /** Counts what comes in bursts, and tells of each burst once. @module */
 
+/** What is counted. */
 export interface Tally {
   add(count: number): void;
   /** Tells what has been counted and not been told yet. */

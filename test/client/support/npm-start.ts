@@ -6,18 +6,24 @@ import { join } from "node:path";
 import { PATH } from "../../support/process.ts";
 import { eventually } from "../../support/wait.ts";
 import { freePort } from "../../support/workerd.ts";
-import type { ProcessTarget } from "./process-target.ts";
+import type { ProcessTarget, RunningProcess } from "./process-target.ts";
 
 const ROOT = new URL("../../../", import.meta.url).pathname;
 const START_MS = 60_000;
 
-export const npmStart: ProcessTarget = {
+export interface NpmStart extends RunningProcess {
+  /** All that was printed since it was started. */
+  output(): string;
+}
+
+export const npmStart: Omit<ProcessTarget, "start"> & { start(): Promise<NpmStart> } = {
   name: "npm start",
   durable: true,
   async start() {
     const port = await freePort();
     const state = mkdtempSync(join(tmpdir(), "holdfast-"));
     let child: ChildProcess | undefined;
+    let output = "";
     const run = async (): Promise<void> => {
       const started = spawn("npm", ["start", "--", "--port", String(port), "--persist-to", state], {
         cwd: ROOT,
@@ -27,7 +33,7 @@ export const npmStart: ProcessTarget = {
         stdio: ["ignore", "pipe", "pipe"],
       });
       child = started;
-      let output = "";
+      output = "";
       for (const stream of [started.stdout, started.stderr]) {
         stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
       }
@@ -47,6 +53,7 @@ export const npmStart: ProcessTarget = {
     await run();
     return {
       url: `http://127.0.0.1:${port}/mcp`,
+      output: () => output,
       kill,
       restart: run,
       close: async () => {

@@ -1,9 +1,9 @@
-/** L-24: the test page, by its buttons. @module */
+/** L-24: the console, by the buttons that it has had from the first; how it is served; how it reads streams. @module */
 import { Hono } from "hono";
 import type { Browser, Page } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createLocalMcp, serve } from "../../src/local/node.ts";
-import { testPage } from "../../src/test-page/index.ts";
+import { consolePage } from "../../src/console/index.ts";
 import { serveHttp } from "../client/support/http-server.ts";
 import { openPage, type WatchedPage } from "../support/browser.ts";
 import type { Mortal } from "../support/hosts.ts";
@@ -13,7 +13,7 @@ import { createTestServer } from "../support/test-server.ts";
 import { BOUND_MS, eventually } from "../support/wait.ts";
 
 /** The page as a user has it. */
-interface User extends WatchedPage {
+export interface User extends WatchedPage {
   click(button: string): Promise<void>;
   /** Waits until the status reads so. */
   status(text: string): Promise<void>;
@@ -23,11 +23,13 @@ interface User extends WatchedPage {
   connect(): Promise<string>;
 }
 
-async function visit(browser: Browser, url: string): Promise<User> {
+/** The console, with its log unfolded. */
+export async function visit(browser: Browser, url: string): Promise<User> {
   const watched = await openPage(browser);
   const { page } = watched;
   page.setDefaultTimeout(BOUND_MS);
   await page.goto(url);
+  await page.getByRole("button", { name: "Unfold all" }).click();
   const user: User = {
     ...watched,
     click: (name) => page.getByRole("button", { name, exact: true }).click(),
@@ -44,7 +46,7 @@ async function visit(browser: Browser, url: string): Promise<User> {
 }
 
 /** Waits until the server does not know the session any more. */
-function gone(url: string, session: string): Promise<void> {
+export function gone(url: string, session: string): Promise<void> {
   return eventually(async () => {
     const answer = await post(`${url}/mcp`, request("ping"), { "Mcp-Session-Id": session });
     expect(answer.status).toBe(404);
@@ -54,8 +56,8 @@ function gone(url: string, session: string): Promise<void> {
 const initializes = ({ requests }: WatchedPage): number =>
   requests.filter(({ body }) => body?.includes('"initialize"')).length;
 
-export function testTestPage(browser: () => Browser, server: Mortal): void {
-  describe("the test page (L-24)", () => {
+export function testConsolePage(browser: () => Browser, server: Mortal): void {
+  describe("the console (L-24)", () => {
     const open = (): Promise<User> => visit(browser(), `${server.url}/test`);
 
     test("drives the server by its buttons, and leaves nothing behind", async () => {
@@ -87,6 +89,8 @@ export function testTestPage(browser: () => Browser, server: Mortal): void {
       await gone(server.url, session);
       const again = await user.connect();
       expect(again).not.toBe(session);
+      // The last of what it asks by itself.
+      await user.entry("response", '"resourceTemplates"');
       await user.click("Clear Log");
       expect(await page.locator("#log li").count()).toBe(0);
       await user.click("Send Ping");
@@ -96,7 +100,7 @@ export function testTestPage(browser: () => Browser, server: Mortal): void {
 
       expect(problems).toEqual([]);
       expect(new Set(requests.map(({ url }) => url))).toEqual(
-        new Set([`${server.url}/test`, `${server.url}/mcp`]),
+        new Set([`${server.url}/test`, `${server.url}/mcp`, `${server.url}/info`]),
       );
     });
 
@@ -163,7 +167,13 @@ export function testTestPage(browser: () => Browser, server: Mortal): void {
       expect(policy).not.toContain("unsafe");
       const nonce = /script-src 'nonce-([^']+)'/.exec(policy)?.[1] ?? "";
       expect(nonce.length).toBeGreaterThan(20);
-      expect(await answer.text()).not.toMatch(/ on\w+=|https?:\/\//);
+      const html = await answer.text();
+      const [, script = ""] = /<script[^>]*>([^]*)<\/script>/.exec(html) ?? [];
+      expect(script.length).toBeGreaterThan(10_000);
+      expect(html.replace(script, "")).not.toMatch(/ on\w+=|https?:\/\//);
+      // Names of XML, which nobody fetches.
+      for (const [url] of script.matchAll(/https?:\/\/[\w.-]+/g)) expect(url).toBe("http://www.w3.org");
+      expect(script).not.toMatch(/\beval\(|new Function\b|\bimport\(/);
       const other = await fetch(`${server.url}/test`);
       expect(other.headers.get("content-security-policy")).not.toContain(nonce);
     });
@@ -172,7 +182,7 @@ export function testTestPage(browser: () => Browser, server: Mortal): void {
 
 /** In an app, where users must say who they are. */
 export function testMounts(browser: () => Browser): void {
-  const start = async (options: { testPage?: typeof testPage }): Promise<string> => {
+  const start = async (options: { console?: () => Response }): Promise<string> => {
     const mcp = createLocalMcp({
       createServer: createTestServer,
       basePath: "/ai",
@@ -187,8 +197,8 @@ export function testMounts(browser: () => Browser): void {
     return `${server.url}/api/v1/ai`;
   };
 
-  test.each(["/test", "/test/"])("the test page works below any mount (%s), with a token", async (path) => {
-    const user = await visit(browser(), `${await start({ testPage })}${path}`);
+  test.each(["/test", "/test/"])("the console works below any mount (%s), with a token", async (path) => {
+    const user = await visit(browser(), `${await start({ console: consolePage() })}${path}`);
     await user.click("Connect");
     await user.entry("error", "401");
     await user.status("Disconnected");
@@ -198,7 +208,7 @@ export function testMounts(browser: () => Browser): void {
     await user.entry("response", '"name": "echo"');
   });
 
-  test("there is no test page unless it is asked for", async () => {
+  test("there is no console unless it is asked for", async () => {
     expect((await fetch(`${await start({})}/test`)).status).toBe(404);
   });
 }
@@ -220,12 +230,12 @@ export function testParser(browser: () => Browser): void {
   const stream = (text: string): Response =>
     new Response(trickle(text), { headers: { "Content-Type": "text/event-stream", "Mcp-Session-Id": "s" } });
 
-  test("the test page reads streams that are cut anywhere, with any line ends, and resumes them", async () => {
+  test("the console reads streams that are cut anywhere, with any line ends, and resumes them", async () => {
     const posted: { id?: number; method?: string; result?: unknown }[] = [];
     const resumedFrom: (string | null)[] = [];
     let pingId: number | undefined;
     const server = await serveHttp(async (asked) => {
-      if (asked.method === "GET" && asked.url.endsWith("/test")) return testPage();
+      if (asked.method === "GET" && asked.url.endsWith("/test")) return consolePage()();
       if (asked.method === "DELETE") return new Response(null, { status: 204 });
       if (asked.method === "GET") {
         const from = asked.headers.get("last-event-id");
