@@ -249,8 +249,8 @@ export type HoldfastEvent = {
 export interface EventSink {
   /** Fields that cost something to gather are a function, called if anybody listens. */
   <Name extends keyof EventFields>(type: Name, fields: EventFields[Name] | (() => EventFields[Name])): void;
-  /** Whether anybody hears of such events: who would have to gather them need not. */
-  hears(type: keyof EventFields): boolean;
+  /** Whether anybody hears of such events: who would have to gather them need not. One that does not say hears all. */
+  hears?(type: keyof EventFields): boolean;
 }
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };

@@ -41,6 +41,7 @@ export interface WatchedCall {
   ended(outcome: Outcome, answer: { readonly bytes: number; readonly streamed: boolean }): void;
 }
 
+/** Who listens. */
 export interface WatchOptions {
   readonly emit: EventSink;
   readonly onCall?: OnCall | undefined;
@@ -50,7 +51,8 @@ const LONGEST_MARK = 512;
 
 /** Undefined where nobody listens. */
 export function watchCalls({ emit, onCall }: WatchOptions, origin: () => CallOrigin): CallWatch | undefined {
-  if (onCall === undefined && !emit.hears("call.ended") && !emit.hears("call.started")) return undefined;
+  const isHeard = (type: "call.started" | "call.ended"): boolean => emit.hears?.(type) !== false;
+  if (onCall === undefined && !isHeard("call.ended") && !isHeard("call.started")) return undefined;
   const describe = (
     { method, params }: { method?: string; params?: JsonObject },
     attempts: number,

@@ -4,8 +4,11 @@
  * @module
  */
 import type { Endings } from "../src/endings.ts";
-import { type EventSink, eventSink } from "../src/events.ts";
+import { type EventSink, eventSink, shortId } from "../src/events.ts";
 import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
+import { isRequest } from "../src/jsonrpc/messages.ts";
+import { markOfText } from "../src/names.ts";
+import { watchCalls } from "../src/watch.ts";
 import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import type { SessionObject } from "./session-object.ts";
@@ -94,7 +97,18 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
 
   return {
     id: id.toString(),
-    isApart: true,
+    diedUnder({ payload, transport, caller: { principal } }) {
+      const watch = watchCalls({ emit }, () => ({
+        session: shortId(id.toString()),
+        era: "session",
+        transport,
+        version: undefined,
+        principal: principal && markOfText(principal),
+        client: undefined,
+        clientVersion: undefined,
+      }));
+      for (const request of payload.messages.filter(isRequest)) watch?.over(request, "interrupted");
+    },
     async post(request): Promise<Answer> {
       const encoded = encodeCall(request);
       const answer =

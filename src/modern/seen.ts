@@ -27,6 +27,7 @@ export interface SeenCall {
 /** Where nobody listens, or there is no call to be told of. */
 const UNSEEN: SeenCall = { run: (body) => body(), served() {}, answered() {}, left() {}, over() {} };
 
+/** Begins to watch the call; nothing is seen of one that nobody listens for. */
 export function seenCall({
   payload,
   caller,

@@ -15,9 +15,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest, type Payload } from "../jsonrpc/messages.ts";
 import { parsePayload, refusalId, type Unreadable } from "../jsonrpc/parse.ts";
 import { toWire } from "../jsonrpc/wire.ts";
-import { markOfText } from "../names.ts";
 import type { Settings } from "../options.ts";
-import { watchCalls } from "../watch.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";
 import {
   type Admitted,
@@ -208,31 +206,13 @@ export async function postOnce(ref: SessionRef, call: Call, settings: Settings):
       if (again !== undefined) return again;
     }
     if (requests.length === 0) return { kind: "refused", failure: failures.unreachable };
-    if (ref.isApart) tellInterrupted(ref, call, settings);
+    ref.diedUnder?.(call);
     const errors = requests.map((request) => failures.interrupted(request.id, settings.rerun(request)));
     return {
       kind: "json",
       body: call.payload.batch ? `[${errors.map(toWire).join()}]` : toWire(errors[0] as object),
     };
   }
-}
-
-/** The session's isolate can tell nothing more. */
-function tellInterrupted(
-  { id }: SessionRef,
-  { payload, transport, caller: { principal } }: Call,
-  settings: Settings,
-): void {
-  const watch = watchCalls(settings, () => ({
-    session: shortId(id),
-    era: "session",
-    transport,
-    version: undefined,
-    principal: principal && markOfText(principal),
-    client: undefined,
-    clientVersion: undefined,
-  }));
-  for (const request of payload.messages.filter(isRequest)) watch?.over(request, "interrupted");
 }
 
 /** Asks for a stream; a session that dies under the question is asked once more. */

@@ -43,7 +43,7 @@ export interface InterruptedOptions {
   readonly sessionId: string;
   readonly emit: EventSink;
   /** Undefined where nobody listens. */
-  readonly watch: CallWatch | undefined;
+  readonly watch?: CallWatch | undefined;
   readonly store: SessionStore;
   /** How long a call may run, restarts included; 0 for as long as it takes. */
   readonly maxCallMs: number;

@@ -114,7 +114,7 @@ export interface CallsOptions {
     | ((request: JsonRpcRequest, response: JsonRpcResponse) => JsonRpcResponse | undefined)
     | undefined;
   /** Undefined where nobody listens. */
-  readonly watch: CallWatch | undefined;
+  readonly watch?: CallWatch | undefined;
   /** A request was answered, before the answer goes out. */
   readonly onAnswered: (request: JsonRpcRequest, response: JsonRpcResponse) => void;
 }
