@@ -6,14 +6,23 @@
  */
 import type { JsonObject, JsonRpcNotification } from "./jsonrpc/messages.ts";
 
-/** Something that changed; each kind is one notification of the protocol. */
-export type Change = (
+/** What clients are told of; each kind is one notification of the protocol. */
+export type Notice = (
   | { kind: "tools_list_changed" | "prompts_list_changed" | "resources_list_changed" }
   | { kind: "resource_updated"; uri: string }
 ) & {
   /** More parameters for the notification. */
   params?: JsonObject | undefined;
 };
+
+/** No client is told of it as it is: whoever waits for the name, in whichever isolate, looks what has become of it. */
+export interface Signal {
+  kind: "signal";
+  name: string;
+}
+
+/** Something that changed. */
+export type Change = Notice | Signal;
 
 /** Carries changes from whoever publishes to everyone who listens. */
 export interface ChangeBus {
@@ -53,7 +62,7 @@ export function createNotifier(publish: (change: Change) => void): Notifier {
   };
 }
 
-const METHODS: Readonly<Record<Change["kind"], string>> = {
+const METHODS: Readonly<Record<Notice["kind"], string>> = {
   tools_list_changed: "notifications/tools/list_changed",
   prompts_list_changed: "notifications/prompts/list_changed",
   resources_list_changed: "notifications/resources/list_changed",
@@ -62,11 +71,13 @@ const METHODS: Readonly<Record<Change["kind"], string>> = {
 
 /** False for a kind that a later version publishes, and this one has no notification for. */
 export function isKnown({ kind }: Change): boolean {
-  return Object.hasOwn(METHODS, kind);
+  return kind === "signal" || Object.hasOwn(METHODS, kind);
 }
 
 /** The name under which a session asks for changes like this one. */
 export function nameOf(change: Change): string {
+  // Which no session asks for.
+  if (change.kind === "signal") return `signal ${change.name}`;
   return change.kind === "resource_updated" ? resourceName(change.uri) : LISTS_NAME;
 }
 
@@ -79,7 +90,7 @@ export function resourceName(uri: string): string {
 export const LISTS_NAME = "list_changed";
 
 /** The notification that says so on the wire. */
-export function notificationOf(change: Change): JsonRpcNotification {
+export function notificationOf(change: Notice): JsonRpcNotification {
   const method = METHODS[change.kind];
   const params = change.kind === "resource_updated" ? { ...change.params, uri: change.uri } : change.params;
   return { jsonrpc: "2.0", method, ...(params === undefined ? {} : { params }) };

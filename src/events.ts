@@ -53,8 +53,8 @@ export interface CallEvent {
   readonly name: string | undefined;
   /** Undefined for a call that belongs to none. */
   readonly session: string | undefined;
-  /** As the server's factory is told: of a session, of a request that names none, of 2026-07-28. */
-  readonly era: "session" | "request" | "modern";
+  /** As the server's factory is told: of a session, of a request that names none, of 2026-07-28; or a task's own call. */
+  readonly era: "session" | "request" | "modern" | "task";
   readonly transport: "streamable" | "http+sse";
   /** The protocol revision; undefined where the client has not said one. */
   readonly version: string | undefined;
@@ -175,6 +175,13 @@ interface EventFields {
   "session.rotated": { session: string; successor: string };
   "session.expired": { session: string; provisional: boolean };
   "session.terminated": { session: string };
+  /** A call has become a task: at once, or as it took long. `task` is cut as session ids are. */
+  "task.created": { task: string; tool: string | undefined };
+  /** A task was with a server as its isolate died; `again` where its call runs once more, else it has failed. */
+  "task.interrupted": { task: string; attempt: number; again: boolean };
+  "task.ended": { task: string; status: "completed" | "failed" | "cancelled" };
+  /** A task's time was up, and nothing of it is kept; what it was until then. */
+  "task.expired": { task: string; status: string };
   /** Callers are turned away by the limit that this option sets: how many since it was last told. */
   "limit.reached": { limit: string; value: number; refused: number };
   /** The local host has no database file. */
@@ -190,7 +197,11 @@ interface EventFields {
    */
   "wire.unreadable": { at: "edge" | "session" | "hub"; what: string; version: number; message: string };
   /** A request met an error that no rule foresaw, and was answered 500. */
-  "request.error": { method: string; message: string };
+  "request.error": { method: string; message: string; stack?: string | undefined };
+  /** The server cannot work as it is set up: what is wrong, and what to do. Told once in an isolate. */
+  "setup.error": { message: string };
+  /** A variable that looks like a setting and is none. */
+  "setup.unknown_variable": { message: string };
   request: {
     method: string;
     session: string | undefined;
@@ -227,11 +238,14 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "call.failed": "warn",
   "call.started": "debug",
   "tool.threw": "warn",
+  "task.interrupted": "warn",
   "storage.lost": "error",
   "storage.memory": "warn",
   "storage.newer": "error",
   "wire.unreadable": "warn",
   "request.error": "error",
+  "setup.error": "error",
+  "setup.unknown_variable": "warn",
   request: "debug",
 };
 

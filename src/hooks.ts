@@ -21,6 +21,7 @@ export type HookName =
   | "rerun"
   | "scopeChallenge"
   | "sessionKey"
+  | "tasks.tool"
   | "console"
   | "topic";
 

@@ -5,35 +5,17 @@
  * @module
  */
 import type { ChangeBus } from "./changes.ts";
+import type { Caller } from "./caller.ts";
 import type { Endings } from "./endings.ts";
 import type { DisconnectReason } from "./events.ts";
+import type { GuestKind, Guests } from "./guest.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
 import type { Settings } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
 import type { UserChannel } from "./user/state.ts";
 
-/**
- * Who calls, as the router established it. Travels with every call; only `principal` is ever stored.
- *
- * What is made on demand is a function here, and no object that is made for each call is given a getter, or
- * a function by assignment: V8 puts those among what lives long, and all that they reach stays until the
- * next full collection. It took a quarter of a call, and pauses of 8 ms. Objects of which each session has its
- * own have no getters either: the second literal of a shape with getters becomes a dictionary, larger and slower.
- */
-export interface Caller {
-  /** The subject that `authorize` returned; undefined where no hook is set. */
-  readonly principal: string | undefined;
-  /** The SDK's `authInfo`, handed to tools as it came. */
-  readonly authInfo: unknown;
-  /** The hub's topic that the request belongs to, where the router shards by one. */
-  readonly topic?: string | undefined;
-  readonly url: string;
-  /** Request headers, names in lower case. */
-  readonly headers: () => Readonly<Record<string, string>>;
-  /** The POST itself, where it did not have to cross to another isolate. */
-  readonly original?: (() => Request) | undefined;
-}
+export type { Caller } from "./caller.ts";
 
 /** The two ways to have a session: Streamable HTTP (2025-03-26 on) and HTTP+SSE (2024-11-05). */
 export type TransportKind = "streamable" | "http+sse";
@@ -155,6 +137,18 @@ export interface SessionHost<Env = unknown> {
   named(name: string, env: Env): SessionRef;
   /** The way to a user's state, under a name of topic and principal. */
   user(name: string, env: Env): UserChannel;
+  /** What lives here besides sessions. */
+  guests(env: Env): Guests;
+  /**
+   * Looks whether this host has what it needs. Called for each request, so it is cheap, and wakes nothing.
+   * @throws {SetupError} saying what is missing
+   */
+  check?(env: Env): void;
+  /**
+   * Looks at what costs more to look at, for `/health`.
+   * @throws {SetupError} saying what is wrong
+   */
+  look?(): void;
   /** Who has been shut out (`Sessions.endAll`), for what belongs to no session; without it nobody is. */
   readonly endings?: Endings | undefined;
   /** Its sessions from the server's side: what `admin` shows. */
@@ -173,6 +167,8 @@ export interface StatelessCall<Env = unknown> {
   readonly topic: string;
   /** The way to a user's state; see {@link SessionHost.user}. */
   readonly userChannel: (name: string) => UserChannel;
+  /** What lives besides sessions; see {@link SessionHost.guests}. */
+  readonly guests: () => Guests;
   /** The mark of its host's endings as it came. */
   readonly since: number;
   /** As in {@link SessionHost}. */
@@ -193,6 +189,8 @@ export interface RequestHandler<Env = unknown> {
 export interface ModernHandler<Env = unknown> {
   /** The revisions that it serves. */
   readonly versions: readonly string[];
+  /** What it needs to live besides sessions, in the session class or the database file; for the hosts. */
+  readonly guest?: GuestKind<Env> | undefined;
   /** True where the request's header alone says that it is of this era. A body that says otherwise decides. */
   claimsByHeader(request: Request): boolean;
   /** True where the request is of this era. */

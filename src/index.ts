@@ -18,13 +18,7 @@ export type {
 } from "./sessions.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
 export type { AllowedOrigins } from "./option-checks.ts";
-export {
-  type Disconnect,
-  environmentName,
-  type HoldfastOptions,
-  type KeepaliveMode,
-  optionsFromEnv,
-} from "./options.ts";
+export { type Disconnect, type HoldfastOptions, type KeepaliveMode, optionsFromEnv } from "./options.ts";
 export { type Annex, createMcpRouter, type RouterOptions } from "./router.ts";
 export { openaiConversation, perPrincipal } from "./routes/keyed.ts";
 export type { KeyedRequest, SessionKey } from "./routes/session-key.ts";
@@ -37,6 +31,8 @@ export type {
   SessionContext,
   SessionInfo,
   SessionState,
+  TaskContext,
+  TaskInfo,
 } from "./session/server/factory.ts";
 export { type User, type UserState, userState } from "./user/state.ts";
 export type { Users } from "./user/user.ts";

@@ -8,15 +8,6 @@
 export type AllowedOrigins = readonly string[] | ((origin: string) => boolean);
 
 /**
- * Any function, or undefined.
- * @throws {TypeError} naming the option
- */
-export function checkFunction<T>(name: string, value: T | undefined): T | undefined {
-  if (value !== undefined && typeof value !== "function") throw new TypeError(`${name} must be a function`);
-  return value;
-}
-
-/**
  * Origins in their normal form, `*`, `null`, or a function that decides.
  * @throws {RangeError} naming the one that is no origin
  */

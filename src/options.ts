@@ -3,17 +3,32 @@
  * once, here; the rest of the code sees {@link Settings} only.
  * @module
  */
-import { type DisconnectReason, type EventSink, eventSink, type HoldfastEvent } from "./events.ts";
+import {
+  clientText,
+  type DisconnectReason,
+  type EventSink,
+  eventSink,
+  type HoldfastEvent,
+} from "./events.ts";
 import { runHook } from "./hooks.ts";
 import {
   type AllowedOrigins,
   checkBasePath,
-  checkFunction,
   checkHosts,
   checkOrigins,
   checkPublicUrl,
 } from "./option-checks.ts";
 import type { JsonRpcRequest } from "./jsonrpc/messages.ts";
+import {
+  ANYTHING,
+  checkKinds,
+  didYouMean,
+  FUNCTION,
+  type Kind,
+  type Kinds,
+  STRING,
+  STRINGS,
+} from "./setup.ts";
 import type { OnCall } from "./watch.ts";
 
 /** What an idle stream carries: an SSE comment, a named event, or a JSON-RPC `ping` that must be answered. */
@@ -148,6 +163,25 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   console?: () => Response;
 }
 
+/** The options that are neither numbers nor choices, each with what it must be. */
+const OTHERS: Required<{ [Name in Exclude<keyof HoldfastOptions, keyof Numbers | keyof Choices>]: Kind }> = {
+  allowedOrigins: ["a list of origins, or a function", (value) => FUNCTION[1](value) || STRINGS[1](value)],
+  allowedHosts: STRINGS,
+  basePath: STRING,
+  publicUrl: STRING,
+  rerun: FUNCTION,
+  onEvent: FUNCTION,
+  onCall: FUNCTION,
+  onDisconnect: FUNCTION,
+  console: FUNCTION,
+};
+
+/** Every option of {@link HoldfastOptions}, for `checkGiven`: numbers and choices are checked as they are read. */
+export const OPTIONS: Kinds = {
+  ...OTHERS,
+  ...Object.fromEntries([...keysOf(NUMBERS), ...keysOf(CHOICES)].map((name) => [name, ANYTHING])),
+};
+
 /** All settings, checked and complete. */
 export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly allowedOrigins: AllowedOrigins;
@@ -161,6 +195,9 @@ export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly onDisconnect: ((disconnect: Disconnect) => void | Promise<void>) | undefined;
   readonly console: (() => Response) | undefined;
 }
+
+/** Variables by name: the environment of a process, or the bindings of a Worker. */
+export type Variables = Readonly<Record<string, unknown>>;
 
 /** Methods that only read: running one again changes nothing but the answer's date. */
 const READS = new Set([
@@ -182,6 +219,7 @@ const READS = new Set([
  * @throws {RangeError | TypeError} naming the option that is wrong
  */
 export function resolveOptions(options: HoldfastOptions = {}): Settings {
+  checkKinds(options, OTHERS);
   const numbers = {} as Numbers;
   for (const name of keysOf(NUMBERS)) numbers[name] = checkNumber(name, options[name]);
   const choices: Choices = {
@@ -201,8 +239,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       `maxBodyBytes (${numbers.maxBodyBytes}) must be at most maxBodyBytesInFlight (${numbers.maxBodyBytesInFlight})`,
     );
   }
-  const userRerun = checkFunction("rerun", options.rerun);
-  const onEvent = checkFunction("onEvent", options.onEvent);
+  const { rerun: userRerun, onEvent, onCall, onDisconnect, console } = options;
   const emit = eventSink(onEvent, choices.logLevel);
   return Object.freeze({
     ...numbers,
@@ -215,9 +252,9 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       READS.has(request.method) ||
       (userRerun !== undefined && runHook(emit, "rerun", () => userRerun(request)) === true),
     emit,
-    onCall: checkFunction("onCall", options.onCall),
-    onDisconnect: checkFunction("onDisconnect", options.onDisconnect),
-    console: checkFunction("console", options.console),
+    onCall,
+    onDisconnect,
+    console,
   });
 }
 
@@ -226,7 +263,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
  * commas. Unset and empty variables are passed over.
  * @throws {RangeError | TypeError} naming the variable that is wrong
  */
-export function optionsFromEnv(env: Readonly<Record<string, unknown>>): HoldfastOptions {
+export function optionsFromEnv(env: Variables): HoldfastOptions {
   const options: Record<string, unknown> = {};
   const read = (name: string, parse: (text: string) => unknown): void => {
     const variable = environmentName(name);
@@ -248,6 +285,35 @@ export function optionsFromEnv(env: Readonly<Record<string, unknown>>): Holdfast
   return options;
 }
 
+/** Options with what the variables say where the code says nothing. @throws as {@link optionsFromEnv} */
+export function withVariables<T extends HoldfastOptions>(options: T, env: Variables): T {
+  const said = Object.entries(optionsFromEnv(env)) as [keyof T, T[keyof T]][];
+  const merged = { ...options };
+  for (const [name, value] of said) merged[name] ??= value;
+  return merged;
+}
+
+/** What programs read, besides the options: `serve` the first two, `createLocalMcp` the others. */
+export const OF_PROGRAMS: readonly string[] = ["port", "host", "db", "evictAfterMs"];
+
+/**
+ * The variables that look like ours and are not, each with what may have been meant, as a sentence.
+ * Bindings of a Worker, which may be called so too, are passed over, and so is what tools for development set.
+ */
+export function unknownVariables(env: Variables): string[] {
+  const options = [...Object.keys(OPTIONS), ...OF_PROGRAMS];
+  const known = options.map(environmentName);
+  return Object.entries(env)
+    .filter(
+      ([name, value]) =>
+        /^holdfast_(?!dev_)/i.test(name) && typeof value !== "object" && !known.includes(name),
+    )
+    .map(([name]) => {
+      const meant = didYouMean(name.slice("HOLDFAST_".length), options, environmentName);
+      return `${clientText(name)} is no setting${meant}`;
+    });
+}
+
 /** `retryMs` → `HOLDFAST_RETRY_MS`. */
 export function environmentName(option: string): string {
   return `HOLDFAST_${option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
@@ -267,7 +333,9 @@ function checkNumber(name: keyof Numbers, value: number | undefined, given: unkn
   const [fallback, least, most]: readonly [number, number, number] = NUMBERS[name];
   if (value === undefined) return fallback;
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${String(given)}`);
+    throw new RangeError(
+      `${name} must be a whole number from ${least} to ${most}, not ${typeof value === "string" ? JSON.stringify(value) : String(given)}`,
+    );
   }
   return value;
 }

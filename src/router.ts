@@ -13,7 +13,7 @@ import { SESSION_ID } from "./http/headers.ts";
 import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { empty, failed } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
-import { type HoldfastOptions, resolveOptions } from "./options.ts";
+import { type HoldfastOptions, OPTIONS, resolveOptions } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
 import {
   type Admitted,
@@ -28,6 +28,7 @@ import { health, info } from "./routes/info.ts";
 import { mounted } from "./routes/mounted.ts";
 import type { SessionKey } from "./routes/session-key.ts";
 import * as streamable from "./routes/streamable.ts";
+import { checkGiven, FUNCTION, having, type Kind, type Kinds, SetupError, STRING, needed } from "./setup.ts";
 
 /** What the router serves, whom it lets in, and every option of the transport. */
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
@@ -64,6 +65,27 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
   topic?: Topic<E>;
 }
 
+/** What is the router's own among the options of `createMcpWorker` and `createLocalMcp`, each with what it must be. */
+export const ROUTER_OPTIONS: Required<{
+  [Name in Exclude<keyof RouterOptions, keyof HoldfastOptions | "host" | "requests" | "hub">]: Kind;
+}> = {
+  name: STRING,
+  version: STRING,
+  authorize: FUNCTION,
+  modern: having("claims", "what modernHandler of holdfast/modern returns"),
+  sessionKey: FUNCTION,
+  topic: FUNCTION,
+  admin: having("routes", "what sessionsAdmin of holdfast/admin returns"),
+};
+
+const KINDS: Kinds = {
+  ...OPTIONS,
+  ...ROUTER_OPTIONS,
+  host: needed(having("mint", "what durableHost or localHost returns")),
+  requests: having("handle", "what requestHandler of holdfast/sessionless returns"),
+  hub: having("bus", "the hub of a host"),
+};
+
 /** Answers one method of a route, once its request has been admitted. */
 export type Handler<E extends Env> = (site: Site<E>, admitted: Admitted<E>) => Response | Promise<Response>;
 
@@ -88,6 +110,7 @@ export interface Annex<E extends Env> {
  * app.route("/api", createMcpRouter({ host }))
  */
 export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>): Hono<E> {
+  checkGiven("createMcpRouter", options, KINDS);
   const settings = resolveOptions(options);
   const {
     name = "holdfast",
@@ -149,7 +172,8 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     for (const [path, each] of served) route(path, each, closed);
   }
   const { basePath, console: consolePage } = settings;
-  app.get(`${basePath}/health`, () => health()).get(`${basePath}/health/`, () => health());
+  const looked = (c: Context<E>): Response => health(site, c);
+  app.get(`${basePath}/health`, looked).get(`${basePath}/health/`, looked);
   if (consolePage !== undefined) {
     const page = async (c: Context<E>): Promise<Response> => {
       try {
@@ -181,11 +205,19 @@ async function answer<E extends Env>(
     if (method === "OPTIONS") return preflight(c, methods, headers);
     const admitted = await admit(c, site, headers);
     if (admitted instanceof Response) return admitted;
+    site.host.check?.(c.env);
     const handler = handlers[method];
     if (handler === undefined) return failed(failures.methodNotAllowed(methods), admitted.headers);
     return await handler(site, admitted);
   } catch (error) {
-    site.settings.emit("request.error", { method: clientText(c.req.method), message: String(error) });
+    // Told where it was found, once.
+    if (error instanceof SetupError) return failed(failures.misconfigured(error.said), headers);
+    const stack = error instanceof Error ? error.stack : undefined;
+    site.settings.emit("request.error", {
+      method: clientText(c.req.method),
+      message: String(error),
+      stack,
+    });
     return failed(failures.internalError, headers);
   }
 }

@@ -5,21 +5,25 @@
 import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
-import { resolveOptions } from "../src/options.ts";
+import { type HoldfastOptions, OPTIONS, resolveOptions, withVariables } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
-import { createMcpRouter, type RouterOptions } from "../src/router.ts";
+import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
 import type { Sessions } from "../src/sessions.ts";
+import { BOOLEAN, checkGiven, FUNCTION, type Kind, STRING, needed } from "../src/setup.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
+import { createBindings } from "./bindings.ts";
 import { durableHost } from "./durable-host.ts";
 import { workerEndings } from "./endings.ts";
 import { hubObject } from "./hub-object.ts";
 import { createHub } from "./hub.ts";
+import type { Jurisdiction, ObjectNamespace, ObjectState } from "./platform.ts";
 import { workerSessions } from "./sessions.ts";
 import { sessionObject, type SessionObject } from "./session-object.ts";
 
 export * from "../src/index.ts";
 export { durableHost, type DurableHostOptions } from "./durable-host.ts";
+export type { Jurisdiction, ObjectNamespace, ObjectState } from "./platform.ts";
 export type { SessionObject } from "./session-object.ts";
 
 /** Options of the router and of its Durable Objects, in one. */
@@ -30,12 +34,12 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
   /** Builds the MCP server of one session. */
   createServer: CreateServer<Env>;
   /** The namespace that {@link McpWorker.McpSession} is bound to. */
-  namespace: (env: Env) => DurableObjectNamespace;
+  namespace: (env: Env) => ObjectNamespace;
   /**
    * The namespace that {@link McpWorker.McpHub} is bound to. With it, changes that are published in any
    * isolate reach every listener and every session that subscribed.
    */
-  hub?: (env: Env) => DurableObjectNamespace;
+  hub?: (env: Env) => ObjectNamespace;
   /**
    * Keeps note of the sessions there are, and of whose each is, for `sessions.list` and `sessions.endAll`: one object
    * request and one row more as a session opens, and as it ends; two of each for a principal's first and last. With
@@ -44,17 +48,36 @@ export interface McpWorkerOptions<Env extends object, Variables extends object =
    */
   sessions?: boolean;
   /** Where sessions and hubs are kept, such as `eu`. */
-  jurisdiction?: DurableObjectJurisdiction;
+  jurisdiction?: Jurisdiction;
+  /**
+   * The Worker's `HOLDFAST_*` variables are settings where the code gives none (`docs/options.md`); `false` leaves
+   * them unread.
+   */
+  env?: false;
 }
+
+/** What is `createMcpWorker`'s own, each with what it must be. */
+const OWN: Required<{
+  [
+    Name in Exclude<keyof McpWorkerOptions<object>, keyof HoldfastOptions | keyof typeof ROUTER_OPTIONS>
+  ]: Kind;
+}> = {
+  createServer: needed(FUNCTION),
+  namespace: needed(FUNCTION),
+  hub: FUNCTION,
+  sessions: BOOLEAN,
+  jurisdiction: STRING,
+  env: ["false, or left out", (value) => value === false],
+};
 
 /** An MCP server on Cloudflare: what to export, and what to tell it. */
 export interface McpWorker<Env extends object, Variables extends object = object> {
   /** The Hono app: the Worker's default export, or part of one. */
   router: Hono<{ Bindings: Env; Variables: Variables }>;
   /** The Durable Object class: export it, and bind it with `new_sqlite_classes`. */
-  McpSession: new (ctx: DurableObjectState, env: Env) => SessionObject<Env>;
+  McpSession: new (ctx: ObjectState, env: Env) => SessionObject<Env>;
   /** The Durable Object class of the hub: export it and bind it likewise, where `hub` is given. */
-  McpHub: new (ctx: DurableObjectState, env: Env) => DurableObject<Env>;
+  McpHub: new (ctx: ObjectState, env: Env) => DurableObject<Env>;
   /** Shows and ends sessions, from anywhere in the Worker. `list` and `endAll` reject without the option `sessions`. */
   sessions: Sessions;
   /**
@@ -84,30 +107,49 @@ const LINK_BEAT_MS = 15_000;
 export function createMcpWorker<Env extends object, Variables extends object = object>(
   options: McpWorkerOptions<Env, Variables>,
 ): McpWorker<Env, Variables> {
-  const { createServer, namespace, jurisdiction, sessions: indexed = false } = options;
-  const within = (env: Env): DurableObjectNamespace =>
-    jurisdiction === undefined ? namespace(env) : namespace(env).jurisdiction(jurisdiction);
-  const settings = resolveOptions(options);
+  checkGiven("createMcpWorker", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...OWN });
+  const {
+    createServer,
+    namespace,
+    hub: hubOf,
+    jurisdiction,
+    sessions: indexed = false,
+    env: reads,
+    ...given
+  } = options;
+  const readsVariables = reads !== false;
+  const routed = readsVariables ? withVariables(given, env as unknown as Record<string, unknown>) : given;
+  const settings = resolveOptions(routed);
   const { emit, keepaliveIntervalMs } = settings;
+  const bindings = createBindings<Env>({ namespace, hub: hubOf, jurisdiction, readsVariables, emit });
   const beatMs = Math.min(LINK_BEAT_MS, keepaliveIntervalMs || LINK_BEAT_MS);
-  const hub = options.hub && createHub<Env>({ namespace: options.hub, jurisdiction, beatMs, emit });
+  const hub = bindings.hub && createHub<Env>({ namespace: bindings.hub, beatMs, emit });
   const endings = indexed ? workerEndings(hub) : undefined;
-  const host = durableHost<Env>({ namespace, jurisdiction }, emit, endings);
+  const sessionHost = durableHost<Env>({ namespace: bindings.namespace }, emit, endings);
+  const host = { ...sessionHost, check: bindings.check };
   const notifyTopic = (topic: string): Notifier =>
     createNotifier((change) => {
       if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
       hub.bus(topic).publish(change);
     });
-  const sessions = workerSessions<Env>(within, endings);
+  const sessions = workerSessions<Env>(bindings.namespace, endings);
   return {
     router: createMcpRouter<{ Bindings: Env; Variables: Variables }>({
-      ...options,
+      ...routed,
       host: { ...host, sessions },
       hub,
       requests: requestHandler<Env>({ createServer }),
     }),
-    McpSession: sessionObject<Env>({ settings, createServer, namespace: within, host, hub, indexed }),
-    McpHub: hubObject<Env>({ settings, sessions: namespace }),
+    McpSession: sessionObject<Env>({
+      settings,
+      createServer,
+      namespace: bindings.namespace,
+      host,
+      hub,
+      indexed,
+      guest: options.modern?.guest,
+    }),
+    McpHub: hubObject<Env>({ settings, sessions: bindings.namespace }),
     sessions,
     notify: notifyTopic(DEFAULT_TOPIC),
     notifyTopic,

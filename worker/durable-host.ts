@@ -5,38 +5,45 @@
  */
 import type { Endings } from "../src/endings.ts";
 import { type EventSink, eventSink, shortId } from "../src/events.ts";
+import type { GuestRef } from "../src/guest.ts";
 import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
-import { isRequest } from "../src/jsonrpc/messages.ts";
+import { isRequest, type JsonObject } from "../src/jsonrpc/messages.ts";
 import { markOfText } from "../src/names.ts";
+import { checkGiven, FUNCTION, SetupError, STRING, needed } from "../src/setup.ts";
 import { watchCalls } from "../src/watch.ts";
 import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
+import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
 import type { SessionObject } from "./session-object.ts";
 import { reportUnreadable, stamped } from "./wire-version.ts";
 import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
 import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
-import { encodeCall, encodeEnd, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
+import { encodeCall, encodeEnd, encodeGuestRequest, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
 
 /** Where the sessions' objects are. */
 export interface DurableHostOptions<Env> {
   /** The namespace of the session class, as bound in the Worker's configuration. */
-  readonly namespace: (env: Env) => DurableObjectNamespace;
+  readonly namespace: (env: Env) => ObjectNamespace;
   /** Where sessions are kept, such as `eu`. */
-  readonly jurisdiction?: DurableObjectJurisdiction | undefined;
+  readonly jurisdiction?: Jurisdiction | undefined;
 }
 
 /**
  * @param emit hears of replies that cannot be read; without it they are logged
  * @param endings who is shut out; without it nobody is
+ * @throws {TypeError} naming an option that is wrong
  */
 export function durableHost<Env>(
   options: DurableHostOptions<Env>,
   emit: EventSink = eventSink(undefined, "info"),
   endings?: Endings,
 ): SessionHost<Env> {
+  checkGiven("durableHost", options, { namespace: needed(FUNCTION), jurisdiction: STRING });
   const namespaceOf = (env: Env): DurableObjectNamespace => {
-    const namespace = options.namespace(env);
-    return options.jurisdiction === undefined ? namespace : namespace.jurisdiction(options.jurisdiction);
+    const namespace = options.namespace(env) as DurableObjectNamespace;
+    const { jurisdiction } = options;
+    if (jurisdiction === undefined) return namespace;
+    return namespace.jurisdiction(jurisdiction as DurableObjectJurisdiction);
   };
   return {
     endings,
@@ -64,6 +71,33 @@ export function durableHost<Env>(
       if (!response.ok) throw new Error(`the user's state answered ${response.status}`);
       return response.json<UserReply>();
     },
+    guests(env) {
+      const namespace = namespaceOf(env);
+      return {
+        mint: () => guestRef(namespace, namespace.newUniqueId()),
+        find(id) {
+          try {
+            return guestRef(namespace, namespace.idFromString(id));
+          } catch {
+            return undefined;
+          }
+        },
+      };
+    },
+  };
+}
+
+function guestRef(namespace: DurableObjectNamespace, id: DurableObjectId): GuestRef {
+  return {
+    id: id.toString(),
+    async ask(request, caller) {
+      const body = encodeGuestRequest(request, caller);
+      const response = await namespace
+        .get(id)
+        .fetch(PATHS.guest, { method: "POST", body, headers: stamped() });
+      if (!response.ok) throw new Error(`the guest's object answered ${response.status}`);
+      return response.json<JsonObject>();
+    },
   };
 }
 
@@ -71,7 +105,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
   // A stub that has seen an exception is of no further use: each call takes a fresh one.
   const stub = (): DurableObjectStub & Pick<SessionObject<unknown>, "post"> =>
     namespace.get(id) as DurableObjectStub & Pick<SessionObject<unknown>, "post">;
-  const call = (url: string, init: RequestInit): Promise<Response> => stub().fetch(url, init);
+  const call = (url: string, init: RequestInit): Promise<Response> => stub().fetch(url, init).catch(rethrow);
 
   /** Reads a reply; rejects for one that cannot be read, as for an object that died before it could answer. */
   const read = async (what: string, response: Response): Promise<Replied | undefined> => {
@@ -117,7 +151,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
           : await stub()
               .post(encodeMessage(encoded))
               .catch((error: unknown) => {
-                if (!isWithoutMethod(error)) throw error;
+                if (!isWithoutMethod(error)) return rethrow(error);
                 return postByFetch(encoded);
               });
       if (typeof answer === "string") {
@@ -155,6 +189,15 @@ function isWithoutMethod(error: unknown): boolean {
   return (
     error instanceof TypeError && /does not implement the method "post"|is not a function/.test(error.message)
   );
+}
+
+/** What the runtime says where the class that is bound answers no requests at all. */
+const IS_NO_SESSION = /does not export a fetch\(\) function|does not implement the method "fetch"/;
+
+/** Passes an error on; one that no other try would mend says so. */
+function rethrow(error: unknown): never {
+  if (!(error instanceof Error) || !IS_NO_SESSION.test(error.message)) throw error;
+  throw new SetupError("the class that is bound for `namespace` is not McpSession");
 }
 
 function unexpected(response: Response): never {

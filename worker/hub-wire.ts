@@ -134,5 +134,6 @@ const areChanges = (value: unknown): value is Change[] =>
       isObject(one) &&
       typeof one["kind"] === "string" &&
       (one["kind"] !== "resource_updated" || typeof one["uri"] === "string") &&
+      (one["kind"] !== "signal" || typeof one["name"] === "string") &&
       (one["params"] === undefined || isObject(one["params"])),
   );

@@ -13,9 +13,8 @@ import { stamped, versionOf } from "./wire-version.ts";
 
 /** Where the hubs' objects are, and how their links are kept. */
 export interface HubOptions<Env> {
-  /** The namespace of the hub class, as bound in the Worker's configuration. */
+  /** The namespace of the hub class; throws where it is not bound. */
   readonly namespace: (env: Env) => DurableObjectNamespace;
-  readonly jurisdiction?: DurableObjectJurisdiction | undefined;
   readonly beatMs: number;
   readonly emit: EventSink;
 }
@@ -33,13 +32,12 @@ const MANY = 1000;
 
 /** One for each isolate; reaches nobody before it is used. */
 export function createHub<Env>(options: HubOptions<Env>): WorkerHub {
-  const { emit, beatMs, jurisdiction } = options;
+  const { emit, beatMs } = options;
   const buses = new Map<string, { listeners: Listeners; publisher: Publisher; bus: ChangeBus }>();
 
   // The binding is asked for each time: stubs belong to the request that uses them.
   const stub = (topic: string): DurableObjectStub => {
-    const bound = options.namespace(env as Env);
-    const namespace = jurisdiction === undefined ? bound : bound.jurisdiction(jurisdiction);
+    const namespace = options.namespace(env as Env);
     return namespace.get(namespace.idFromName(topic));
   };
 

@@ -7,11 +7,13 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import type { SessionHost, Call, Refusal } from "../src/host.ts";
+import type { Guest, GuestKind } from "../src/guest.ts";
 import { isKnown } from "../src/changes.ts";
-import { otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
+import { misconfigured, otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
 import type { Unreadable } from "../src/jsonrpc/parse.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/calls/delays.ts";
+import type { Alarm } from "../src/session/deadlines.ts";
 import { inspect } from "../src/session/inspect.ts";
 import { createInterest } from "../src/session/interest.ts";
 import type { Reply } from "../src/session/server/reply.ts";
@@ -35,6 +37,7 @@ import { encodeAnswer, encodeReply, type Streamed } from "./wire-reply.ts";
 import {
   decodeCall,
   decodeEnd,
+  decodeGuestRequest,
   decodeMessage,
   decodePrincipal,
   decodeSeed,
@@ -50,6 +53,8 @@ export interface SessionObjectOptions<Env> {
   /** The host as edges have it. */
   readonly host: SessionHost<Env>;
   readonly hub: WorkerHub | undefined;
+  /** What lives in objects of this class besides sessions; undefined where nothing does. */
+  readonly guest: GuestKind<Env> | undefined;
   /** Whether the sessions of each principal are kept together, so that they can be ended together. */
   readonly indexed: boolean;
 }
@@ -72,18 +77,43 @@ const REDIAL_MS = 1000;
 /** The reply to what cannot be read: the client may come again, by when the versions may have met. */
 const COME_BACK: Refusal = { kind: "refused", failure: otherVersion };
 
+/** The reply where the class was bound without SQLite, which cannot be put right by trying again. */
+const WITHOUT_SQL: Refusal = {
+  kind: "refused",
+  failure: misconfigured(
+    "the Durable Object class has no SQLite storage: it needs a migration that names it in new_sqlite_classes",
+  ),
+};
+
 /** Makes the Durable Object class for these options. */
 export function sessionObject<Env>(
   options: SessionObjectOptions<Env>,
 ): new (ctx: DurableObjectState, env: Env) => SessionObject<Env> {
   const { emit } = options.settings;
+  let isTold = false;
+
+  /**
+   * The reply where the class has no migration, or one that gives it no SQLite: told once, in the runtime's own words.
+   * Seen as the session is read: to ask each object that wakes would cost those that have it.
+   * @throws whatever else it is
+   */
+  const withoutSql = (error: unknown): Refusal => {
+    if (!(error instanceof Error) || !error.message.startsWith("SQL is not enabled")) throw error;
+    if (!isTold) emit("setup.error", { message: error.message });
+    isTold = true;
+    return WITHOUT_SQL;
+  };
 
   return class McpSession extends DurableObject<Env> implements SessionObject<Env> {
-    readonly #session: Session;
+    /** Not there where the object is unfit. */
+    readonly #session!: Session;
+    /** Why the object can hold no session; undefined in all that are set up right. */
+    readonly #unfit: Refusal | undefined;
     readonly #index: SessionIndex;
     /** Undefined where no index is kept. */
     readonly #notes: Notes | undefined;
     readonly #prepared = createPrepared();
+    #guest: Guest | undefined;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -99,30 +129,31 @@ export function sessionObject<Env>(
             id,
           })
         : undefined;
-      this.#session = createSession<Env>({
-        id,
-        store: createSessionStore(sqlStore(ctx.storage), KEY),
-        settings: options.settings,
-        createServer: options.createServer,
-        env,
-        alarm: {
-          get: async () => (await ctx.storage.getAlarm()) ?? undefined,
-          set: (at) => ctx.storage.setAlarm(at),
-          clear: () => ctx.storage.deleteAlarm(),
-        },
-        successors: successorsIn(options.namespace(env)),
-        interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
-        userChannel: (name) => options.host.user(name, env),
-        redialMs: REDIAL_MS,
-        quick: createDelay(options.settings.quickAnswerMs),
-        erase: async () => {
-          const owner = this.#notes?.owner();
-          await ctx.storage.deleteAlarm();
-          await ctx.storage.deleteAll();
-          if (owner !== undefined) ctx.waitUntil(this.#notes?.ended(owner) ?? Promise.resolve());
-        },
-        now: Date.now,
-      });
+      try {
+        this.#session = createSession<Env>({
+          id,
+          store: createSessionStore(sqlStore(ctx.storage), KEY),
+          settings: options.settings,
+          createServer: options.createServer,
+          env,
+          alarm: alarmOf(ctx.storage),
+          successors: successorsIn(options.namespace(env)),
+          interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
+          userChannel: (name) => options.host.user(name, env),
+          redialMs: REDIAL_MS,
+          quick: createDelay(options.settings.quickAnswerMs),
+          erase: async () => {
+            const owner = this.#notes?.owner();
+            await ctx.storage.deleteAlarm();
+            await ctx.storage.deleteAll();
+            if (owner !== undefined) ctx.waitUntil(this.#notes?.ended(owner) ?? Promise.resolve());
+          },
+          now: Date.now,
+        });
+      } catch (error) {
+        this.#unfit = withoutSql(error);
+        return;
+      }
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
       for (const socket of ctx.getWebSockets()) {
         const state = this.#stateOf(socket);
@@ -135,7 +166,7 @@ export function sessionObject<Env>(
     override async fetch(request: Request): Promise<Response> {
       try {
         const version = versionOf(request);
-        return stamp(await this.#answer(request), version);
+        return stamp(this.#unfit ? encodeReply(this.#unfit) : await this.#answer(request), version);
       } catch (error) {
         reportUnreadable(emit, { at: "session", what: new URL(request.url).pathname.slice(1) }, error);
         return stamp(encodeReply(COME_BACK), READ_BY_ALL);
@@ -185,6 +216,12 @@ export function sessionObject<Env>(
             answerUserRequest(sqlStore(this.ctx.storage), asked, { owner: "", maxBytes: maxUserStateBytes }),
           );
         }
+        case PATHS.guest: {
+          const { request: asked, caller } = decodeGuestRequest(await request.text());
+          const guest = this.#guestHere();
+          if (guest === undefined) return new Response(null, { status: 501 });
+          return Response.json(await guest.ask(asked, caller));
+        }
         case PATHS.live:
           return new Response(null, { status: this.#session.isLive() ? 204 : 404 });
         default:
@@ -193,6 +230,7 @@ export function sessionObject<Env>(
     }
 
     async post(message: string): Promise<string | Response> {
+      if (this.#unfit !== undefined) return encodeAnswer(this.#unfit);
       let call: Call | Unreadable;
       try {
         call = decodeMessage(message, options.settings.maxInitializeBytes);
@@ -295,8 +333,31 @@ export function sessionObject<Env>(
       }
     }
 
-    override alarm(): Promise<void> {
-      return this.#session.alarm();
+    override async alarm(): Promise<void> {
+      const { guest } = options;
+      const isGuest = guest?.isAt(sqlStore(this.ctx.storage), this.ctx.id.toString()) === true;
+      if (isGuest) await this.#guestHere()?.alarm();
+      else if (this.#unfit === undefined) await this.#session.alarm();
+    }
+
+    /** The guest of this object, where there are any. */
+    #guestHere(): Guest | undefined {
+      const { storage, id } = this.ctx;
+      const { settings, hub, host } = options;
+      return (this.#guest ??= options.guest?.open({
+        id: id.toString(),
+        sql: sqlStore(storage),
+        alarm: alarmOf(storage),
+        env: this.env,
+        settings,
+        bus: (topic) => hub?.bus(topic),
+        userChannel: (name) => host.user(name, this.env),
+        async erase() {
+          await storage.deleteAlarm();
+          await storage.deleteAll();
+        },
+        now: Date.now,
+      }));
     }
 
     #outlet(socket: WebSocket, state: SocketState): ReturnType<typeof socketOutlet> {
@@ -305,6 +366,14 @@ export function sessionObject<Env>(
         onBroken: () => this.#session.leave(state.stream, state.connectionId),
       });
     }
+  };
+}
+
+function alarmOf(storage: DurableObjectStorage): Alarm {
+  return {
+    get: async () => (await storage.getAlarm()) ?? undefined,
+    set: (at) => storage.setAlarm(at),
+    clear: () => storage.deleteAlarm(),
   };
 }
 

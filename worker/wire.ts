@@ -19,6 +19,7 @@
  * | `live`    | GET; from another session                           | 204 can be used · 404 cannot                       |
  * | `notify`  | POST, changes as JSON; from the hub                 | 200 the names that the hub can forget · 404 gone   |
  * | `terminate` | POST, the principal whose index the id is from, or nothing; from the server's side | 204 ended · 404 there was none (of version 0: not ended) |
+ * | `guest` | POST, envelope (`caller` where it is somebody's request), line break, what is asked as JSON | 200 its reply as JSON |
  * | `index` | to a principal's index: GET; PUT and DELETE, a session's id | 200 the ids as JSON · 204 |
  * | `note` | to an index: POST, a session with what is known of it, and the index's place in the directory | 204 (501 of an earlier version, which takes PUT) |
  * | `page` | to an index or the directory: POST, from where and how many | 200 pairs of name and value as JSON |
@@ -65,6 +66,8 @@ export const PATHS = {
   inspect: "https://session/inspect",
   /** The object is a user's, and holds no session. */
   user: "https://session/user",
+  /** The object is a guest's, and holds no session. */
+  guest: "https://session/guest",
 } as const;
 
 /** Most characters of a string that crosses by RPC, which the runtime refuses from 32 MiB on. */
@@ -189,6 +192,20 @@ export function decodeUserRequest(json: string): UserRequest {
     "what is asked of the user's state",
   );
   return value as unknown as UserRequest;
+}
+
+/** What is asked of a guest, with whose request it is about. */
+export function encodeGuestRequest(request: JsonObject, caller: Caller | undefined): string {
+  return `${caller === undefined ? "" : pack({ caller })}\n${JSON.stringify(request)}`;
+}
+
+/** @throws {Unreadable} */
+export function decodeGuestRequest(body: string): { request: JsonObject; caller: Caller | undefined } {
+  const split = body.indexOf("\n");
+  fits(split >= 0, "what is asked of a guest");
+  const request = parseJson(body.slice(split + 1));
+  fits(isObject(request), "what is asked of a guest");
+  return { request, caller: split === 0 ? undefined : unpack(body.slice(0, split)).caller };
 }
 
 /** The envelope of a DELETE. */

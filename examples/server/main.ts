@@ -5,16 +5,17 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { createLocalMcp, type LocalMcpOptions, optionsFromEnv } from "../../src/local/index.ts";
+import { createLocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
-import { PortInUseError, type ServeOptions, type Server } from "../../src/local/serve.ts";
+import { PortInUseError, portOf, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
+import { exampleTasks } from "../../worker/example/task-fixtures.ts";
 
 const USAGE = `Options, each with its variable:
-  --port N       port to listen on, 0 for any free one   HOLDFAST_PORT   8787
-  --host ADDR    address to bind                         HOLDFAST_HOST   127.0.0.1
-  --db FILE      where sessions are kept                 HOLDFAST_DB     in memory
+  --port N       port to listen on, 0 for any free one   HOLDFAST_PORT, PORT   8787
+  --host ADDR    address to bind                         HOLDFAST_HOST         127.0.0.1
+  --db FILE      where sessions are kept                 HOLDFAST_DB           in memory
 All other settings are variables: see docs/options.md.`;
 
 /** Serves until the process is told to end. */
@@ -33,24 +34,25 @@ export async function main(
       },
     });
     if (values.help) return console.log(USAGE);
-    const port = portOf(values.port, "--port") ?? portOf(env["HOLDFAST_PORT"], "HOLDFAST_PORT");
-    const hostname = values.host ?? (env["HOLDFAST_HOST"] || undefined);
-    const database = values.db ?? (env["HOLDFAST_DB"] || undefined);
+    // `serve` reads the variables by itself; here, before anything has been opened.
+    const port =
+      portOf(values.port, "--port") ??
+      portOf(env["HOLDFAST_PORT"], "HOLDFAST_PORT") ??
+      portOf(env["PORT"], "PORT");
 
     const mcp = createLocalMcp({
       name: "holdfast-example",
       version: "0.1.0",
       createServer: createExampleServer,
-      modern: modernHandler({ createServer: createExampleServer }),
+      modern: modernHandler({ createServer: createExampleServer, tasks: exampleTasks() }),
       env,
-      database,
+      database: values.db,
       console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
-      ...optionsFromEnv(env),
       ...more,
     });
     // One session's server that lets go of a promise must not end everyone's sessions.
     process.on("unhandledRejection", (reason) => console.error(`Unhandled: ${reasonOf(reason)}`));
-    const server = await serve({ fetch: mcp.router.fetch, port, hostname, onClose: mcp.close });
+    const server = await serve({ fetch: mcp.router.fetch, port, hostname: values.host, onClose: mcp.close });
     console.log(`Listening on ${server.url}/mcp`);
     for (const signal of ["SIGTERM", "SIGINT"]) {
       process.once(signal, () => void server.close().then(() => process.exit(0)));
@@ -59,15 +61,6 @@ export async function main(
     console.error(reasonOf(error));
     process.exit(1);
   }
-}
-
-function portOf(text: string | undefined, name: string): number | undefined {
-  if (text === undefined || text === "") return undefined;
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new RangeError(`${name} must be a port from 0 to 65535, not ${text}`);
-  }
-  return port;
 }
 
 /** One line for whoever started the program. */

@@ -32,6 +32,7 @@ const CODE = {
   refused: -32000,
   sessionNotFound: -32001,
   /** 2026-07-28, "Error codes". */
+  missingCapability: -32021,
   unsupportedProtocolVersion: -32022,
 } as const;
 
@@ -262,8 +263,65 @@ export const listensToTooMuch = (limit: number): Failure =>
     message: `Invalid params: notifications.resourceSubscriptions holds at most ${limit} resources (maxSubscriptions)`,
   });
 
+/** 400, -32021: the client does not say that it knows this extension, without which nothing can be had (2026-07-28). */
+export const missingExtension = (name: string): Failure =>
+  failure(400, {
+    code: CODE.missingCapability,
+    message: `Missing required client capability: the client must declare the extension ${name}`,
+    data: { requiredCapabilities: { extensions: { [name]: {} } } },
+  });
+
+/** -32602: no such task. Another's is not found either (SEP-2663, "Protocol Errors"). */
+export const taskNotFound: Failure = failure(200, {
+  code: CODE.invalidParams,
+  message: "Task not found: it has expired, or there never was one of this id",
+});
+
+/** -32602: what a client answers a task's question with is no answer to it. */
+export const notTheInput = (key: string, why: string): Failure =>
+  failure(200, {
+    code: CODE.invalidParams,
+    message: `Invalid params: inputResponses[${JSON.stringify(key)}] ${why}`,
+  });
+
+/** 400: more tasks than one listener may name. */
+export const listensToTooManyTasks = (limit: number): Failure =>
+  failure(400, {
+    code: CODE.invalidParams,
+    message: `Invalid params: notifications.taskIds holds at most ${limit} ids`,
+  });
+
+/** 429, for a minute: the principal's own doing. */
+export const tooManyTasks = (limit: number): Failure =>
+  notNow(
+    429,
+    `Too Many Requests: ${limit} tasks are kept already under these credentials; try again later`,
+    RETRY_LATER,
+  );
+
+/** 503, for a minute: `maxTasks`. */
+export const noTaskMore = (limit: number): Failure =>
+  notNow(503, `Service Unavailable: ${limit} tasks are kept already; try again later`, RETRY_LATER);
+
+/** 503, for a second: the task's object died with the question, more than once. */
+export const taskUnreachable: Failure = notNow(
+  503,
+  "Service Unavailable: the task could not be reached; try again",
+  RETRY_SOON,
+);
+
 /** 500, JSON-RPC 2.0 "Internal error": a fault of ours, or of a hook; what it was is in an event. */
 export const internalError: Failure = failure(500, { code: CODE.internalError, message: "Internal error" });
+
+/** Of the server's own making, and as wrong the next time: nobody is told to try again. */
+export const misconfigured = (what: string): Failure =>
+  failure(500, { code: CODE.internalError, message: `Internal error: ${what}` });
+
+/** The user's factory has a fault that no time mends. */
+export const broken: Failure = refused(
+  503,
+  "Service Unavailable: the session's server cannot be built; the log of the server says why",
+);
 
 /** 503, for a second: the user's server could not be built, connected or initialised. */
 export const notReady: Failure = notNow(

@@ -1,15 +1,7 @@
 /** `holdfast/bun`: `holdfast/local` and an HTTP server on Bun. @module */
 import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import {
-  DEFAULT_HOSTNAME,
-  DEFAULT_PORT,
-  PortInUseError,
-  serverOf,
-  type ServeOptions,
-  type Server,
-  timeoutsOf,
-} from "./serve.ts";
+import { PortInUseError, serverOf, type ServeOptions, type Server, servingOf } from "./serve.ts";
 
 export * from "./index.ts";
 export { PortInUseError, type ServeOptions, type Server } from "./serve.ts";
@@ -28,11 +20,10 @@ interface Runtime {
 /**
  * Listens. Rejects where it cannot; it never ends the process.
  * @throws {PortInUseError}
- * @throws {RangeError} naming an option that is out of bounds
+ * @throws {RangeError | TypeError} naming an option, or a variable, that is wrong
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { fetch, port = DEFAULT_PORT, hostname = DEFAULT_HOSTNAME, onClose } = options;
-  timeoutsOf(options);
+  const { fetch, port, hostname, onClose } = servingOf(options);
   const { Bun: runtime } = globalThis as unknown as { Bun: Runtime };
   try {
     // Bun cuts connections that are silent for 10 s, by default: a quiet stream would not live to its first keepalive.

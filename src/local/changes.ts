@@ -39,6 +39,7 @@ export function createLocalHub(
 
   /** Sessions that watch the topic, for the resource or for the lists. */
   const watchers = (topic: string, change: Change): { id: string; key: number }[] => {
+    if (change.kind === "signal") return [];
     const watching = `SELECT session.id, session.key FROM session
       JOIN entry AS watch ON watch.key = session.key AND watch.kind = 'watch' AND watch.name = ?`;
     return change.kind === "resource_updated"

@@ -1,13 +1,5 @@
 /** `holdfast/deno`: `holdfast/local` and an HTTP server on Deno. @module */
-import {
-  DEFAULT_HOSTNAME,
-  DEFAULT_PORT,
-  PortInUseError,
-  serverOf,
-  type ServeOptions,
-  type Server,
-  timeoutsOf,
-} from "./serve.ts";
+import { PortInUseError, serverOf, type ServeOptions, type Server, servingOf } from "./serve.ts";
 
 export * from "./index.ts";
 export { PortInUseError, type ServeOptions, type Server } from "./serve.ts";
@@ -23,15 +15,14 @@ interface Runtime {
 /**
  * Listens. Rejects where it cannot; it never ends the process.
  * @throws {PortInUseError}
- * @throws {RangeError} naming an option that is out of bounds
+ * @throws {RangeError | TypeError} naming an option, or a variable, that is wrong
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { port = DEFAULT_PORT, hostname = DEFAULT_HOSTNAME, onClose } = options;
+  const { fetch, port, hostname, onClose } = servingOf(options);
   const { Deno: runtime } = globalThis as unknown as { Deno: Runtime };
-  timeoutsOf(options);
   const cutting = new AbortController();
   try {
-    const http = runtime.serve({ port, hostname, signal: cutting.signal, onListen() {} }, options.fetch);
+    const http = runtime.serve({ port, hostname, signal: cutting.signal, onListen() {} }, fetch);
     return serverOf(
       hostname,
       { port: http.addr.port, stop: () => http.shutdown(), cut: () => cutting.abort() },

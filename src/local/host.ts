@@ -4,11 +4,12 @@
  */
 import type { ChangeHub } from "../changes.ts";
 import { createEndings } from "../endings.ts";
+import type { GuestKind } from "../guest.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { createLimitNotice } from "../limits.ts";
-import { type HoldfastOptions, resolveOptions } from "../options.ts";
+import { type HoldfastOptions, OPTIONS, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
 import { createInterest } from "../session/interest.ts";
 import type { Successors } from "../session/ports.ts";
@@ -16,6 +17,7 @@ import type { CreateServer } from "../session/server/factory.ts";
 import { createSession } from "../session/session.ts";
 import type { Session } from "../session/contract.ts";
 import { createSessionStore } from "../session/store/store.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind, SetupError, STRING, needed } from "../setup.ts";
 import type { Sessions } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import { answerUserRequest } from "../user/store.ts";
@@ -23,6 +25,7 @@ import { createAlarms } from "./alarms.ts";
 import { createCensus } from "./census.ts";
 import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
+import { createGuests } from "./guests.ts";
 import { createFileLook } from "./lost-file.ts";
 import { sessionsThatFit } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
@@ -46,6 +49,8 @@ export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
    * takes it up again, with a new server. A whole number from 10 to 86400000, 60000 by default.
    */
   evictAfterMs?: number;
+  /** What lives here besides sessions: that of `modern`. */
+  guest?: GuestKind<Env> | undefined;
 }
 
 /** A host in one process, and what its owner can ask of it. */
@@ -62,6 +67,17 @@ export interface LocalHost extends SessionHost {
   close(): Promise<void>;
 }
 
+/** What is the host's own among its options, each with what it must be. */
+export const HOST_OPTIONS: Required<{
+  [Name in Exclude<keyof LocalHostOptions, keyof HoldfastOptions>]: Kind;
+}> = {
+  createServer: needed(FUNCTION),
+  env: ANYTHING,
+  database: STRING,
+  evictAfterMs: ANYTHING,
+  guest: ANYTHING,
+};
+
 /** How long {@link LocalHost.close} waits for clients to be told. */
 const CLOSE_MS = 2000;
 
@@ -73,11 +89,26 @@ const MEMORY_NOTICE = "Sessions are kept in memory and end with this process; se
  * @throws {DatabaseError} where the database file cannot be used
  */
 export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalHost {
+  checkGiven("localHost", options, { ...OPTIONS, ...HOST_OPTIONS });
+  return createLocalHost(options);
+}
+
+/**
+ * The same for options that are known to be the right ones.
+ * @param warnings told first: variables that look like settings and are none
+ */
+export function createLocalHost<Env>(
+  options: LocalHostOptions<Env>,
+  warnings: readonly string[] = [],
+): LocalHost {
   const { createServer, database, evictAfterMs = 60_000 } = options;
   const settings = resolveOptions(options);
   if (!Number.isInteger(evictAfterMs) || evictAfterMs < 10 || evictAfterMs > 86_400_000) {
-    throw new RangeError(`evictAfterMs must be a whole number from 10 to 86400000, not ${evictAfterMs}`);
+    throw new RangeError(
+      `evictAfterMs must be a whole number from 10 to 86400000, not ${String(evictAfterMs)}`,
+    );
   }
+  for (const message of warnings) settings.emit("setup.unknown_variable", { message });
   const sqlite = openDatabase(database);
   /** The error itself does not say which file: tools hear it, and through them clients. */
   const failedToStore = (error: unknown): void =>
@@ -247,6 +278,20 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     (error) => settings.emit("request.error", { method: "publish", message: messageOf(error) }),
   );
 
+  const guests = createGuests<Env>({
+    kind: options.guest,
+    sql,
+    env: options.env as Env,
+    settings,
+    bus: hub.bus,
+    userChannel,
+    newId() {
+      lookForFile();
+      return randomId();
+    },
+    now,
+  });
+
   const post = (id: string, key: number, call: Call): Promise<Answer> =>
     use(id, key, (resident) => {
       const { session } = resident;
@@ -296,6 +341,7 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   });
 
   const close = async (): Promise<void> => {
+    guests.close();
     residents.shutdown();
     await residents.settled(CLOSE_MS);
     alarms.stop();
@@ -318,6 +364,11 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
     },
     mint: () => refTo(randomId(), ++lastKey),
     user: userChannel,
+    guests: () => guests,
+    look() {
+      if (closing !== undefined) throw new SetupError("the server is shutting down");
+      if (!sqlite.isInPlace()) throw new SetupError("the database file is gone");
+    },
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
     close: () => (closing ??= close()),
   };

@@ -5,11 +5,15 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
+import type { GuestKind } from "../guest.ts";
+import { OPTIONS, unknownVariables, withVariables } from "../options.ts";
 import { requestHandler } from "../request/handler.ts";
-import { createMcpRouter, type RouterOptions } from "../router.ts";
+import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";
+import { checkGiven } from "../setup.ts";
 import { createUsers, type Users } from "../user/user.ts";
-import { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
+import { environment } from "./environment.ts";
+import { createLocalHost, HOST_OPTIONS, type LocalHost, type LocalHostOptions } from "./host.ts";
 
 export * from "../index.ts";
 export { type LocalHost, localHost, type LocalHostOptions } from "./host.ts";
@@ -17,7 +21,15 @@ export { DatabaseError, type DatabaseProblem } from "./sqlite.ts";
 
 /** Options of the router and of the host, in one. */
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
-  extends LocalHostOptions<Shared>, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {}
+  extends Omit<LocalHostOptions<Shared>, "env">, Omit<RouterOptions<E>, "host" | "hub" | "requests"> {
+  /**
+   * What `createServer` gets as `env`: secrets, connections, whatever all servers share.
+   *
+   * `HOLDFAST_*` variables of the process are settings where the code gives none, and those of this object before
+   * them (`docs/options.md`); `false` leaves all of them unread.
+   */
+  env?: Shared | false;
+}
 
 /** An MCP server in one process: what to serve, and what to tell it. */
 export interface LocalMcp<E extends Env = Env> {
@@ -46,20 +58,39 @@ export interface LocalMcp<E extends Env = Env> {
 export function createLocalMcp<Shared = unknown, E extends Env = Env>(
   options: LocalMcpOptions<Shared, E>,
 ): LocalMcp<E> {
-  const host = localHost<Shared>(options);
+  checkGiven("createLocalMcp", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...HOST_OPTIONS });
+  const { env, createServer, database, evictAfterMs, ...given } = options;
+  const variables = env === false ? {} : { ...environment(), ...(env as object | undefined) };
+  const shared = env === false ? undefined : env;
+  const routed = withVariables(given, variables);
+  const { HOLDFAST_DB: file, HOLDFAST_EVICT_AFTER_MS: evicts } = variables as Record<
+    string,
+    string | undefined
+  >;
+  const host = createLocalHost<Shared>(
+    {
+      ...routed,
+      createServer,
+      env: shared as Shared,
+      database: database ?? (file || undefined),
+      evictAfterMs: evictAfterMs ?? (evicts ? Number(evicts) : undefined),
+      guest: given.modern?.guest as GuestKind<Shared> | undefined,
+    },
+    unknownVariables(variables),
+  );
   const { hub } = host;
-  const { modern, env, createServer } = options;
+  const { modern } = options;
   const requests = requestHandler<Shared>({ createServer });
   const notifyTopic = (topic: string): Notifier => createNotifier((change) => hub.bus(topic).publish(change));
   return {
     router: createMcpRouter<E>({
-      ...options,
+      ...routed,
       host,
       hub,
       // One factory for all eras, and one `env`: what the HTTP server gives each request is not it.
-      requests: { handle: (call) => requests.handle({ ...call, env: env as Shared }) },
+      requests: { handle: (call) => requests.handle({ ...call, env: shared as Shared }) },
       ...(modern && {
-        modern: { ...modern, handle: (call) => modern.handle({ ...call, env: env as never }) },
+        modern: { ...modern, handle: (call) => modern.handle({ ...call, env: shared as never }) },
       }),
     }),
     host,

@@ -2,15 +2,14 @@
  * `holdfast/node`: `holdfast/local` and an HTTP server on Node, by way of `@hono/node-server`.
  * @module
  */
-import { createAdaptorServer } from "@hono/node-server";
+import type * as adaptorModule from "@hono/node-server";
 import {
-  DEFAULT_HOSTNAME,
-  DEFAULT_PORT,
   PortInUseError,
   serverOf,
   type ServeOptions,
   type Server,
-  timeoutsOf,
+  type Serving,
+  servingOf,
 } from "./serve.ts";
 
 export * from "./index.ts";
@@ -22,17 +21,22 @@ const HEADERS_MS = 60_000;
 const REQUEST_MS = 300_000;
 
 /** Of the servers that the adaptor can make, the one of HTTP/1.1. */
-type HttpServer = Extract<ReturnType<typeof createAdaptorServer>, { closeAllConnections(): void }>;
+type HttpServer = Extract<
+  ReturnType<typeof adaptorModule.createAdaptorServer>,
+  { closeAllConnections(): void }
+>;
 
 /**
  * Listens. Rejects where it cannot; it never ends the process.
  * @throws {PortInUseError}
- * @throws {RangeError} naming an option that is out of bounds
+ * @throws {RangeError | TypeError} naming an option, or a variable, that is wrong
  */
 export async function serve(options: ServeOptions): Promise<Server> {
-  const { fetch, port = DEFAULT_PORT, hostname = DEFAULT_HOSTNAME, onClose } = options;
+  const serving = servingOf(options);
+  const { fetch, port, hostname, onClose } = serving;
+  const { createAdaptorServer } = await adaptor();
   const http = createAdaptorServer({ fetch: fetch as (request: Request) => Promise<Response> }) as HttpServer;
-  limitTimes(http, options);
+  limitTimes(http, serving);
   await new Promise<void>((resolve, reject) => {
     // A port in use is not thrown by `listen`: it is told later.
     http.once("error", (error: Error & { code?: string }) =>
@@ -60,9 +64,21 @@ export async function serve(options: ServeOptions): Promise<Server> {
   );
 }
 
+/**
+ * Not imported with this file: it is an optional peer, and whoever has a server of his own needs none.
+ * @throws {Error} that says what to install
+ */
+function adaptor(): Promise<typeof adaptorModule> {
+  return import("@hono/node-server").catch((cause: Error & { code?: string }) => {
+    if (cause.code !== "ERR_MODULE_NOT_FOUND") throw cause;
+    throw new Error("serve of holdfast/node needs @hono/node-server: npm install @hono/node-server", {
+      cause,
+    });
+  });
+}
+
 /** Sets how long connections may be idle, and cuts clients that take nothing of their answers. */
-function limitTimes(http: HttpServer, options: ServeOptions): void {
-  const { keepAliveMs, writeMs } = timeoutsOf(options);
+function limitTimes(http: HttpServer, { keepAliveMs, writeMs }: Serving): void {
   http.keepAliveTimeout = keepAliveMs;
   http.headersTimeout = Math.max(HEADERS_MS, keepAliveMs + 1000);
   http.requestTimeout = Math.max(REQUEST_MS, http.headersTimeout);

@@ -7,7 +7,7 @@
  */
 import { guard } from "../guard.ts";
 import type { Session } from "../session/contract.ts";
-import { letExit } from "./alarms.ts";
+import { letExit } from "./ringer.ts";
 
 /** A session in memory. */
 export interface Resident {

@@ -1,13 +1,18 @@
 /** What `serve` is on every runtime: what it takes, what it gives, how it fails. @module */
+import { ANYTHING, checkGiven, FUNCTION, type Kind, STRING, needed } from "../setup.ts";
+import { environment } from "./environment.ts";
 
 /** What to serve, and where. */
 export interface ServeOptions {
   /** Answers each request: `app.fetch` of a Hono app. */
   // A method, so that an app fits whatever bindings it declares.
   fetch(request: Request, env: never): Response | Promise<Response>;
-  /** 8787 by default; 0 takes any that is free. */
+  /** The variable `HOLDFAST_PORT`, else `PORT`, else 8787, by default; 0 takes any that is free. */
   port?: number;
-  /** The address to bind; 127.0.0.1 by default, which the machine itself alone can reach. */
+  /**
+   * The address to bind; the variable `HOLDFAST_HOST`, else 127.0.0.1, by default, which the machine itself alone can
+   * reach. In a container it is `0.0.0.0`.
+   */
   hostname?: string;
   /**
    * How long an idle connection stays open, in milliseconds; 65 000 by default. More than the 60 s that
@@ -43,10 +48,10 @@ export class PortInUseError extends Error {
   }
 }
 
-/** The port where `port` names none. */
-export const DEFAULT_PORT = 8787;
-/** Where `hostname` names none: this machine alone. */
-export const DEFAULT_HOSTNAME = "127.0.0.1";
+/** The port where neither the code nor a variable names one. */
+const DEFAULT_PORT = 8787;
+/** Where nothing names an address: this machine alone. */
+const DEFAULT_HOSTNAME = "127.0.0.1";
 
 /** Above what common proxies keep idle connections for (nginx and AWS: 60 s). */
 const KEEP_ALIVE_MS = 65_000;
@@ -55,23 +60,63 @@ const WRITE_TIMEOUT_MS = 120_000;
 /** A day: within what timers count, and more than anybody needs. */
 const LONGEST_MS = 86_400_000;
 
+const KINDS: Required<{ [Name in keyof ServeOptions]: Kind }> = {
+  fetch: needed(FUNCTION),
+  onClose: FUNCTION,
+  hostname: STRING,
+  port: ANYTHING,
+  keepAliveTimeoutMs: ANYTHING,
+  writeTimeoutMs: ANYTHING,
+};
+
+/** What {@link ServeOptions} come to. */
+export interface Serving extends Pick<ServeOptions, "fetch" | "onClose"> {
+  readonly port: number;
+  readonly hostname: string;
+  readonly keepAliveMs: number;
+  readonly writeMs: number;
+}
+
 /**
- * The time-outs of a server, checked and complete.
- * @throws {RangeError} naming the option that is out of bounds
+ * The options of `serve`, checked and complete.
+ * @throws {RangeError | TypeError} naming the option, or the variable, that is wrong
  */
-export function timeoutsOf({
-  keepAliveTimeoutMs = KEEP_ALIVE_MS,
-  writeTimeoutMs = WRITE_TIMEOUT_MS,
-}: ServeOptions): { keepAliveMs: number; writeMs: number } {
-  const check = (name: string, value: number, least: number): void => {
-    if (Number.isInteger(value) && value >= least && value <= LONGEST_MS) return;
+export function servingOf(options: ServeOptions): Serving {
+  checkGiven("serve", options, KINDS);
+  const { keepAliveTimeoutMs = KEEP_ALIVE_MS, writeTimeoutMs = WRITE_TIMEOUT_MS } = options;
+  const check = (name: string, value: number, least: number): number => {
+    if (Number.isInteger(value) && value >= least && value <= LONGEST_MS) return value;
     throw new RangeError(
       `${name} must be a whole number from ${least} to ${LONGEST_MS}, not ${String(value)}`,
     );
   };
-  check("keepAliveTimeoutMs", keepAliveTimeoutMs, 1000);
-  check("writeTimeoutMs", writeTimeoutMs, 0);
-  return { keepAliveMs: keepAliveTimeoutMs, writeMs: writeTimeoutMs };
+  const { HOLDFAST_PORT, PORT, HOLDFAST_HOST } = environment();
+  const port =
+    options.port === undefined
+      ? (portOf(HOLDFAST_PORT, "HOLDFAST_PORT") ?? portOf(PORT, "PORT") ?? DEFAULT_PORT)
+      : portOf(options.port, "port");
+  return {
+    // Called as a method of the options, whose `this` it may need.
+    fetch: (request, env) => options.fetch(request, env),
+    onClose: options.onClose,
+    port: port as number,
+    hostname: options.hostname ?? (HOLDFAST_HOST ? String(HOLDFAST_HOST) : DEFAULT_HOSTNAME),
+    keepAliveMs: check("keepAliveTimeoutMs", keepAliveTimeoutMs, 1000),
+    writeMs: check("writeTimeoutMs", writeTimeoutMs, 0),
+  };
+}
+
+/**
+ * A port as an option, a flag or a variable gives it; undefined for nothing and for an empty variable.
+ * @throws {RangeError} by the name that it is given
+ */
+export function portOf(given: unknown, name: string): number | undefined {
+  if (given === undefined || given === "") return undefined;
+  const port = Number(given);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`${name} must be a port from 0 to 65535, not ${String(given)}`);
+  }
+  return port;
 }
 
 /** How long answers under way may take to finish once the server closes. */
@@ -87,7 +132,7 @@ export interface Listener {
 }
 
 /** The server around a runtime's listener; it closes once, however often it is told to. */
-export function serverOf(hostname: string, listener: Listener, onClose: ServeOptions["onClose"]): Server {
+export function serverOf(hostname: string, listener: Listener, onClose: Serving["onClose"]): Server {
   const { port } = listener;
   const close = async (): Promise<void> => {
     const stopped = listener.stop();

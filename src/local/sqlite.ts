@@ -3,7 +3,8 @@
  * @module
  */
 import { statSync } from "node:fs";
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import process from "node:process";
+import type * as sqliteModule from "node:sqlite";
 import type { SqlStore, SqlValue } from "../session/store/schema.ts";
 
 /** An open database. Its queries throw {@link DatabaseError} with the file's name until `opened`. */
@@ -35,6 +36,21 @@ const CORRUPT: readonly number[] = [11, 26];
 /** Read-only, I/O error, full, cannot open, no permission. */
 const UNUSABLE: readonly number[] = [3, 8, 10, 13, 14, 23];
 
+/**
+ * Not imported: an import of what is not there ends the program before it can say why.
+ * @throws {Error} in a runtime that has no SQLite
+ */
+function sqliteOf(): typeof sqliteModule {
+  // As old as the runtime is, the function may be missing too.
+  const found = (process as Partial<typeof process>).getBuiltinModule?.("node:sqlite");
+  if (found !== undefined) return found;
+  const { deno, bun, node } = process.versions as Partial<Record<string, string>>;
+  const current = deno === undefined ? (bun === undefined ? `Node ${node}` : `Bun ${bun}`) : `Deno ${deno}`;
+  throw new Error(
+    `Holdfast needs Node 22.13, Deno 2.2 or Bun 1.4, or later, for node:sqlite; this is ${current}`,
+  );
+}
+
 /** @param path a file, or `:memory:` */
 export function openSqlite(path: string): Sqlite {
   let file = `The database file ${path}`;
@@ -45,13 +61,14 @@ export function openSqlite(path: string): Sqlite {
       throw explain(error, file);
     }
   };
+  const { DatabaseSync } = sqliteOf();
   const database = explained(() => new DatabaseSync(path));
   const opened = path === ":memory:" ? undefined : inodeOf(path);
   /** The statements are few and fixed: each is compiled once. */
-  const statements = new Map<string, StatementSync>();
+  const statements = new Map<string, sqliteModule.StatementSync>();
   let depth = 0;
 
-  const prepare = (sql: string): StatementSync => {
+  const prepare = (sql: string): sqliteModule.StatementSync => {
     let statement = statements.get(sql);
     if (statement === undefined) {
       statement = database.prepare(sql);

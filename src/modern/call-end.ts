@@ -32,6 +32,10 @@ export interface CallEnd {
   stop(): void;
 }
 
+/** What has the hooks of a server, and its handlers. */
+export function hooksOf(server: McpServer | Server): Server {
+  return server instanceof McpServer ? server.server : server;
+}
 type Ending = Pick<StatelessCall, "payload" | "settings" | "caller" | "endings" | "since">;
 
 /** Watches over the call from now on, for `maxCallMs` where that is set. */
@@ -83,7 +87,7 @@ export function callEnd({ payload, settings, caller, endings, since }: Ending, s
     watch,
     stop,
     served(server) {
-      const served = server instanceof McpServer ? server.server : server;
+      const served = hooksOf(server);
       hooks = served;
       seen.served(served);
       const tool =

@@ -9,7 +9,7 @@ import { type ChangeBus, type ChangeHub, createMemoryHub } from "../changes.ts";
 import type { StatelessCall, ModernHandler } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import { hookFailed, hookInTime, HookLate } from "../hooks.ts";
-import { failed } from "../http/respond.ts";
+import { failed, json } from "../http/respond.ts";
 import {
   isInitialize,
   isObject,
@@ -18,11 +18,14 @@ import {
   type JsonRpcRequest,
   type Payload,
 } from "../jsonrpc/messages.ts";
+import type { Settings } from "../options.ts";
 import type { Asking } from "../session/server/scopes.ts";
 import type { ServerContext } from "../session/server/factory.ts";
-import { type CallEnd, callEnd } from "./call-end.ts";
+import { type CallEnd, callEnd, hooksOf } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
+import { ANYTHING, checkGiven, checkServer, FUNCTION, type Kind, needed } from "../setup.ts";
 import { carry } from "./carry.ts";
+import type { ModernExtension, Serve } from "./extension.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
 import { seenCall } from "./seen.ts";
@@ -46,7 +49,18 @@ export interface ModernOptions<Env = unknown> {
    * resources it may name is `maxSubscriptions`. Default 131072.
    */
   maxListenBytes?: number;
+  /** Calls that outlive their request: `durableTasks` of `holdfast/tasks`. */
+  tasks?: ModernExtension<Env>;
 }
+
+/** What each option must be; the numbers are checked as they are read. */
+const KINDS: Required<{ [Name in keyof ModernOptions]: Kind }> = {
+  createServer: needed(FUNCTION),
+  maxListeners: ANYTHING,
+  maxListenersPerPrincipal: ANYTHING,
+  maxListenBytes: ANYTHING,
+  tasks: ANYTHING,
+};
 
 /** The revision that is served statelessly. */
 const VERSION = "2026-07-28";
@@ -56,14 +70,16 @@ const SILENT = { publish(): void {}, subscribe: () => (): void => {} };
 
 /**
  * The handler that `createMcpRouter` and `createMcpWorker` take as `modern`.
- * @throws {RangeError} naming an option that is wrong
+ * @throws {RangeError | TypeError} naming an option that is wrong
  */
 export function modernHandler<Env = unknown>(options: ModernOptions<Env>): ModernHandler<Env> {
+  checkGiven("modernHandler", options, KINDS);
   const {
     createServer,
     maxListeners = 1024,
     maxListenersPerPrincipal = 128,
     maxListenBytes = 131_072,
+    tasks: extension,
   } = options;
   const limits = { maxListeners, maxListenersPerPrincipal, maxListenBytes };
   for (const [name, value] of Object.entries(limits)) {
@@ -71,57 +87,101 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       throw new RangeError(`${name} must be a whole number from 0, not ${String(value)}`);
     }
   }
-  /** Requests being served, with what the factory is to be told about each. */
-  const calls = new WeakMap<Request, { call: StatelessCall<Env>; end: CallEnd }>();
+  /** What builds the server of each request that is being served. */
+  const builders = new WeakMap<Request, () => Promise<McpServer | Server>>();
   const listens = createListens();
   const places = createPlaces(limits);
   let memory: ChangeHub | undefined;
 
   const handler = createMcpHandler(
     async ({ requestInfo }) => {
-      const served = requestInfo && calls.get(requestInfo);
-      if (served === undefined) throw new Error("the request did not come through the router");
-      const { call, end } = served;
-      try {
-        const { initializeTimeoutMs, emit } = call.settings;
-        const server = await hookInTime(
-          "createServer",
-          createServer(contextOf("modern", call)),
-          initializeTimeoutMs,
-        );
-        end.served(server);
-        return scopesInTime(server, { emit, limitMs: initializeTimeoutMs });
-      } catch (error) {
-        if (error instanceof HookLate) hookFailed(call.settings.emit, "createServer", error);
-        else call.onError(error);
-        throw error;
-      }
+      const build = requestInfo && builders.get(requestInfo);
+      if (build === undefined) throw new Error("the request did not come through the router");
+      return build();
     },
     // Keepalives are the edge's, which holds the client's connection. Listeners are counted before the SDK sees
     // them: its own count, which lags a little behind, must not refuse one that has a place.
     { legacy: "reject", bus: SILENT, maxSubscriptions: Infinity, keepAliveMs: 0 },
   );
 
-  const answer = async (call: StatelessCall<Env>, bus: ChangeBus, end: CallEnd): Promise<Response> => {
+  const fetch = (request: Request, authInfo: unknown, parsedBody: unknown): Promise<Response> =>
+    handler.fetch(request, {
+      ...(authInfo === undefined ? {} : { authInfo: authInfo as AuthInfo }),
+      parsedBody,
+    });
+
+  /** Builds a server in time; `onError` hears why there is none. */
+  const build = async (
+    context: ServerContext<Env>,
+    { initializeTimeoutMs, emit }: Settings,
+    onError: (error: unknown) => void,
+  ): Promise<McpServer | Server> => {
+    try {
+      const server = await hookInTime("createServer", createServer(context), initializeTimeoutMs);
+      checkServer(server);
+      return server;
+    } catch (error) {
+      if (error instanceof HookLate) hookFailed(emit, "createServer", error);
+      else onError(error);
+      throw error;
+    }
+  };
+
+  /** Serves a call of the router's, which the extension may answer in its server's place. */
+  const serve = async (call: StatelessCall<Env>, end: CallEnd): Promise<Response> => {
     const { request, payload, caller, settings } = call;
-    const serve = (): Promise<Response> =>
-      handler.fetch(request, {
-        ...(caller.authInfo === undefined ? {} : { authInfo: caller.authInfo as AuthInfo }),
-        parsedBody: bodyOf(payload),
-      });
+    const { emit, initializeTimeoutMs: limitMs } = settings;
+    let made: ((response: Response) => Promise<Response>) | undefined;
+    builders.set(request, async () => {
+      const server = await build(contextOf("modern", call), settings, call.onError);
+      made = extension?.extend(hooksOf(server), call);
+      end.served(server);
+      return scopesInTime(server, { emit, limitMs });
+    });
+    const response = await fetch(request, caller.authInfo, bodyOf(payload));
+    return made === undefined ? response : made(response);
+  };
+
+  /** Serves a call of the extension's, wherever it is held. */
+  const run: Serve<Env> = async ({ context, request, message, caller, settings, onServer }) => {
+    const payload = { batch: false, messages: [message] };
+    // Who is shut out from now on is so where he asks: what runs already goes on.
+    const seen = seenCall({ payload, settings, caller }, "task");
+    const end = callEnd({ payload, settings, caller, since: 0 }, seen);
+    builders.set(request, async () => {
+      const failed = (error: unknown): void => hookFailed(settings.emit, "createServer", error);
+      const server = await build(context, settings, failed);
+      onServer(server);
+      end.served(server);
+      return server;
+    });
+    const answering = seen.run(() => fetch(request, caller.authInfo, message)).finally(end.stop);
+    answering.then(
+      ({ status }) => status >= 400 && seen.left(status),
+      () => seen.over("client"),
+    );
+    return Promise.race([answering, end.instead.then((body) => json(body))]);
+  };
+
+  const answer = async (
+    call: StatelessCall<Env> & { readonly bus: ChangeBus },
+    end: CallEnd,
+    hub: ChangeBus | undefined,
+  ): Promise<Response> => {
+    const { payload, settings, bus } = call;
     const listening = listenOf(payload);
-    if (listening === undefined) return serve();
+    if (listening === undefined) return serve(call, end);
+    const more = hub && extension?.listening(call, listening);
+    if (more !== undefined && "status" in more) return failed(more, {}, listening.id);
     listens.sweep();
     const place = places.enter(call);
     if ("status" in place) return failed(place, {}, listening.id);
     try {
+      const response = await serve(call, end);
       const ready = async (): Promise<void> =>
         void (await Promise.all([bus.ready?.(), end.watch?.everywhere()]));
-      return await listens.serve(await serve(), {
-        place,
-        bus: { ...bus, ready },
-        keepaliveMs: settings.keepaliveIntervalMs,
-      });
+      const keepaliveMs = settings.keepaliveIntervalMs;
+      return await listens.serve(response, { place, bus: { ...bus, ready }, more, keepaliveMs });
     } catch (error) {
       place.leave();
       throw error;
@@ -130,6 +190,7 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
 
   return {
     versions: [VERSION],
+    guest: extension?.guest(run),
 
     claimsByHeader,
 
@@ -146,14 +207,16 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       const call = { ...given, bus };
       const seen = seenCall(call);
       const end = callEnd(call, seen);
-      calls.set(call.request, { call, end });
       const { request, settings, payload, caller } = call;
       const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
-      const answering = seen.run(() => answer(call, bus, end));
+      const answering = seen.run(() => answer(call, end, given.bus));
       return carry({ request, payload, settings, endsWith, seen }, answering, end);
     },
 
-    close: () => handler.close(),
+    async close() {
+      listens.close();
+      await handler.close();
+    },
   };
 }
 

@@ -4,4 +4,5 @@
  * @module
  */
 export { modernHandler, type ModernOptions } from "./handler.ts";
+export type { ModernExtension } from "./extension.ts";
 export { sealedState, type SealOptions } from "./sealed-state.ts";

@@ -13,11 +13,12 @@
  * a word to its code. So each stream shows that it is alive, and one that does not is cleared away.
  * @module
  */
-import { type Change, type ChangeBus, notificationOf } from "../changes.ts";
+import { type ChangeBus, type Notice, notificationOf } from "../changes.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
 import type { JsonRpcNotification, RequestId } from "../jsonrpc/messages.ts";
 import { toWire } from "../jsonrpc/wire.ts";
+import type { ListeningFor } from "./extension.ts";
 import type { Place } from "./places.ts";
 
 /** Bytes that may wait for a reader who is gone without a word. The edge ends slow readers long before. */
@@ -27,6 +28,9 @@ const BEAT_MS = 15_000;
 /** Signs of life that a stream may miss, and what a busy isolate may be late by besides. */
 const MISSED = 3;
 const LATE_MS = 2000;
+
+/** Bytes that a name takes which is to be looked up. */
+const LOOK = 256;
 
 const ID = "io.modelcontextprotocol/subscriptionId";
 const encoder = new TextEncoder();
@@ -39,23 +43,27 @@ interface Filter {
   resourceSubscriptions?: string[];
 }
 
+/** The streams of `subscriptions/listen` in this isolate. */
+export interface Listens {
+  /**
+   * Puts the changes of the bus, and what an extension makes of them, into the SDK's answer to a request to listen.
+   */
+  serve(response: Response, listener: Listener): Promise<Response>;
+  /** Clears away the streams whose requests were ended without a word. */
+  sweep(): void;
+  /** Says goodbye to those that the SDK knows nothing of any more. */
+  close(): void;
+}
+
 /** Who listens. */
 export interface Listener {
   /** Given back once nothing of the listener is left. */
   readonly place: Place;
   readonly bus: ChangeBus;
+  /** The extension's part of what is listened for; undefined where there is none. */
+  readonly more: ListeningFor | undefined;
   /** In milliseconds: the stream shows that it is alive as often as its client is shown, or more often. */
   readonly keepaliveMs: number;
-}
-
-/** The streams of `subscriptions/listen` in this isolate. */
-export interface Listens {
-  /**
-   * Puts the changes of the bus into the SDK's answer to a request to listen.
-   */
-  serve(response: Response, listener: Listener): Promise<Response>;
-  /** Clears away the streams whose requests were ended without a word. */
-  sweep(): void;
 }
 
 /** A stream that is open, as far as is known. */
@@ -63,6 +71,7 @@ interface Open {
   /** Until when it is taken for alive. */
   aliveUntil: number;
   end(): void;
+  goodbye(): void;
 }
 
 /** None at first. */
@@ -77,11 +86,14 @@ export function createListens(): Listens {
 
   return {
     sweep,
-    serve: (response, { place, bus, keepaliveMs }) =>
-      serveListen(response, { place, bus }, (end) => {
-        const beatMs = Math.min(BEAT_MS, keepaliveMs || BEAT_MS);
+    close() {
+      for (const stream of open) stream.goodbye();
+    },
+    serve: (response, listener) =>
+      serveListen(response, listener, (ends) => {
+        const beatMs = Math.min(BEAT_MS, listener.keepaliveMs || BEAT_MS);
         const lifeMs = MISSED * beatMs + LATE_MS;
-        const stream: Open = { aliveUntil: Date.now() + lifeMs, end };
+        const stream: Open = { aliveUntil: Date.now() + lifeMs, ...ends };
         open.add(stream);
         // A timer of the stream's own request: it stops with it.
         const beat = setInterval(() => {
@@ -96,40 +108,50 @@ export function createListens(): Listens {
   };
 }
 
+/** A frame, or what brings some when their turn comes: in the stream's own request, which alone may write to it. */
+type Queued = Uint8Array | (() => Promise<readonly Uint8Array[]>);
+
 /** @param onOpen is given what ends the stream, and returns what to call once it has ended */
 async function serveListen(
   response: Response,
-  { place, bus }: Pick<Listener, "place" | "bus">,
-  onOpen: (end: () => void) => () => void,
+  { place, bus, more }: Listener,
+  onOpen: (ends: Pick<Open, "end" | "goodbye">) => () => void,
 ): Promise<Response> {
   if (response.body === null || response.headers.get("content-type") !== SSE_HEADERS["Content-Type"]) {
     place.leave();
     return response;
   }
   const reader = response.body.getReader();
-  const { value: first } = await reader.read();
-  if (first === undefined) {
+  const { value: ack } = await reader.read();
+  if (ack === undefined) {
     place.leave();
     return new Response(null, { headers: SSE_HEADERS });
   }
-  const { id, filter } = acknowledged(first);
+  const { id, filter } = acknowledged(ack);
   const accepts = matcher(filter, place.uris);
-  const queue: Uint8Array[] = [first];
+  const queue: Queued[] = [];
   let waiting = 0;
   let over = false;
   let wake: (() => void) | undefined;
 
-  const push = (bytes: Uint8Array): void => {
-    queue.push(bytes);
-    waiting += bytes.length;
+  const push = (item: Queued): void => {
+    queue.push(item);
+    // Of one that has yet to be looked up nothing is held but its name.
+    waiting += typeof item === "function" ? LOOK : item.length;
     if (waiting > MAX_WAITING) {
       queue.length = 0;
       end();
     }
     wake?.();
   };
+  const framed = (told: readonly JsonRpcNotification[]): Uint8Array[] =>
+    told.map((notification) => frameOf(notification, id));
   const unsubscribe = bus.subscribe((change) => {
-    if (!over && accepts(change)) push(frameFor(change, id));
+    if (over) return;
+    if (change.kind === "signal") {
+      const look = more?.hear(change);
+      if (look !== undefined) push(async () => framed(await look()));
+    } else if (accepts(change)) push(frameFor(change, id));
   });
   const end = (): void => {
     if (over) return;
@@ -140,11 +162,27 @@ async function serveListen(
     reader.cancel().catch(() => {});
     wake?.();
   };
-  const closed = onOpen(end);
+  let goodbyeFrame: Uint8Array | undefined;
+  const closed = onOpen({
+    end,
+    goodbye() {
+      if (over || goodbyeFrame === undefined) return;
+      push(goodbyeFrame);
+      end();
+    },
+  });
 
   try {
     // Acknowledged means heard: not before the hub has this isolate on its list.
     await bus.ready?.();
+    const granted = await more?.grant();
+    const first = granted === undefined ? ack : acknowledging(ack, { ...filter, ...granted.filter });
+    // Before what has been heard meanwhile.
+    queue.unshift(first, ...framed(granted?.told ?? []));
+    // Of nothing that it knows the SDK takes leave at once; where something else is listened for, it waits.
+    if (Object.keys(filter).length === 0 && Object.keys(granted?.filter ?? {}).length > 0) {
+      goodbyeFrame = (await reader.read()).value;
+    }
   } catch {
     end();
     const message = "Changes cannot be listened for at the moment; try again";
@@ -152,7 +190,7 @@ async function serveListen(
   }
 
   const goodbye = async (): Promise<void> => {
-    for (;;) {
+    while (goodbyeFrame === undefined) {
       const { done, value } = await reader.read();
       if (done) return end();
       push(value);
@@ -163,10 +201,20 @@ async function serveListen(
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        while (queue.length === 0 && !over) await new Promise<void>((resolve) => (wake = resolve));
-        for (const bytes of queue.splice(0)) controller.enqueue(bytes);
-        waiting = 0;
-        if (over) controller.close();
+        // Not before something has come of it: whoever pulls in vain is not asked again.
+        for (let isFed = false; !isFed;) {
+          while (queue.length === 0 && !over) await new Promise<void>((resolve) => (wake = resolve));
+          const items = queue.splice(0);
+          waiting = 0;
+          for (const item of items) {
+            const frames = typeof item === "function" ? await item().catch(() => []) : [item];
+            for (const frame of frames) controller.enqueue(frame);
+            isFed ||= frames.length > 0;
+          }
+          if (!over || queue.length > 0) continue;
+          controller.close();
+          break;
+        }
       },
       cancel: end,
     },
@@ -175,10 +223,19 @@ async function serveListen(
   return new Response(body, { headers: SSE_HEADERS });
 }
 
+/** The SDK's acknowledgement, with another filter. */
+function acknowledging(frame: Uint8Array, filter: object): Uint8Array {
+  const { method, params } = messageIn(frame);
+  return encode({ jsonrpc: "2.0", method, params: { ...params, notifications: filter } });
+}
+
+function messageIn(frame: Uint8Array): JsonRpcNotification {
+  return JSON.parse(/^data: (.*)$/m.exec(decoder.decode(frame))?.[1] ?? "") as JsonRpcNotification;
+}
+
 /** What the SDK's acknowledgement grants, and under which id. */
 function acknowledged(frame: Uint8Array): { id: RequestId; filter: Filter } {
-  const data = /^data: (.*)$/m.exec(decoder.decode(frame))?.[1] ?? "";
-  const { params } = JSON.parse(data) as JsonRpcNotification;
+  const { params } = messageIn(frame);
   const meta = params?.["_meta"] as { [ID]: RequestId };
   return { id: meta[ID], filter: params?.["notifications"] as Filter };
 }
@@ -187,7 +244,7 @@ function acknowledged(frame: Uint8Array): { id: RequestId; filter: Filter } {
 function matcher(
   { toolsListChanged, promptsListChanged, resourcesListChanged, resourceSubscriptions }: Filter,
   asked: readonly unknown[],
-): (change: Change) => boolean {
+): (change: Notice) => boolean {
   const granted = new Set<unknown>(resourceSubscriptions);
   const same = new Set(asked.filter((uri) => granted.has(uri)));
   const uris = same.size === granted.size ? same : granted;
@@ -206,22 +263,28 @@ function matcher(
 }
 
 /** The change that frames were last built for, and each frame by the subscription id in it. */
-let latest: Change | undefined;
+let latest: Notice | undefined;
 const frames = new Map<RequestId, Uint8Array>();
 
 /** The bus hands one change to all its listeners before the next, so one change's frames are enough to keep. */
-function frameFor(change: Change, id: RequestId): Uint8Array {
+function frameFor(change: Notice, id: RequestId): Uint8Array {
   if (change !== latest) {
     latest = change;
     frames.clear();
   }
   let frame = frames.get(id);
   if (frame === undefined) {
-    const { method, params } = notificationOf(change);
-    const meta = { ...(params?.["_meta"] as object | undefined), [ID]: id };
-    const message = { jsonrpc: "2.0", method, params: { ...params, _meta: meta } };
-    frame = encoder.encode(`event: message\ndata: ${toWire(message)}\n\n`);
+    frame = frameOf(notificationOf(change), id);
     frames.set(id, frame);
   }
   return frame;
+}
+
+function frameOf({ method, params }: JsonRpcNotification, id: RequestId): Uint8Array {
+  const meta = { ...(params?.["_meta"] as object | undefined), [ID]: id };
+  return encode({ jsonrpc: "2.0", method, params: { ...params, _meta: meta } });
+}
+
+function encode(message: object): Uint8Array {
+  return encoder.encode(`event: message\ndata: ${toWire(message)}\n\n`);
 }

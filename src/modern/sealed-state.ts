@@ -36,13 +36,16 @@ export function sealedState<T = unknown>(
 ): RequestStateCodec<T> {
   const secrets = Array.isArray(secret) ? (secret as readonly (string | Uint8Array)[]) : [secret as string];
   const owner = ownerOf(context);
+  // Of a task it stays here, until its client has answered, which may take days.
+  const lastsSeconds =
+    context.era === "task" ? Math.max(ttlSeconds, Math.ceil(context.task.ttlMs / 1000)) : ttlSeconds;
   // Built at first use: most requests carry no state.
   const codecs = secrets.map((key) => {
     let codec: RequestStateCodec<T> | undefined;
     return () =>
       (codec ??= createRequestStateCodec<T>({
         key,
-        ttlSeconds,
+        ttlSeconds: lastsSeconds,
         bind: (ctx) => `${ctx.mcpReq.method}\0${owner}`,
       }));
   });

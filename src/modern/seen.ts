@@ -28,11 +28,10 @@ export interface SeenCall {
 const UNSEEN: SeenCall = { run: (body) => body(), served() {}, answered() {}, left() {}, over() {} };
 
 /** Begins to watch the call; nothing is seen of one that nobody listens for. */
-export function seenCall({
-  payload,
-  caller,
-  settings,
-}: Pick<StatelessCall, "payload" | "caller" | "settings">): SeenCall {
+export function seenCall(
+  { payload, caller, settings }: Pick<StatelessCall, "payload" | "caller" | "settings">,
+  era: "modern" | "task" = "modern",
+): SeenCall {
   const request = payload.messages.find(isRequest);
   if (request === undefined) return UNSEEN;
   const watch = watchCalls(settings, () => {
@@ -42,7 +41,7 @@ export function seenCall({
     const version = said["io.modelcontextprotocol/protocolVersion"];
     return {
       session: undefined,
-      era: "modern",
+      era,
       transport: "streamable",
       // What does not look like one is refused, and not repeated.
       version: typeof version === "string" && /^[\d-]{1,16}$/.test(version) ? version : undefined,
@@ -57,6 +56,8 @@ export function seenCall({
 
   const answered = (response: JsonRpcResponse): void => {
     seen ??= { outcome: outcomeOf(response), bytes: lengthOf(response) };
+    // A task's answer goes nowhere at once: it is kept.
+    if (era === "task") end("ok", false);
   };
   const end = (unseen: Outcome, streamed: boolean): void => {
     const { outcome, bytes } = seen ?? { outcome: unseen, bytes: 0 };

@@ -5,10 +5,18 @@ import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
 import type { StatelessContext } from "../session/server/factory.ts";
 import { userOf } from "../user/user.ts";
 
+/** What of a request its server is built for. */
+export interface CallFor<Env> extends Pick<
+  StatelessCall<Env>,
+  "env" | "request" | "caller" | "bus" | "userChannel" | "payload"
+> {
+  readonly settings: Pick<StatelessCall<Env>["settings"], "maxUserStateBytes">;
+}
+
 /** The factory's context for one request. */
-export function contextOf<Env, Era extends "request" | "modern">(
+export function contextOf<Env, Era extends "request" | "modern" | "task">(
   era: Era,
-  { env, request, payload, caller, bus, userChannel, settings: { maxUserStateBytes } }: StatelessCall<Env>,
+  { env, request, payload, caller, bus, userChannel, settings: { maxUserStateBytes } }: CallFor<Env>,
 ): StatelessContext<Env> & { readonly era: Era } {
   const { principal, topic, authInfo } = caller;
   const user = userOf({ principal, topic, channel: userChannel, maxUserStateBytes });

@@ -12,6 +12,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import { isRequest } from "../jsonrpc/messages.ts";
 import { hasBatches, UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import type { CreateServer } from "../session/server/factory.ts";
+import { checkGiven, FUNCTION, needed } from "../setup.ts";
 import { contextOf } from "./context.ts";
 import { serveOnce } from "./serve-once.ts";
 
@@ -21,8 +22,13 @@ export interface RequestOptions<Env = unknown> {
   createServer: CreateServer<Env>;
 }
 
-/** The handler that the router serves requests without a session id by. */
-export function requestHandler<Env = unknown>({ createServer }: RequestOptions<Env>): RequestHandler<Env> {
+/**
+ * The handler that the router serves requests without a session id by.
+ * @throws {TypeError} naming an option that is wrong
+ */
+export function requestHandler<Env = unknown>(options: RequestOptions<Env>): RequestHandler<Env> {
+  checkGiven("requestHandler", options, { createServer: needed(FUNCTION) });
+  const { createServer } = options;
   return {
     async handle(call) {
       const { payload, request, settings } = call;

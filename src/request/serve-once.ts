@@ -18,6 +18,7 @@ import type { Exchange } from "../session/server/reply.ts";
 import { createExtra } from "../session/server/extra.ts";
 import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
+import { isPermanent } from "../setup.ts";
 import { frame } from "../sse/frames.ts";
 import { markOfText } from "../names.ts";
 import { watchCalls } from "../watch.ts";
@@ -102,8 +103,9 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     signal.throwIfAborted();
   } catch (error) {
     over();
-    if (!signal.aborted) emit("request.error", { method: "POST", message: String(error) });
-    return turnAway(failures.notReady);
+    const stack = error instanceof Error ? error.stack : undefined;
+    if (!signal.aborted) emit("request.error", { method: "POST", message: String(error), stack });
+    return turnAway(isPermanent(error) ? failures.broken : failures.notReady);
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {

@@ -1,12 +1,25 @@
 /** What operators look at: `/health` and `/info`. Neither creates anything. @module */
-import type { Env } from "hono";
+import type { Context, Env } from "hono";
+import { messageOf } from "../events.ts";
 import { json } from "../http/respond.ts";
 import { publicSettings } from "../options.ts";
+import { SetupError } from "../setup.ts";
 import { type Admitted, type Site, versionsOf } from "./context.ts";
 
-/** 200 for whoever asks: the process, or the isolate, answers. */
-export function health(headers: Readonly<Record<string, string>> = {}): Response {
-  return json(JSON.stringify({ status: "ok", timestamp: new Date().toISOString() }), headers);
+/**
+ * `ok`, or 503 and what is missing, as far as that can be seen without waking a session. Anybody may ask, so it says
+ * what is missing and not how it is called here: the log does.
+ */
+export function health<E extends Env>({ host }: Site<E>, c: Context<E>): Response {
+  const timestamp = new Date().toISOString();
+  try {
+    host.check?.(c.env);
+    host.look?.();
+    return json(JSON.stringify({ status: "ok", timestamp }));
+  } catch (error) {
+    const message = error instanceof SetupError ? error.said : messageOf(error);
+    return json(JSON.stringify({ status: "error", message, timestamp }), {}, 503);
+  }
 }
 
 /** Name, version, protocol versions, endpoints as seen from here, and the settings in force; no secrets. */

@@ -27,10 +27,14 @@ export async function stateless<E extends Env>(
     topic,
     bus: hub?.bus(topic),
     userChannel: (name) => host.user(name, c.env),
+    guests: () => host.guests(c.env),
     since,
     endings: host.endings,
     settings,
-    onError: (error) => settings.emit("request.error", { method: "POST", message: messageOf(error) }),
+    onError: (error) => {
+      const stack = error instanceof Error ? error.stack : undefined;
+      settings.emit("request.error", { method: "POST", message: messageOf(error), stack });
+    },
   });
   return withHeaders(response, headers);
 }

@@ -16,6 +16,7 @@ import { isInitialize, isRequest, type Payload } from "../jsonrpc/messages.ts";
 import { parsePayload, refusalId, type Unreadable } from "../jsonrpc/parse.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import type { Settings } from "../options.ts";
+import { SetupError } from "../setup.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";
 import {
   type Admitted,
@@ -144,8 +145,8 @@ export async function remove<E extends Env>(site: Site<E>, admitted: Admitted<E>
     return ended.kind === "ended"
       ? empty(204, headers)
       : refuse(ended, { admitted, transport: "streamable" });
-  } catch {
-    return failed(failures.unreachable, headers);
+  } catch (error) {
+    return failed(unreachable(error), headers);
   }
 }
 
@@ -199,7 +200,8 @@ export async function readMessages<E extends Env>(
 export async function postOnce(ref: SessionRef, call: Call, settings: Settings): Promise<Answer> {
   try {
     return await ref.post(call);
-  } catch {
+  } catch (error) {
+    if (error instanceof SetupError) return { kind: "refused", failure: unreachable(error) };
     const requests = call.payload.messages.filter(isRequest);
     if (requests.every(settings.rerun)) {
       const again = await ref.post(call).catch(() => undefined);
@@ -230,7 +232,10 @@ export async function establish<E extends Env>(
     userAgent: clientText(headers["user-agent"]),
   });
   try {
-    const attached = await ref.attach(request).catch(() => ref.attach(request));
+    const attached = await ref.attach(request).catch((error: unknown) => {
+      if (error instanceof SetupError) throw error;
+      return ref.attach(request);
+    });
     if (attached.kind === "stream") {
       emit("connection.setup", {
         connectionId,
@@ -239,8 +244,8 @@ export async function establish<E extends Env>(
       });
     }
     return attached;
-  } catch {
-    return { kind: "refused", failure: failures.unreachable };
+  } catch (error) {
+    return { kind: "refused", failure: unreachable(error) };
   }
 }
 
@@ -292,8 +297,15 @@ async function open<E extends Env>(
         { site, admitted, ref, connectionId, transport: "streamable", payload: call.payload },
         only,
       );
-    } catch {
-      if (attempt === 2) return failed(failures.unreachable, admitted.headers, refusesAs);
+    } catch (error) {
+      if (attempt === 2 || error instanceof SetupError) {
+        return failed(unreachable(error), admitted.headers, refusesAs);
+      }
     }
   }
+}
+
+/** Why a session could not be reached: the moment, or the way the server is set up. */
+function unreachable(error: unknown): failures.Failure {
+  return error instanceof SetupError ? failures.misconfigured(error.said) : failures.unreachable;
 }

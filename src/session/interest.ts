@@ -165,6 +165,7 @@ export function createInterest(
       const wanted: string[] = [];
       const unwanted: string[] = [];
       for (const change of told) {
+        if (change.kind === "signal") continue;
         const isWanted = change.kind !== "resource_updated" || isSubscribed(store, change.uri);
         if (isWanted) wanted.push(toWire(notificationOf(change)));
         else unwanted.push(nameOf(change));

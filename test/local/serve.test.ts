@@ -1,7 +1,7 @@
 /** The time-outs of `serve`. */
 import { afterEach, describe, expect, test } from "vitest";
 import { serve, type ServeOptions, type Server } from "../../src/local/node.ts";
-import { timeoutsOf } from "../../src/local/serve.ts";
+import { servingOf } from "../../src/local/serve.ts";
 import { rawRequest } from "../support/raw-http.ts";
 
 const fetch = (): Response => new Response("ok");
@@ -20,7 +20,7 @@ describe("on Node", () => {
 });
 
 test("defaults hold what is documented", () => {
-  expect(timeoutsOf({ fetch })).toEqual({ keepAliveMs: 65_000, writeMs: 120_000 });
+  expect(servingOf({ fetch })).toMatchObject({ keepAliveMs: 65_000, writeMs: 120_000 });
 });
 
 test.each([

@@ -21,7 +21,7 @@ const info = { name: "handler-test", version: "0" };
 const none = (): never => {
   throw new Error("no sessions here");
 };
-const host: SessionHost = { find: () => undefined, named: none, mint: none, user: none };
+const host: SessionHost = { find: () => undefined, named: none, mint: none, user: none, guests: none };
 
 afterEach(() => {
   vi.useRealTimers();

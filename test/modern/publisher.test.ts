@@ -47,7 +47,10 @@ function rig(
     publish(from, to) {
       for (let n = from; n <= to; n++) publisher.publish(change(n));
     },
-    numbers: () => sent.flatMap(({ changes }) => changes.map(({ params }) => Number(params?.["n"]))),
+    numbers: () =>
+      sent.flatMap(({ changes }) =>
+        changes.map((change) => Number("params" in change && change.params?.["n"])),
+      ),
   };
 }
 

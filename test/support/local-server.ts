@@ -1,6 +1,6 @@
 /**
  * The test server as a process on Node, Deno or Bun, whichever runs this file, with a back door like the
- * test Worker's: `/__test/inspect?session=<id>` tells what is stored of a session.
+ * test Worker's: `/__test/inspect?session=<id>` tells what is stored of a session, `/__test/tasks` how much of tasks.
  * @module
  */
 import process from "node:process";
@@ -14,6 +14,7 @@ import { testServers } from "./test-server.ts";
 
 const bootId = crypto.randomUUID();
 const TABLES = ["session", "stream", "event", "entry"];
+const TASK_TABLES = ["task", "task_text", "task_entry", "guest_alarm"];
 
 /** The database is the host's alone, so the back door goes through the connection that the host has. */
 let database: DatabaseSync | undefined;
@@ -42,6 +43,18 @@ function inspect(session: string | null): Inspection {
   };
 }
 
+/** How many rows there are of tasks, by table; of a table that nobody has made, none. */
+function countTasks(): Record<string, number> {
+  const there = prepare.call(database as DatabaseSync, "SELECT name FROM sqlite_master").all() as {
+    name: string;
+  }[];
+  const count = (table: string): number =>
+    there.some(({ name }) => name === table)
+      ? Number(prepare.call(database as DatabaseSync, `SELECT count(*) AS n FROM ${table}`).get()?.["n"])
+      : 0;
+  return Object.fromEntries(TASK_TABLES.map((table) => [table, count(table)]));
+}
+
 const runtime = "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
 const { serve } = (await import(`../../src/local/${runtime}.ts`)) as {
   serve: (options: ServeOptions) => Promise<Server>;
@@ -51,6 +64,7 @@ await main(
     serve({
       ...options,
       fetch(request, env) {
+        if (request.url.endsWith("/__test/tasks")) return Response.json(countTasks());
         // Not parsed for every request: a Host that is no name is the router's to refuse.
         if (!request.url.includes("/__test/inspect")) return options.fetch(request, env);
         return Response.json(inspect(new URL(request.url).searchParams.get("session")));

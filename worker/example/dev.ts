@@ -18,7 +18,7 @@ const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 const canRestart = typeof supervisor === "string" && supervisor !== "";
 const mcp = createMcpWorker<Env>({
-  ...exampleOptions(variables),
+  ...exampleOptions(),
   console: consolePage(canRestart ? { restart: RESTART } : {}),
 });
 

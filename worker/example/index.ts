@@ -1,9 +1,8 @@
 /** The example, as it is deployed. @module */
-import { env } from "cloudflare:workers";
 import { createMcpWorker } from "../cloudflare.ts";
 import { type Env, exampleOptions } from "./options.ts";
 
-const mcp = createMcpWorker<Env>(exampleOptions({ ...env }));
+const mcp = createMcpWorker<Env>(exampleOptions());
 
 export const { McpSession, McpHub } = mcp;
 export default mcp.router;

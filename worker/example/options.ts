@@ -1,7 +1,8 @@
 /** How the example is put together, deployed or under `npm start`. @module */
 import { modernHandler } from "../../src/modern/index.ts";
-import { type McpWorkerOptions, optionsFromEnv } from "../cloudflare.ts";
+import type { McpWorkerOptions } from "../cloudflare.ts";
 import { createExampleServer } from "./server.ts";
+import { exampleTasks } from "./task-fixtures.ts";
 
 /** What the example is bound to. */
 export interface Env {
@@ -9,15 +10,14 @@ export interface Env {
   MCP_HUB: DurableObjectNamespace;
 }
 
-/** @param variables of the environment; `HOLDFAST_*` are options */
-export function exampleOptions(variables: Readonly<Record<string, unknown>>): McpWorkerOptions<Env> {
+/** What both have in common; `HOLDFAST_*` variables are options besides. */
+export function exampleOptions(): McpWorkerOptions<Env> {
   return {
     name: "holdfast-example",
     version: "0.1.0",
     createServer: createExampleServer,
     namespace: (bindings) => bindings.MCP_SESSION,
-    modern: modernHandler<Env>({ createServer: createExampleServer }),
+    modern: modernHandler<Env>({ createServer: createExampleServer, tasks: exampleTasks<Env>() }),
     hub: (bindings) => bindings.MCP_HUB,
-    ...optionsFromEnv(variables),
   };
 }

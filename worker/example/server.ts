@@ -14,6 +14,7 @@ import { registerPushFixtures } from "./push-fixtures.ts";
 import { createRoundStates } from "./request-state.ts";
 import { registerResources } from "./resources.ts";
 import { registerStatelessFixtures } from "./stateless-fixtures.ts";
+import { registerTaskFixtures } from "./task-fixtures.ts";
 import { registerTransportTools } from "./transport-tools.ts";
 
 // The lists are the same for everybody and change with a deployment only.
@@ -46,6 +47,7 @@ export function createExampleServer(context: ServerContext): McpServer {
   registerPrompts(server);
   registerInputFixtures(server, states);
   registerStatelessFixtures(server, announce);
+  registerTaskFixtures(server);
   if (context.era === "session") registerPushFixtures(server);
   return server;
 }

@@ -9,6 +9,7 @@ import * as failures from "../../jsonrpc/failures.ts";
 import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import { markOfText } from "../../names.ts";
+import { isPermanent } from "../../setup.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { createJsonExchange } from "./exchange.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
@@ -245,8 +246,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           return late;
         });
         return { ...reply, opened: phase.isAccepted() };
-      } catch {
-        return { kind: "refused", failure: failures.notReady };
+      } catch (error) {
+        return notStarted(error);
       } finally {
         // By a key another may have come meanwhile, which has ended this one: all that is here is the other's.
         if (phase.opening() === call) opensNoMore();
@@ -260,9 +261,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           const woken = lifecycle.live();
           interrupted.settle();
           server = await waker.wake(woken);
-        } catch {
+        } catch (error) {
           if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
-          return { kind: "refused", failure: failures.notReady };
+          return notStarted(error);
         }
       }
       const { messages, batch } = call.payload;
@@ -313,4 +314,9 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
   };
   return dispatch;
+}
+
+/** The server did not start: whether it is worth another try. */
+function notStarted(error: unknown): Refusal {
+  return { kind: "refused", failure: isPermanent(error) ? failures.broken : failures.notReady };
 }

@@ -36,7 +36,11 @@ export interface SessionInfo {
 }
 
 /** What the server factory is told: for whom, and for which era of the protocol, it builds. */
-export type ServerContext<Env = unknown> = SessionContext<Env> | RequestContext<Env> | ModernContext<Env>;
+export type ServerContext<Env = unknown> =
+  | SessionContext<Env>
+  | RequestContext<Env>
+  | ModernContext<Env>
+  | TaskContext<Env>;
 
 interface AnyContext<Env> {
   readonly env: Env;
@@ -65,7 +69,30 @@ export interface ModernContext<Env = unknown> extends StatelessContext<Env> {
   readonly era: "modern";
 }
 
-/** What the contexts of both have in common. */
+/**
+ * A task's server: it runs one call (2026-07-28, `io.modelcontextprotocol/tasks`) that goes on whether its client stays
+ * or not. The `request` carries no credentials, and `authInfo` is undefined once a restart has interrupted the task.
+ */
+export interface TaskContext<Env = unknown> extends StatelessContext<Env> {
+  readonly era: "task";
+  readonly task: TaskInfo;
+}
+
+/** The task that a server instance is built for. */
+export interface TaskInfo {
+  /** As its client knows it. */
+  readonly id: string;
+  /** How often its call has been begun, restarts included: 1 the first time. Rounds of input begin nothing anew. */
+  readonly attempt: number;
+  /** How long it is kept, from its creation, in milliseconds. */
+  readonly ttlMs: number;
+  /** What it needs to go on after a restart. Bounded by `maxStateBytes`; gone with the task. */
+  readonly state: SessionState;
+  /** Says how far it is, to whoever looks (`statusMessage`). Cheap: it is stored once in a second at most. */
+  progress(message: string): void;
+}
+
+/** What the contexts of all of these have in common. */
 export interface StatelessContext<Env> extends AnyContext<Env> {
   readonly session?: undefined;
   readonly request: Request;

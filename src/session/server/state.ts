@@ -1,8 +1,7 @@
 /** The user's own state of a session: small, synchronous, in the session's store. @module */
 import { stateName } from "../../names.ts";
 import type { SessionState } from "./factory.ts";
-import { entryBytes, MOST_ENTRY_BYTES } from "../store/entries.ts";
-import type { SessionStore } from "../store/store.ts";
+import { type EntryStore, entryBytes, MOST_ENTRY_BYTES } from "../store/entries.ts";
 
 /** The session's state, with what the session itself needs of it. */
 export interface KeptState extends SessionState {
@@ -16,7 +15,7 @@ export interface KeptState extends SessionState {
  * @param isOpening whether the session does not exist yet
  * @throws {RangeError} from `set`, where the whole would exceed `maxBytes` as JSON, or one value what a row holds
  */
-export function createState(store: SessionStore, maxBytes: number, isOpening: () => boolean): KeptState {
+export function createState(store: EntryStore, maxBytes: number, isOpening: () => boolean): KeptState {
   const early = new Map<string, string>();
   /** Bytes of what is stored: counted once in an isolate's life, and kept from then on. */
   let stored: number | undefined;

@@ -7,8 +7,9 @@
  * that anybody sees. Servers that keep transports apart, one for each session, are known by having no such property.
  * @module
  */
-import { type EventSink, messageOf } from "../../events.ts";
+import type { EventSink } from "../../events.ts";
 import { runHook } from "../../hooks.ts";
+import { checkServer, SetupError } from "../../setup.ts";
 import type { ConnectableServer } from "./factory.ts";
 import type { SessionTransport } from "./transport.ts";
 
@@ -35,20 +36,16 @@ const SHARED =
 /**
  * `onError` hears what the server reports.
  * @throws {TypeError} where `server` is no server
- * @throws {Error} where another session has it
+ * @throws {SetupError} where another session has it
  */
 export function userServer(
   server: ConnectableServer,
   transport: SessionTransport,
   { emit, onError }: { readonly emit: EventSink; readonly onError: (error: unknown) => void },
 ): UserServer {
-  if (typeof (server as Partial<ConnectableServer> | null | undefined)?.connect !== "function") {
-    const given =
-      server === null || typeof server !== "object" ? messageOf(server) : "an object without connect";
-    throw new TypeError(`createServer returned ${given}: it must return an MCP server`);
-  }
+  checkServer(server);
   const hooks = hooksOf(server);
-  if (taken.has(hooks)) throw new Error(SHARED);
+  if (taken.has(hooks)) throw new SetupError(SHARED);
   let restore: (() => void) | undefined;
 
   /** Where it has the transport for its own, it is ours until that is closed. */

@@ -36,50 +36,43 @@ export function entryBytes(name: string, value: string): number {
   return encoder.encode(name).length + encoder.encode(value).length;
 }
 
-/** The entries of the session under `key`. */
-export function createEntryStore(sql: SqlStore, key: number): EntryStore {
+/** Tables of these columns. */
+export type EntryTable = "entry" | "task_entry";
+
+function queriesOf(table: EntryTable) {
+  const one = "WHERE key = ? AND kind = ? AND name = ?";
   return {
-    entry: (kind, name) =>
-      sql.exec<{ value: string }>(
-        "SELECT value FROM entry WHERE key = ? AND kind = ? AND name = ?",
-        key,
-        kind,
-        name,
-      )[0]?.value,
-    entries: (kind) =>
-      sql.exec<{ name: string; value: string }>(
-        "SELECT name, value FROM entry WHERE key = ? AND kind = ? ORDER BY name",
-        key,
-        kind,
-      ),
+    get: `SELECT value FROM ${table} ${one}`,
+    all: `SELECT name, value FROM ${table} WHERE key = ? AND kind = ? ORDER BY name`,
+    put: `INSERT OR REPLACE INTO ${table} (key, kind, name, value) VALUES (?, ?, ?, ?)`,
+    delete: `DELETE FROM ${table} ${one} RETURNING name`,
+    size: `SELECT ${ENTRY_BYTES} AS bytes FROM ${table} ${one}`,
+    total: `SELECT count(*) AS count, coalesce(sum(${ENTRY_BYTES}), 0) AS bytes FROM ${table} WHERE key = ? AND kind = ?`,
+  };
+}
+
+/** Written once: a statement is found again by its text. */
+const QUERIES = { entry: queriesOf("entry"), task_entry: queriesOf("task_entry") };
+
+/** @param key whose entries */
+export function createEntryStore(
+  sql: SqlStore,
+  key: number | string,
+  table: EntryTable = "entry",
+): EntryStore {
+  const queries = QUERIES[table];
+  return {
+    entry: (kind, name) => sql.exec<{ value: string }>(queries.get, key, kind, name)[0]?.value,
+    entries: (kind) => sql.exec<{ name: string; value: string }>(queries.all, key, kind),
     putEntry(kind, name, value) {
-      sql.exec(
-        "INSERT OR REPLACE INTO entry (key, kind, name, value) VALUES (?, ?, ?, ?)",
-        key,
-        kind,
-        name,
-        value,
-      );
+      sql.exec(queries.put, key, kind, name, value);
     },
-    deleteEntry: (kind, name) =>
-      sql.exec<{ name: string }>(
-        "DELETE FROM entry WHERE key = ? AND kind = ? AND name = ? RETURNING name",
-        key,
-        kind,
-        name,
-      ).length > 0,
-    entrySize: (kind, name) =>
-      sql.exec<{ bytes: number }>(
-        `SELECT ${ENTRY_BYTES} AS bytes FROM entry WHERE key = ? AND kind = ? AND name = ?`,
-        key,
-        kind,
-        name,
-      )[0]?.bytes,
+    deleteEntry: (kind, name) => sql.exec<{ name: string }>(queries.delete, key, kind, name).length > 0,
+    entrySize: (kind, name) => sql.exec<{ bytes: number }>(queries.size, key, kind, name)[0]?.bytes,
     entryTotal: (kind) =>
-      sql.exec<{ [Name in keyof EntryTotal]: EntryTotal[Name] }>(
-        `SELECT count(*) AS count, coalesce(sum(${ENTRY_BYTES}), 0) AS bytes FROM entry WHERE key = ? AND kind = ?`,
-        key,
-        kind,
-      )[0] ?? { count: 0, bytes: 0 },
+      sql.exec<{ [Name in keyof EntryTotal]: EntryTotal[Name] }>(queries.total, key, kind)[0] ?? {
+        count: 0,
+        bytes: 0,
+      },
   };
 }

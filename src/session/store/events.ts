@@ -3,7 +3,7 @@
  * @module
  */
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import { PART, type SqlStore, type StoredEvent, type SurveyedLog } from "./schema.ts";
+import { PART, partEnd, type SqlStore, type StoredEvent, type SurveyedLog } from "./schema.ts";
 
 /** The events of all streams of one session. */
 export interface EventStore {
@@ -136,11 +136,4 @@ export function createEventStore(sql: SqlStore, key: number): EventStore {
       };
     },
   };
-}
-
-/** Where a part that starts at `start` ends: never between the halves of a surrogate pair. */
-function partEnd(data: string, start: number): number {
-  const end = Math.min(start + PART, data.length);
-  const unit = data.charCodeAt(end - 1);
-  return end < data.length && unit >= 0xd800 && unit < 0xdc00 ? end - 1 : end;
 }

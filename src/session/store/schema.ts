@@ -48,6 +48,13 @@ export const MIGRATIONS: Readonly<Record<number, readonly string[]>> = {
 /** Characters of a text that one row holds: at most 3 bytes each, safely under the 2 MB of a Durable Object's row. */
 export const PART = 524_288;
 
+/** Where a part that starts at `start` ends: never between the halves of a surrogate pair. */
+export function partEnd(data: string, start: number): number {
+  const end = Math.min(start + PART, data.length);
+  const unit = data.charCodeAt(end - 1);
+  return end < data.length && unit >= 0xd800 && unit < 0xdc00 ? end - 1 : end;
+}
+
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS session (key INTEGER PRIMARY KEY, schema INTEGER NOT NULL, id TEXT NOT NULL,
     kind TEXT NOT NULL, status TEXT NOT NULL, principal TEXT, version TEXT NOT NULL, initialize TEXT,

@@ -1,0 +1,398 @@
+/**
+ * One task where it lives: an object of its own on Workers, rows of the file in one process. It begins its call, keeps
+ * what becomes of it, asks for input and takes the answers, and goes on or gives up after a restart.
+ *
+ * What can happen to it is decided in one place at a time: an object, or a process that owns its file. So a call that
+ * the row has as running, and that is not in this memory, has died with its isolate.
+ * @module
+ */
+import type { Caller } from "../caller.ts";
+import { DEFAULT_TOPIC } from "../changes.ts";
+import { messageOf, shortId } from "../events.ts";
+import type { Guest, GuestPlace } from "../guest.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import {
+  isObject,
+  type JsonObject,
+  type JsonRpcErrorObject,
+  type JsonRpcResponse,
+} from "../jsonrpc/messages.ts";
+import type { TellLimit } from "../limits.ts";
+import type { Serve } from "../modern/extension.ts";
+import { createDeadlines } from "../session/deadlines.ts";
+import { createState } from "../session/server/state.ts";
+import { within } from "../within.ts";
+import {
+  answersOf,
+  detailedTaskOf,
+  endOf,
+  isOver,
+  openOf,
+  type Outcome,
+  questionsOf,
+  type TaskRecord,
+  taskOf,
+  wrongWith,
+} from "./record.ts";
+import { type Begun, originOf, type Run, startRun } from "./run.ts";
+import { createSaying } from "./saying.ts";
+import { createTaskStore, type TaskTexts } from "./store.ts";
+import { type TaskReply, type TaskRequest, taskRequestFrom } from "./wire.ts";
+
+/** What holds for all tasks of a deployment. */
+export interface TaskLimits {
+  readonly afterMs: number;
+  readonly ttlMs: number;
+  readonly pollIntervalMs: number;
+  readonly maxAttempts: number;
+  readonly maxTasks: number;
+  readonly maxTasksPerPrincipal: number;
+}
+
+/** What a task is given besides its place. */
+export interface TaskOptions<Env> {
+  readonly serve: Serve<Env>;
+  readonly limits: TaskLimits;
+  readonly tellLimit: TellLimit;
+}
+
+/** How soon the alarm rings again while a call runs: it holds the object awake. */
+const HOLD_MS = 20_000;
+/** A tool that wants to be called again, and asks nothing, is called after this long. */
+const AGAIN_MS = 1000;
+/** Where storage cannot be read, the alarm tries again after this long. */
+const SALVAGE_MS = 60_000;
+
+/** The name under which listeners hear of a task. */
+export function signalOf(id: string): string {
+  return `task ${id}`;
+}
+
+function errorOf({ error }: JsonRpcResponse): JsonRpcErrorObject {
+  return error ?? failures.internalError.error;
+}
+
+/** The task that is stored in this place, or the place for one. */
+export function openTask<Env>(place: GuestPlace<Env>, options: TaskOptions<Env>): Guest {
+  const { id, settings, now } = place;
+  const { limits, serve, tellLimit } = options;
+  const { emit } = settings;
+  const store = createTaskStore(place.sql, id);
+  const deadlines = createDeadlines(place.alarm, now);
+  let record = store.load();
+  let run: Run | undefined;
+  /** The call while it is no task yet: then nothing of it is stored. */
+  let early: Begun | undefined;
+
+  const state = createState(store.entries, settings.maxStateBytes, () => record === undefined);
+  const saying = createSaying((statusMessage) => {
+    if (record !== undefined && run !== undefined) change({ statusMessage });
+  }, now);
+
+  /** Changes the task as one unit, and tells whoever listens. */
+  const change = (
+    fields: Partial<TaskRecord>,
+    texts?: { [Name in keyof TaskTexts]?: TaskTexts[Name] | undefined },
+  ): void => {
+    if (record === undefined) return;
+    const changed = { updated: now(), version: record.version + 1, ...fields };
+    store.update(changed, texts);
+    record = { ...record, ...changed };
+    place.bus(record.topic)?.publish({ kind: "signal", name: signalOf(id) });
+  };
+
+  const failed = (error: unknown): void =>
+    emit("send.error", { session: shortId(id), message: messageOf(error) });
+
+  /** Arms the alarm for what is next: the task's end, and until then the call that runs. */
+  const next = (): number | undefined =>
+    record && Math.min(endOf(record), run === undefined ? Infinity : now() + HOLD_MS);
+
+  const over = (
+    status: "completed" | "failed" | "cancelled",
+    fields: Partial<TaskRecord>,
+    outcome?: Outcome,
+  ): void => {
+    change({ ...fields, status, running: 0 }, { outcome, questions: undefined, given: undefined });
+    emit("task.ended", { task: shortId(id), status });
+  };
+
+  const fail = (error: JsonRpcErrorObject): void =>
+    over("failed", { statusMessage: saying.fit(error.message) }, { error });
+
+  /** Stores what has come of a round. */
+  const settle = (call: Begun, { result, error }: JsonRpcResponse): void => {
+    if (record === undefined) return;
+    if (error !== undefined || result === undefined) {
+      return fail(error ?? errorOf(failures.unserialisable(call.call.id)));
+    }
+    if (result["resultType"] !== "input_required") {
+      const bytes = JSON.stringify(result).length;
+      const { maxEventBytes } = settings;
+      if (bytes > maxEventBytes) return fail(errorOf(failures.tooLarge(call.call.id, bytes, maxEventBytes)));
+      return over("completed", { statusMessage: null }, { result });
+    }
+    const { inputRequests, requestState } = result as { inputRequests?: JsonObject; requestState?: string };
+    const round = record.round + 1;
+    if (isObject(inputRequests) && Object.keys(inputRequests).length > 0) {
+      const questions = questionsOf(record.round, inputRequests);
+      return change({ status: "input_required", round, running: 0 }, { questions, requestState });
+    }
+    // It has asked for nothing but its own state back.
+    const given = { requestState };
+    change({ round }, { given });
+    const timer = setTimeout(() => {
+      if (run === pause) begin({ ...call, given });
+    }, AGAIN_MS);
+    const pause: Run = { abort: () => clearTimeout(timer), answered: new Promise<never>(() => {}) };
+    run = pause;
+  };
+
+  /** Hands the call to a server. What it answers is stored, unless somebody has ended the run before. */
+  const begin = (call: Begun): Run => {
+    const mine: Run = startRun(call, {
+      place,
+      serve,
+      ttlMs: record?.ttlMs ?? limits.ttlMs,
+      state: ofRun(() => run === mine),
+      onProgress(message) {
+        if (run === mine) saying.say(message);
+      },
+    });
+    run = mine;
+    void mine.answered.then((response) => {
+      if (run !== mine) return;
+      run = undefined;
+      saying.stop();
+      try {
+        if (record === undefined) early = undefined;
+        else settle(call, response);
+      } catch (error) {
+        // The row still has it as running: whoever looks next finds it interrupted.
+        failed(error);
+      }
+    });
+    return mine;
+  };
+
+  /** A run that has been ended writes nothing more. */
+  const ofRun = (isMine: () => boolean): typeof state => {
+    const must = (): void => {
+      if (!isMine()) throw new Error("The task has ended, or is run by another server");
+    };
+    return {
+      ...state,
+      set(name, value) {
+        must();
+        state.set(name, value);
+      },
+      delete(name) {
+        must();
+        return state.delete(name);
+      },
+    };
+  };
+
+  const stopRun = (): void => {
+    const stopped = run;
+    run = undefined;
+    saying.stop();
+    stopped?.abort();
+  };
+
+  /** Stores the call as a task; or what to answer where there is no place for it. */
+  const create = (call: Begun): failures.Failure | undefined => {
+    const { all, own } = store.count(call.principal);
+    if (call.principal !== null && own >= limits.maxTasksPerPrincipal) {
+      tellLimit("maxTasksPerPrincipal", limits.maxTasksPerPrincipal);
+      return failures.tooManyTasks(limits.maxTasksPerPrincipal);
+    }
+    if (all >= limits.maxTasks) {
+      tellLimit("maxTasks", limits.maxTasks);
+      return failures.noTaskMore(limits.maxTasks);
+    }
+    const at = now();
+    const { ttlMs, pollIntervalMs } = limits;
+    const { taskId, principal, topic, origin } = call;
+    const created: TaskRecord = {
+      taskId,
+      principal,
+      topic,
+      status: "working",
+      statusMessage: saying.said() ?? null,
+      created: at,
+      updated: at,
+      version: 1,
+      ttlMs,
+      pollIntervalMs,
+      attempt: 1,
+      round: 1,
+      running: 1,
+    };
+    store.create(created, { call: call.call, origin }, () => {
+      state.keep();
+    });
+    record = created;
+    early = undefined;
+    const tool = call.call.params?.["name"];
+    emit("task.created", {
+      task: shortId(id),
+      tool: typeof tool === "string" ? tool.slice(0, 128) : undefined,
+    });
+    return undefined;
+  };
+
+  /** The call of a task that is stored. */
+  const begunOf = (row: TaskRecord, given: JsonObject | undefined, authInfo: unknown): Begun | undefined => {
+    const call = store.text("call");
+    const origin = store.text("origin");
+    return call && origin && { ...row, call, origin, given, authInfo };
+  };
+
+  const interrupted = (row: TaskRecord): void => {
+    const call = begunOf(row, store.text("given"), undefined);
+    const mayRun = call !== undefined && settings.rerun(call.call);
+    const again = mayRun && row.attempt < limits.maxAttempts;
+    emit("task.interrupted", { task: shortId(id), attempt: row.attempt, again });
+    if (!again || call === undefined) {
+      return fail(errorOf(failures.interrupted(call?.call.id ?? "", mayRun)));
+    }
+    const attempt = row.attempt + 1;
+    change({ attempt });
+    begin({ ...call, attempt });
+  };
+
+  /** Ends what is over, and takes up what an isolate has left behind. */
+  const look = async (): Promise<void> => {
+    if (record === undefined) return;
+    if (endOf(record) <= now()) {
+      const { status } = record;
+      stopRun();
+      store.remove();
+      record = undefined;
+      emit("task.expired", { task: shortId(id), status });
+      await place.erase();
+    } else if (record.running === 1 && run === undefined) {
+      interrupted(record);
+      await deadlines.by(next() ?? now());
+    }
+  };
+
+  /** The task that this id names, once it has been looked after. */
+  const find = async (taskId: string): Promise<TaskRecord | undefined> => {
+    await look();
+    return record?.taskId === taskId ? record : undefined;
+  };
+
+  const start = async (
+    { taskId, call, atOnce }: Extract<TaskRequest, { op: "start" }>,
+    caller: Caller,
+  ): Promise<TaskReply> => {
+    if (record !== undefined) return { kind: "task", task: taskOf(record) };
+    if (run !== undefined) return { kind: "unreadable" };
+    const { principal = null, topic = DEFAULT_TOPIC, authInfo } = caller;
+    const begun: Begun = {
+      taskId,
+      principal,
+      topic,
+      call,
+      origin: originOf(caller),
+      attempt: 1,
+      given: undefined,
+      authInfo,
+    };
+    if (atOnce) {
+      const failure = create(begun);
+      if (failure !== undefined) return { kind: "refused", failure };
+      begin(begun);
+    } else {
+      early = begun;
+      const mine = begin(begun);
+      const quick = await within(mine.answered, limits.afterMs);
+      if (quick !== undefined) return { kind: "answered", response: quick };
+      // Where there is no place for a task, the call goes on as one that is none.
+      if (create(begun) !== undefined) return { kind: "answered", response: await mine.answered };
+    }
+    await deadlines.by(next() ?? now());
+    return record === undefined ? { kind: "unknown" } : { kind: "task", task: taskOf(record) };
+  };
+
+  const update = async (
+    row: TaskRecord,
+    inputResponses: JsonObject,
+    authInfo: unknown,
+  ): Promise<TaskReply> => {
+    const questions = row.status === "input_required" ? store.text("questions") : undefined;
+    // What is not asked, or not any more, is passed over (SEP-2663, "Task Update Requests").
+    const fresh = Object.entries(questions ?? {}).filter(
+      ([key, { response }]) => response === undefined && Object.hasOwn(inputResponses, key),
+    );
+    if (questions === undefined || fresh.length === 0) return { kind: "done" };
+    for (const [key, question] of fresh) {
+      const wrong = wrongWith(question, inputResponses[key]);
+      if (wrong !== undefined) return { kind: "refused", failure: failures.notTheInput(key, wrong) };
+    }
+    const answered = Object.fromEntries(
+      fresh.map(([key, question]) => [key, { ...question, response: inputResponses[key] as JsonObject }]),
+    );
+    const all = { ...questions, ...answered };
+    if (Object.keys(openOf(all)).length > 0) {
+      change({}, { questions: all });
+      return { kind: "done" };
+    }
+    const requestState = store.text("requestState");
+    const given = { inputResponses: answersOf(all), ...(requestState !== undefined && { requestState }) };
+    const call = begunOf(row, given, authInfo);
+    change({ status: "working", running: 1 }, { given, questions: undefined, requestState: undefined });
+    if (call !== undefined) begin(call);
+    await deadlines.by(next() ?? now());
+    return { kind: "done" };
+  };
+
+  const cancel = (row: TaskRecord): TaskReply => {
+    if (!isOver(row)) {
+      stopRun();
+      over("cancelled", { statusMessage: null });
+    }
+    return { kind: "done" };
+  };
+
+  const answer = async (request: TaskRequest, caller: Caller | undefined): Promise<TaskReply> => {
+    if (request.op === "start") return caller === undefined ? { kind: "unreadable" } : start(request, caller);
+    const { op, taskId } = request;
+    if (op === "leave" && early?.taskId === taskId) {
+      // Its own answer ends the wait for it.
+      run?.abort();
+      return { kind: "done" };
+    }
+    const row = await find(taskId);
+    if (row === undefined) return { kind: "unknown" };
+    if (op === "update") return update(row, request.inputResponses, caller?.authInfo);
+    if (op !== "get") return cancel(row);
+    const said = run === undefined ? undefined : saying.said();
+    const task = detailedTaskOf(said === undefined ? row : { ...row, statusMessage: said }, {
+      outcome: isOver(row) ? store.text("outcome") : undefined,
+      questions: row.status === "input_required" ? store.text("questions") : undefined,
+    });
+    return { kind: "detailed", task, version: row.version };
+  };
+
+  return {
+    async ask(request, caller) {
+      const asked = taskRequestFrom(request);
+      const reply: TaskReply = asked === undefined ? { kind: "unreadable" } : await answer(asked, caller);
+      return reply as unknown as JsonObject;
+    },
+    async alarm() {
+      try {
+        await look();
+        await deadlines.rearm(next());
+      } catch (error) {
+        failed(error);
+        await deadlines.rearm(now() + SALVAGE_MS).catch(failed);
+      }
+    },
+    isIdle: () => run === undefined,
+    shutdown: stopRun,
+  };
+}
