@@ -9,6 +9,7 @@ import { createLocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, portOf, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
+import { adminByToken } from "../../worker/example/admin.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 import { exampleTasks } from "../../worker/example/task-fixtures.ts";
 
@@ -47,6 +48,7 @@ export async function main(
       modern: modernHandler({ createServer: createExampleServer, tasks: exampleTasks() }),
       env,
       database: values.db,
+      admin: adminByToken(env["HOLDFAST_DEV_ADMIN_TOKEN"]),
       console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
       ...more,
     });

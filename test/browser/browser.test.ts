@@ -5,7 +5,7 @@ import { launchBrowser } from "../support/browser.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { testCrossOrigin } from "./cross-origin.ts";
 import { testEventSource } from "./event-source.ts";
-import { testHostile } from "./hostile.ts";
+import { testGapsAndDeploys, testHostile } from "./hostile.ts";
 import { type Pages, servePages } from "./pages.ts";
 import { testStart } from "./start.ts";
 import { testConsole } from "./console.ts";
@@ -28,6 +28,8 @@ describe.each(hosts)("on $name", (host) => {
     HOLDFAST_LOG_LEVEL: "debug",
     HOLDFAST_RETRY_MS: "100",
     HOLDFAST_CONSOLE: "1",
+    TEST_ADMIN: "on",
+    TEST_SESSIONS: "on",
   });
   testConsolePage(launched, server);
   testConsole(launched, server);
@@ -38,4 +40,5 @@ describe.each(hosts)("on $name", (host) => {
 testMounts(launched);
 testParser(launched);
 testHostile(launched);
+testGapsAndDeploys(launched);
 testStart(launched);

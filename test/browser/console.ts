@@ -9,7 +9,7 @@ import type { AxeResults, RunOptions } from "axe-core";
 import type { Browser, Locator, Page } from "playwright-core";
 import { describe, expect, test } from "vitest";
 import type { Mortal } from "../support/hosts.ts";
-import { post } from "../support/mcp.ts";
+import { openSession, post } from "../support/mcp.ts";
 import { toolCall } from "../support/messages.ts";
 import { eventually } from "../support/wait.ts";
 import { type User, visit } from "./console-page.ts";
@@ -94,6 +94,12 @@ export async function violations(page: Page): Promise<string[]> {
     }));
   });
   return found.map(({ id, targets }) => `${id}: ${targets.join("\n")}`);
+}
+
+/** As an operator, whom the server knows by another header than its clients. */
+async function signIn({ page }: User): Promise<void> {
+  await page.locator(".operate").getByLabel("Authorization").fill("Bearer operator");
+  await page.getByRole("table").first().waitFor();
 }
 
 const WIDTHS = [1280, 390];
@@ -238,6 +244,42 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       },
     );
 
+    test("follows a call that became a task: until its result, with its questions, and to its cancellation", async () => {
+      const user = await open();
+      const { page } = user;
+      await page.getByLabel("Era").selectOption("2026-07-28");
+      await user.click("Connect");
+      await user.status("Connected");
+      const task = page.locator(".call .doing", { hasText: "Task" });
+
+      await pick(user, "slow_compute");
+      await callPicked(user, { seconds: "3", label: "pi" });
+      await task.getByText("working").waitFor();
+      await (await outcome(user, "ok")).getByText("computed pi in 3 s").waitFor();
+
+      await pick(user, "confirm_delete");
+      await callPicked(user, { filename: "a.txt" });
+      const dialog = page.getByRole("dialog", { name: "The server asks you" });
+      await dialog.getByLabel(/^confirm/).selectOption("true");
+      await dialog.getByRole("button", { name: "Submit" }).click();
+      await (await outcome(user, "ok")).getByText(/a\.txt/).waitFor();
+
+      await pick(user, "failing_job");
+      await callPicked(user);
+      await (await outcome(user, "tool error")).getByText("the job has failed").waitFor();
+      await pick(user, "protocol_error_job");
+      await callPicked(user);
+      await outcome(user, "error");
+
+      await pick(user, "slow_compute");
+      await callPicked(user, { seconds: "600", label: "e" });
+      await task.getByText("working").waitFor();
+      await user.click("Cancel call");
+      await outcome(user, "cancelled");
+      await user.entry("sent", '"tasks/cancel"');
+      await inOrder(user, [/slow_compute is a task now/, /the task of slow_compute has ended/]);
+    });
+
     test("stands in for the model, and names roots", async () => {
       const user = await open();
       const { page } = user;
@@ -317,6 +359,33 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       await (await outcome(user, "ok")).getByText("action=cancel", { exact: false }).waitFor();
     });
 
+    test("shows operators every session, what goes on in one, and ends it", async () => {
+      const user = await open();
+      const { page, problems } = user;
+      const session = await user.connect();
+      await pick(user, "sleep");
+      await callPicked(user, { ms: "600000", steps: "600" });
+      await page.getByRole("progressbar", { name: "Progress of sleep" }).waitFor();
+      const other = await openSession(server.url);
+      await page.getByRole("navigation").getByRole("button", { name: "Operate" }).click();
+      await page.getByText("The server asks who you are").waitFor();
+      await signIn(user);
+      const row = (id: string): Locator => page.getByRole("row").filter({ hasText: id.slice(0, 12) });
+      await row(other.id).getByText("2025-11-25").waitFor();
+      await row(session).getByText("holdfast-console").waitFor();
+      await row(session).getByRole("button").click();
+      const detail = page.getByRole("article", { name: "Session" });
+      await detail.getByRole("cell", { name: "standalone" }).waitFor();
+      await detail.getByRole("group", { name: "calls" }).getByRole("cell", { name: "sleep" }).waitFor();
+      await detail.getByRole("button", { name: "End this session" }).click();
+      await row(session).waitFor({ state: "detached" });
+      await row(other.id).waitFor();
+      const answer = await post(`${server.url}/mcp`, toolCall("counter"), { "Mcp-Session-Id": session });
+      expect(answer.status).toBe(404);
+      // A question without the operator's token, and a stream whose session was ended under it.
+      expect(problems.filter((problem) => !/status of 40[14]/.test(problem))).toEqual([]);
+    });
+
     test.each(
       (["light", "dark"] as const).flatMap((scheme) => WIDTHS.map((width) => [scheme, width] as const)),
     )(
@@ -336,7 +405,7 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
         };
         await page.emulateMedia({ colorScheme: scheme });
         await none();
-        await user.connect();
+        const session = await user.connect();
         await user.click("Send 100 events");
         await page.locator(".sums", { hasText: "100 events" }).waitFor();
         await page.setViewportSize({ width, height: 844 });
@@ -354,7 +423,11 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
         await page.locator("#log").waitFor();
         await none();
         await show("Operate");
-        await page.getByText("There is none").waitFor();
+        await page.getByText("The server asks who you are").waitFor();
+        await none();
+        await signIn(user);
+        await page.getByRole("button", { name: session.slice(0, 12) }).click();
+        await page.getByRole("heading", { name: session }).waitFor();
         await none();
         await show("Drive");
         await pick(user, "test_elicitation_sep1330_enums");

@@ -3,7 +3,7 @@ import type { Browser } from "playwright-core";
 import { expect, onTestFinished, test } from "vitest";
 import { consolePage } from "../../src/console/index.ts";
 import { serveHttp } from "../client/support/http-server.ts";
-import { callPicked, outcome } from "./console.ts";
+import { callPicked, inOrder, outcome } from "./console.ts";
 import { type User, visit } from "./console-page.ts";
 
 const HTML = `<img src=x onerror="document.title='harmed'"><script>document.title='harmed'</script></pre>`;
@@ -146,4 +146,51 @@ export function testHostile(browser: () => Browser): void {
     expect(await page.getByRole("alert").count()).toBe(0);
     expect(problems.filter((problem) => !problem.includes("status of 405"))).toEqual([]);
   }, 120_000);
+}
+
+export function testGapsAndDeploys(browser: () => Browser): void {
+  test("the console says what was lost, what came twice, and that another version was deployed", async () => {
+    let streams = 0;
+    let looks = 0;
+    const stream = (text: string): Response =>
+      new Response(text, { headers: { "Content-Type": "text/event-stream" } });
+    const event = (id: string): string =>
+      `id: ${id}\nretry: 10\ndata: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}\n\n`;
+    const server = await serveHttp(async (asked) => {
+      const { pathname } = new URL(asked.url);
+      if (pathname === "/test") return consolePage()();
+      if (pathname === "/info")
+        return Response.json({ name: "shop", version: ++looks === 1 ? "1.0.0" : "1.1.0" });
+      if (asked.method === "DELETE") return new Response(null, { status: 204 });
+      if (asked.method === "GET") {
+        streams += 1;
+        if (streams === 1) return stream(event("s.1") + event("s.2"));
+        const from = asked.headers.get("last-event-id");
+        if (streams === 2)
+          return stream(`: gap: 7 events before this one are no longer held\n${event("s.a")}${event("s.a")}`);
+        // From then on it is quiet.
+        expect(from).toBe("s.a");
+        return new Response(new ReadableStream(), { headers: { "Content-Type": "text/event-stream" } });
+      }
+      const { id } = (await asked.json()) as { id?: number };
+      if (id === undefined) return new Response(null, { status: 202 });
+      const result = { protocolVersion: "2025-11-25", capabilities: {} };
+      return Response.json({ jsonrpc: "2.0", id, result }, { headers: { "Mcp-Session-Id": "s" } });
+    });
+    onTestFinished(server.stop);
+    const user = await visit(browser(), `${server.url}/test`);
+    const { page } = user;
+    await user.connect();
+    await page.locator(".sums", { hasText: "4 events" }).waitFor();
+    await page.locator(".sums", { hasText: "7 lost" }).waitFor();
+    await page.locator(".sums", { hasText: "1 doubled" }).waitFor();
+    await inOrder(user, [
+      /^event: event ×2/,
+      /^drop: /,
+      /^resume: .*from s\.2/,
+      /^gap: .*7 events/,
+      /^event: event ×2/,
+    ]);
+    await inOrder(user, [/^deploy: .*shop 1\.0\.0 → shop 1\.1\.0/]);
+  });
 }

@@ -7,6 +7,7 @@ import { env } from "cloudflare:workers";
 import { Hono } from "hono";
 import { consolePage } from "../../src/console/index.ts";
 import { createMcpWorker, optionsFromEnv } from "../cloudflare.ts";
+import { adminByToken } from "./admin.ts";
 import { type Env, exampleOptions } from "./options.ts";
 
 const variables: Record<string, unknown> = { ...env };
@@ -17,8 +18,12 @@ const RESTART = `${basePath}/test/restart`;
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 const canRestart = typeof supervisor === "string" && supervisor !== "";
+const admin = adminByToken<{ Bindings: Env; Variables: object }>(variables["HOLDFAST_DEV_ADMIN_TOKEN"]);
 const mcp = createMcpWorker<Env>({
   ...exampleOptions(),
+  admin,
+  // Without an index there is nothing to list.
+  sessions: admin !== undefined,
   console: consolePage(canRestart ? { restart: RESTART } : {}),
 });
 

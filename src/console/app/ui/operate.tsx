@@ -92,7 +92,7 @@ function SessionRow({ session, isSelected }: { session: Json; isSelected: boolea
       <td>{said(session["principal"])}</td>
       <td>{clientOf(session["client"])}</td>
       <td>{eraOf(session)}</td>
-      <td>{said(session["status"])}</td>
+      <td>{session["status"] === undefined ? "–" : <StatusTag status={said(session["status"])} />}</td>
       <td>{ago(session["lastUsed"])}</td>
     </tr>
   );
@@ -120,7 +120,7 @@ function One({ session }: { session: Json }): JSX.Element {
           .filter(([name]) => name !== "id")
           .map(([name, value]) => (
             <div>
-              <dt>{inLine(name, 40)}</dt>
+              <dt>{wordsOf(name)}</dt>
               <dd>
                 {isMoment(name, value) ? ago(value) : name === "client" ? clientOf(value) : said(value)}
               </dd>
@@ -153,7 +153,7 @@ function Rows({ name, rows }: { name: string; rows: readonly unknown[] }): JSX.E
             <thead>
               <tr>
                 {columns.map((column) => (
-                  <th>{inLine(column, 40)}</th>
+                  <th>{wordsOf(column)}</th>
                 ))}
               </tr>
             </thead>
@@ -171,6 +171,15 @@ function Rows({ name, rows }: { name: string; rows: readonly unknown[] }): JSX.E
       )}
     </section>
   );
+}
+
+/** `lastUsed` → `last used`, `ageMs` → `age`: that a time is one is seen. */
+function wordsOf(name: string): string {
+  return inLine(name.replace(/Ms$/, ""), 40).replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
+function StatusTag({ status }: { status: string }): JSX.Element {
+  return <span class={status === "active" ? "tag good" : "tag"}>{status}</span>;
 }
 
 function cell(column: string, value: unknown): string {
@@ -209,5 +218,13 @@ function clientOf(value: unknown): string {
 
 function said(value: unknown): string {
   if (value === undefined || value === null) return "–";
+  if (isObject(value)) {
+    return inLine(
+      Object.entries(value)
+        .map(([name, of]) => `${said(of)} ${wordsOf(name)}`)
+        .join(", "),
+      120,
+    );
+  }
   return inLine(typeof value === "string" ? value : JSON.stringify(value), 80);
 }
