@@ -169,14 +169,15 @@ export function testEvents(subject: Subject): void {
       const session = await openSession(server.url, { capabilities: { elicitation: {} } });
       const stream = await session.get();
       await session.post(toolCall("echo", { text: "p4yload" }), { Authorization: "Bearer p4yload" });
-      await session.request(toolCall("p4yload", { text: "p4yload" }));
+      // What a call is about is told: its method, and the name of its tool.
+      await session.request(toolCall("no_such_tool", { text: "p4yload" }));
       const call = await session.stream(toolCall("ask", { message: "p4yload" }));
       const asked = await call.message(({ method }) => method === "elicitation/create");
       const content = { answer: "p4yload" };
       await session.post({ jsonrpc: "2.0", id: asked.id, result: { action: "accept", content } });
       await session.post({ jsonrpc: "2.0", id: "p4yload", result: content });
       await session.post('{"p4yload"', {});
-      await session.post(request("p4yload"), { "Last-Event-ID": "p4yload" });
+      await session.post(request("no/such", { name: "p4yload" }), { "Last-Event-ID": "p4yload" });
       await session.fetch("GET", { "Last-Event-ID": "p4yload" });
       await session.fetch("DELETE");
       await stream.rest();
