@@ -351,6 +351,13 @@ export const unreachable: Failure = notNow(
   RETRY_SOON,
 );
 
+/** What the message has changed may have been stored, or not: no answer may say that it was. */
+export const notStored: Failure = /* @__PURE__ */ notNow(
+  503,
+  "Service Unavailable: the database did not confirm in time what the request changed; try again",
+  RETRY_SOON,
+);
+
 /** While two versions of the server are deployed side by side, and are too far apart to read each other. */
 export const otherVersion: Failure = notNow(
   503,
