@@ -219,6 +219,11 @@ interface EventFields {
     method: string;
     session: string | undefined;
     status: number;
+    /**
+     * The HTTP status (429, 503) of a refusal that was not answered with it: requests that only came at the wrong moment
+     * are answered 200, and over HTTP+SSE 202, with a JSON-RPC error.
+     */
+    refused: number | undefined;
     contentType: string | undefined;
     accept: string | undefined;
   };

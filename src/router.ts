@@ -11,7 +11,7 @@ import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { createBodyReader } from "./http/body.ts";
 import { SESSION_ID } from "./http/headers.ts";
 import { createHostCheck, preflightHeaders } from "./http/origin.ts";
-import { empty, failed } from "./http/respond.ts";
+import { empty, failed, refusalOf } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
@@ -149,6 +149,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
           method: clientText(c.req.method),
           session: session === undefined ? undefined : clientText(shortId(session)),
           status: response.status,
+          refused: refusalOf(response),
           contentType: clientText(c.req.header("content-type")),
           accept: clientText(c.req.header("accept")),
         };

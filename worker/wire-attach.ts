@@ -84,12 +84,13 @@ export function decodeAttach({ headers }: Request, prepared: Prepared): Attach |
  */
 export function decodeAttachBody(json: string): Attach {
   const envelope = unpack(json);
-  const { opens, transport, connectionId, lastEventId, redial } = envelope;
+  const { opens, transport, connectionId, lastEventId, redial, notesPlace } = envelope;
   keyedIn(envelope);
   quirksIn(envelope);
   fits(typeof opens === "boolean" && isTransport(transport) && typeof redial === "boolean", "the attach");
   fits(typeof connectionId === "string", "the connection");
   fits(lastEventId === undefined || typeof lastEventId === "string", "the last event's id");
+  fits(notesPlace === undefined || typeof notesPlace === "boolean", "notesPlace");
   return envelope as unknown as Attach;
 }
 

@@ -370,6 +370,11 @@ export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null
   return toWire({ jsonrpc: "2.0", error, id });
 }
 
+/** The error under which one request hears that it was turned away, and when it may come again, where it may. */
+export function notNowBody({ error, retryAfterMs }: Failure, id: RequestId): string {
+  return errorBody(retryAfterMs === undefined ? error : { ...error, data: { retryAfterMs } }, id);
+}
+
 function errorResponse(id: RequestId, error: JsonRpcErrorObject): JsonRpcResponse {
   return { jsonrpc: "2.0", id, error };
 }

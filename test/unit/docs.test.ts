@@ -30,7 +30,7 @@ describe("docs/options.md", () => {
 });
 
 describe("docs/events.md", () => {
-  const source = read("src/events.ts");
+  const source = read("src/events.ts").replaceAll(/\/\*\*.*?\*\//gs, "");
   const [block = "", rest = ""] = source.split("interface EventFields {")[1]?.split("\n}\n\n") ?? [];
   const levels = source.split("const LEVELS")[1]?.split("\n};")[0] ?? "";
 
