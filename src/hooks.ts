@@ -14,6 +14,7 @@ export type HookName =
   | "authorize"
   | "createServer"
   | "onCall"
+  | "landing"
   | "onclose"
   | "onDisconnect"
   | "onEvent"

@@ -78,6 +78,11 @@ describe("npm start", () => {
     expect(tools.map(({ name }) => name)).toContain("counter");
     await client.close();
 
+    const line = block("sh", "npx holdfast")
+      .replace("npx holdfast", `${process.execPath} src/client/bin.ts`)
+      .replace("127.0.0.1:8787", `127.0.0.1:${port}`);
+    expect(await sh(`cd ${root}; ${line}`)).toBe("1\n");
+
     await stop();
     await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow();
     stop = await start(port);
