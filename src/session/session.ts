@@ -226,7 +226,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     async alarm() {
       await upkeep.alarm();
       try {
-        if (isLive() && streams?.standalone.outlet() !== undefined) await interest?.again();
+        if (isLive()) await interest?.again(streams?.standalone.outlet() !== undefined);
       } catch (error) {
         // Storage that cannot be read has been told of above, and the alarm is set.
         settings.emit("send.error", { session: shortId(id), message: String(error) });
