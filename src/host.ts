@@ -197,7 +197,7 @@ export interface ModernHandler<Env = unknown> {
   /** The revisions that it serves. */
   readonly versions: readonly string[];
   /** What it needs to live besides sessions, in the session class or the database file; for the hosts. */
-  readonly guest?: GuestKind<Env> | undefined;
+  readonly guest?: GuestKind | undefined;
   /** True where the request's header alone says that it is of this era. A body that says otherwise decides. */
   claimsByHeader(request: Request): boolean;
   /** True where the request is of this era. */

@@ -50,7 +50,7 @@ export interface ModernOptions<Env = unknown> {
    */
   maxListenBytes?: number;
   /** Calls that outlive their request: `durableTasks` of `holdfast/tasks`. */
-  tasks?: ModernExtension<Env>;
+  tasks?: ModernExtension;
 }
 
 /** What each option must be; the numbers are checked as they are read. */
@@ -143,14 +143,14 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
   };
 
   /** Serves a call of the extension's, wherever it is held. */
-  const run: Serve<Env> = async ({ context, request, message, caller, settings, onServer }) => {
+  const run: Serve = async ({ context, request, message, caller, settings, onServer }) => {
     const payload = { batch: false, messages: [message] };
-    // Who is shut out from now on is so where he asks: what runs already goes on.
     const seen = seenCall({ payload, settings, caller }, "task");
-    const end = callEnd({ payload, settings, caller, since: 0 }, seen);
+    // Neither does a call's time end it, which has a longer one, nor whoever is shut out from now on: he is where he asks.
+    const end = callEnd({ payload, settings: { ...settings, maxCallMs: 0 }, caller, since: 0 }, seen);
     builders.set(request, async () => {
       const failed = (error: unknown): void => hookFailed(settings.emit, "createServer", error);
-      const server = await build(context, settings, failed);
+      const server = await build(context as ServerContext<Env>, settings, failed);
       onServer(server);
       end.served(server);
       return server;
