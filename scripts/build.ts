@@ -1,6 +1,6 @@
 /**
  * `npm run build`: JavaScript, declarations and their maps in `dist/`, file by file, by the compiler
- * alone. Three passes, because the three floors compile against the types of different platforms; what
+ * alone. Four passes, because the floors compile against the types of different platforms; what
  * they share comes out of each alike.
  * @module
  */
@@ -15,6 +15,7 @@ rmSync(`${root}/dist/worker`, { recursive: true, force: true });
 for (const project of [
   "tsconfig.build.json",
   "src/local/tsconfig.build.json",
+  "src/cluster/tsconfig.build.json",
   "worker/tsconfig.build.json",
 ]) {
   const { status, error } = spawnSync("tsc", ["-p", project], { cwd: root, stdio: "inherit" });

@@ -85,6 +85,19 @@ interface EventFields {
   "listen.publish_failed": { topic: string; changes: number; message: string };
   /** A session could not ask the hub for changes. */
   "listen.watch_failed": { topic: string; session: string; message: string };
+  /** The processes' database cannot be reached, or does not answer: told once, until it has. What has to be stored waits. */
+  "cluster.unreachable": { message: string };
+  /** This process has joined the others, as a node of its own; after it lost its lease as another. */
+  "cluster.joined": { node: string; address: string };
+  /** This process has ended another's lease: it did not renew it (`expired`), or nobody listens at its address (`refused`). */
+  "cluster.fenced": { node: string; address: string; reason: "expired" | "refused" };
+  /**
+   * This process lets go of all its sessions, for others to take them: its lease was ended (`fenced`), or the database
+   * holds less than it has acknowledged (`lost`): a standby that lagged took its place, and the last moments are gone.
+   */
+  "cluster.left": { node: string; reason: "fenced" | "lost"; sessions: number };
+  /** A request to another process broke, or was not answered in time. */
+  "cluster.forward_failed": { node: string; what: string; message: string };
   "session.created": { session: string; kind: "streamable" | "http+sse" };
   /** A server instance took the place of an earlier isolate's. */
   "session.rehydrated": { session: string };
@@ -145,6 +158,11 @@ interface EventFields {
     method: string;
     session: string | undefined;
     status: number;
+    /**
+     * The HTTP status (429, 503) of a refusal that was not answered with it: requests that only came at the wrong moment
+     * are answered 200, and over HTTP+SSE 202, with a JSON-RPC error.
+     */
+    refused: number | undefined;
     contentType: string | undefined;
     accept: string | undefined;
   };
@@ -166,6 +184,10 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "listen.publish_failed": "error",
   "listen.watch_failed": "warn",
   "limit.reached": "warn",
+  "cluster.unreachable": "error",
+  "cluster.fenced": "warn",
+  "cluster.left": "error",
+  "cluster.forward_failed": "warn",
   "session.interrupted": "warn",
   "session.start_failed": "error",
   "session.server_closed": "warn",

@@ -48,12 +48,17 @@ export interface Keyed {
   readonly version: string;
 }
 
+/**
+ * A POST that is answered by its status alone.
+ * `refused` is the status of the refusal that its requests were sent on their stream instead (HTTP+SSE).
+ */
+export interface Accepted {
+  readonly kind: "accepted";
+  readonly refused?: number | undefined;
+}
+
 /** What becomes of a call. */
-export type Answer =
-  | { readonly kind: "accepted" }
-  | JsonAnswer
-  | { readonly kind: "stream"; readonly link: Link }
-  | Refusal;
+export type Answer = Accepted | JsonAnswer | { readonly kind: "stream"; readonly link: Link } | Refusal;
 
 /** One JSON body; `opened` where it is the InitializeResult of a session that exists from now on. */
 export interface JsonAnswer {
@@ -85,6 +90,8 @@ export interface Attach {
   readonly redial: boolean;
   /** As in {@link Call}. */
   readonly noRetry?: boolean | undefined;
+  /** Its client comes back without an event id: what it was handed is noted at once. */
+  readonly notesPlace?: boolean | undefined;
 }
 
 /** What an attach became: a link, or why there is none. */

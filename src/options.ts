@@ -287,8 +287,16 @@ export function withVariables<T extends HoldfastOptions>(options: T, env: Variab
   return merged;
 }
 
-/** What programs read, besides the options: `serve` the first two, `createLocalMcp` the others. */
-export const OF_PROGRAMS: readonly string[] = ["port", "host", "db", "evictAfterMs"];
+/** What programs read, besides the options: `serve` the first two, `createLocalMcp` and `createClusterMcp` the others. */
+export const OF_PROGRAMS: readonly string[] = [
+  "port",
+  "host",
+  "db",
+  "evictAfterMs",
+  "postgres",
+  "address",
+  "leaseMs",
+];
 
 /**
  * The variables that look like ours and are not, each with what may have been meant, as a sentence.

@@ -3,15 +3,15 @@
  * (HTTP+SSE), and can be mounted in any other Hono app.
  * @module
  */
-import { type Context, type Env, Hono } from "hono";
+import { type Context, type Env, Hono, type Next } from "hono";
 import type { ChangeHub } from "./changes.ts";
 import { clientText, shortId } from "./events.ts";
-import { hookFailed, hookInTime } from "./hooks.ts";
+import { hookFailed, hookInTime, runHook } from "./hooks.ts";
 import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { createBodyReader } from "./http/body.ts";
 import { SESSION_ID } from "./http/headers.ts";
 import { createHostCheck, preflightHeaders } from "./http/origin.ts";
-import { empty, failed } from "./http/respond.ts";
+import { empty, failed, refusalOf } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions } from "./options.ts";
 import type { Sessions } from "./sessions.ts";
@@ -25,6 +25,7 @@ import {
 } from "./routes/context.ts";
 import * as httpSse from "./routes/http-sse.ts";
 import { health, info } from "./routes/info.ts";
+import { isBrowser, type Landing, landingFacts } from "./routes/landing.ts";
 import { mounted } from "./routes/mounted.ts";
 import type { SessionKey } from "./routes/session-key.ts";
 import * as streamable from "./routes/streamable.ts";
@@ -63,6 +64,11 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
    * keeps the topic of its requests, so one principal should have one.
    */
   topic?: Topic<E>;
+  /**
+   * Answers browsers at `/mcp` and at the mount itself: `landingPage()` of `holdfast/landing`. Without it they get what
+   * every other client does.
+   */
+  landing?: Landing;
 }
 
 /** What is the router's own among the options of `createMcpWorker` and `createLocalMcp`, each with what it must be. */
@@ -75,6 +81,7 @@ export const ROUTER_OPTIONS: Required<{
   modern: having("claims", "what modernHandler of holdfast/modern returns"),
   sessionKey: FUNCTION,
   topic: FUNCTION,
+  landing: FUNCTION,
   admin: having("routes", "what sessionsAdmin of holdfast/admin returns"),
 };
 
@@ -123,6 +130,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     hub,
     topic,
     admin,
+    landing,
   } = options;
   const site: Site<E> = {
     name,
@@ -140,15 +148,28 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   };
   const app = new Hono<E>();
 
+  /** What a browser is shown at this path; undefined for all else, and where the page fails. */
+  const landed = (c: Context<E>, path: string): Response | undefined => {
+    const { raw } = c.req;
+    if (landing === undefined || !isBrowser(raw) || !site.isHostAllowed(raw)) return undefined;
+    return runHook(settings.emit, "landing", () => {
+      const page: unknown = landing(landingFacts(site, c, path));
+      if (page instanceof Response) return page;
+      throw new TypeError("landing must return a Response");
+    });
+  };
+
   const route = (path: string, served: Served<E>, of: Site<E> = site): void => {
     const handle = async (c: Context<E>): Promise<Response> => {
-      const response = mounted(c, await answer(of, c, served));
+      const page = path === "/mcp" ? landed(c, path) : undefined;
+      const response = mounted(c, page ?? (await answer(of, c, served)));
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
           method: clientText(c.req.method),
           session: session === undefined ? undefined : clientText(shortId(session)),
           status: response.status,
+          refused: refusalOf(response),
           contentType: clientText(c.req.header("content-type")),
           accept: clientText(c.req.header("accept")),
         };
@@ -172,6 +193,14 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     for (const [path, each] of served) route(path, each, closed);
   }
   const { basePath, console: consolePage } = settings;
+  if (landing !== undefined) {
+    const look = async (c: Context<E>, next: Next): Promise<Response | void> => {
+      const page = landed(c, "/");
+      return page === undefined ? next() : mounted(c, page);
+    };
+    app.get(`${basePath}/`, look);
+    if (basePath !== "") app.get(basePath, look);
+  }
   const looked = (c: Context<E>): Response => health(site, c);
   app.get(`${basePath}/health`, looked).get(`${basePath}/health/`, looked);
   if (consolePage !== undefined) {

@@ -154,8 +154,10 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
     async attach(request): Promise<Attached> {
       const response = await upgrade(request);
       const reply = await read("reply to attach", response);
-      if (response.webSocket)
-        return { kind: "stream", link: socketLink(response.webSocket, request.lastEventId) };
+      if (response.webSocket) {
+        const link = socketLink(response.webSocket, request.lastEventId, request.notesPlace === true);
+        return { kind: "stream", link };
+      }
       return reply?.kind === "refused" ? reply : unexpected(response);
     },
     async end(caller) {

@@ -40,8 +40,11 @@ export function bodyLink(body: ReadableStream<Uint8Array>, at: string | undefine
   };
 }
 
-/** The edge's end of a WebSocket. */
-export function socketLink(socket: WebSocket, at: string | undefined): Link {
+/**
+ * The edge's end of a WebSocket.
+ * @param isPrompt acknowledge each write by itself
+ */
+export function socketLink(socket: WebSocket, at: string | undefined, isPrompt = false): Link {
   let chunks: Uint8Array[] = [];
   let isOver = false;
   let wake: (() => void) | undefined;
@@ -91,7 +94,7 @@ export function socketLink(socket: WebSocket, at: string | undefined): Link {
     },
     ack(seq) {
       seen = seq;
-      if (unacknowledged >= ACK_BYTES) acknowledge();
+      if (isPrompt || unacknowledged >= ACK_BYTES) acknowledge();
       else if (!isOver) timer ??= setTimeout(acknowledge, ACK_MS);
     },
     beat: () => send(PING),
@@ -116,6 +119,8 @@ export interface SocketState {
   /** The last event sent, and the last that the client is known to have been handed. */
   readonly place: number;
   readonly handed?: number;
+  /** As in the client's `Attach`. */
+  readonly notesPlace?: boolean | undefined;
 }
 
 /**
@@ -138,10 +143,11 @@ export function socketOutlet(
   state: SocketState,
   { lastSeen, onBroken }: { readonly lastSeen: () => number; readonly onBroken: () => void },
 ): Outlet {
-  const { connectionId, openedAt } = state;
+  const { connectionId, openedAt, notesPlace } = state;
   return {
     connectionId,
     openedAt,
+    notesPlace,
     lastSeen,
     send(frames, place) {
       try {

@@ -274,7 +274,15 @@ export function sessionObject<Env>(
         const pair = new WebSocketPair();
         client = pair[0];
         this.ctx.acceptWebSocket(pair[1]);
-        const state: SocketState = { wire: WIRE, connectionId, stream, openedAt: Date.now(), place: 0 };
+        const { notesPlace } = attach;
+        const state: SocketState = {
+          wire: WIRE,
+          connectionId,
+          stream,
+          openedAt: Date.now(),
+          place: 0,
+          notesPlace,
+        };
         pair[1].serializeAttachment(state);
         return this.#outlet(pair[1], state);
       });

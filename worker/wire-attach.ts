@@ -35,6 +35,11 @@ export function encodeAttachWhole(attach: Attach): Record<string, string> {
   return stamped({ Upgrade: "websocket", [ATTACH_HEADER]: encodeURIComponent(pack(attach)) });
 }
 
+/** The same as a body, where the request can have one. */
+export function encodeAttachBody(attach: Attach): string {
+  return pack(attach);
+}
+
 /** The envelopes that were sent ahead, each until its upgrade takes it. */
 export interface Prepared {
   put(body: string): void;
@@ -70,14 +75,22 @@ export function createPrepared(): Prepared {
 export function decodeAttach({ headers }: Request, prepared: Prepared): Attach | undefined {
   const value = headers.get(ATTACH_HEADER) ?? "";
   const json = value.startsWith(PREPARED) ? prepared.take(value.slice(PREPARED.length)) : decodeUri(value);
-  if (json === undefined) return undefined;
+  return json === undefined ? undefined : decodeAttachBody(json);
+}
+
+/**
+ * An attach as it stands in an envelope.
+ * @throws {Unreadable}
+ */
+export function decodeAttachBody(json: string): Attach {
   const envelope = unpack(json);
-  const { opens, transport, connectionId, lastEventId, redial } = envelope;
+  const { opens, transport, connectionId, lastEventId, redial, notesPlace } = envelope;
   keyedIn(envelope);
   quirksIn(envelope);
   fits(typeof opens === "boolean" && isTransport(transport) && typeof redial === "boolean", "the attach");
   fits(typeof connectionId === "string", "the connection");
   fits(lastEventId === undefined || typeof lastEventId === "string", "the last event's id");
+  fits(notesPlace === undefined || typeof notesPlace === "boolean", "notesPlace");
   return envelope as unknown as Attach;
 }
 

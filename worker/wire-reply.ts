@@ -2,7 +2,7 @@
  * What an object answers its edge, as a Response or, to a `post`, as a string: written by the one, checked by the other.
  * @module
  */
-import type { JsonAnswer, Refusal } from "../src/host.ts";
+import type { Accepted, JsonAnswer, Refusal } from "../src/host.ts";
 import { isObject, type JsonObject } from "../src/jsonrpc/messages.ts";
 import type { Reply } from "../src/session/server/reply.ts";
 import {
@@ -32,7 +32,10 @@ export interface Streamed {
 export function encodeReply(reply: Reply | Refusal, stream?: Streamed): Response {
   switch (reply.kind) {
     case "accepted":
-      return new Response(null, { status: 202 });
+      return new Response(null, {
+        status: 202,
+        headers: reply.refused === undefined ? {} : { [REFUSED_HEADER]: String(reply.refused) },
+      });
     case "json":
       return new Response(reply.body, reply.opened ? { headers: { [OPENED_HEADER]: "1" } } : {});
     case "streaming":
@@ -53,7 +56,7 @@ export function encodeAnswer(
 ): string | Response {
   switch (reply.kind) {
     case "accepted":
-      return `${version} accepted\n`;
+      return `${version} accepted\n${reply.refused ?? ""}`;
     case "json":
       if (reply.body.length > MOST_RPC) break;
       return `${version} ${reply.opened ? "opened" : "json"}\n${reply.body}`;
@@ -65,7 +68,7 @@ export function encodeAnswer(
 }
 
 /** What a `post` became, as far as it can be said in a string. */
-export type Said = { readonly kind: "accepted" } | JsonAnswer | Refusal;
+export type Said = Accepted | JsonAnswer | Refusal;
 
 /** @throws {Unreadable} */
 export function decodeAnswer(answer: string): Said {
@@ -77,7 +80,7 @@ export function decodeAnswer(answer: string): Said {
     case "opened":
       return { kind: "json", body, opened: kind === "opened" };
     case "accepted":
-      return { kind: "accepted" };
+      return acceptedFrom(body);
     case "refused":
       return refusalFrom(parseJson(body));
     default:
@@ -94,7 +97,7 @@ export type Replied =
 export async function decodeReply(response: Response): Promise<Replied | undefined> {
   versionOf(response);
   const { status, headers, body } = response;
-  if (status === 202) return { kind: "accepted" };
+  if (status === 202) return acceptedFrom(headers.get(REFUSED_HEADER) ?? "");
   if (status === 206 && body !== null) {
     const at = headers.get(PLACE_HEADER);
     fits(at !== null && at !== "", "the stream's place");
@@ -104,6 +107,11 @@ export async function decodeReply(response: Response): Promise<Replied | undefin
   if (status === 200)
     return { kind: "json", body: await response.text(), opened: headers.has(OPENED_HEADER) };
   return undefined;
+}
+
+/** Nothing is done by the status but that it is told. */
+function acceptedFrom(refused: string): Accepted {
+  return /^[45]\d\d$/.test(refused) ? { kind: "accepted", refused: Number(refused) } : { kind: "accepted" };
 }
 
 function refusalFrom(value: unknown): Refusal {

@@ -26,7 +26,8 @@
  * | `directory` | to the directory: POST, a place, and whether it is held | 204 |
  * | `inspect` | GET; from the server's side | 200 the session's detail as JSON · 404 there is none |
  *
- * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with. Who cannot read a request
+ * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with; with 202 the header names the status of one
+ * that the session has said on its stream, as the body of `accepted` does. Who cannot read a request
  * refuses it with a 503, untouched, in place of the version `any`: that reply reads the same in all of them; who does not know its path answers 501. Who cannot read a reply, or gets
  * another status than those above, treats it as the death of the object that it came from.
  *

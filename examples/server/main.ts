@@ -6,11 +6,12 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { createLocalMcp, type LocalMcpOptions } from "../../src/local/index.ts";
+import { landingPage } from "../../src/landing/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import { PortInUseError, portOf, type ServeOptions, type Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
+import { createExampleServer, EXAMPLE_DESCRIPTION } from "../../worker/example/server.ts";
 import { adminByToken } from "../../worker/example/admin.ts";
-import { createExampleServer } from "../../worker/example/server.ts";
 import { exampleTasks } from "../../worker/example/task-fixtures.ts";
 
 const USAGE = `Options, each with its variable:
@@ -46,6 +47,7 @@ export async function main(
       version: "0.1.0",
       createServer: createExampleServer,
       modern: modernHandler({ createServer: createExampleServer, tasks: exampleTasks() }),
+      landing: landingPage({ description: EXAMPLE_DESCRIPTION }),
       env,
       database: values.db,
       admin: adminByToken(env["HOLDFAST_DEV_ADMIN_TOKEN"]),

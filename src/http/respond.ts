@@ -1,5 +1,5 @@
 /** Responses of the transport that are not streams. @module */
-import { errorBody, type Failure } from "../jsonrpc/failures.ts";
+import { errorBody, type Failure, notNowBody } from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest, type Payload, type RequestId } from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
 import { frame } from "../sse/frames.ts";
@@ -60,10 +60,24 @@ function notNow(
   { ids, batch }: { readonly ids: readonly RequestId[]; readonly batch: boolean },
   { headers = {}, only }: Addressed,
 ): Response {
-  const { error, retryAfterMs } = failure;
-  if (retryAfterMs === undefined) return failed(failure, headers, batch ? null : ids[0]);
-  const errors = ids.map((id) => errorBody({ ...error, data: { retryAfterMs } }, id));
-  return answered(batch ? `[${errors.join()}]` : errors.join(), headers, only);
+  if (failure.retryAfterMs === undefined) return failed(failure, headers, batch ? null : ids[0]);
+  const errors = ids.map((id) => notNowBody(failure, id));
+  const response = answered(batch ? `[${errors.join()}]` : errors.join(), headers, only);
+  return standingFor(response, failure.status);
+}
+
+/** What a refusal would have been, by the response that is none: operators are told. */
+const refusals = new WeakMap<Response, number>();
+
+/** Notes that a response stands for a refusal with this status. */
+export function standingFor(response: Response, status: number | undefined): Response {
+  if (status !== undefined) refusals.set(response, status);
+  return response;
+}
+
+/** The status of the refusal that a response stands for whose own says nothing of it. */
+export function refusalOf(response: Response): number | undefined {
+  return refusals.get(response);
 }
 
 /** An answer without a body. */

@@ -351,6 +351,13 @@ export const unreachable: Failure = notNow(
   RETRY_SOON,
 );
 
+/** What the message has changed may have been stored, or not: no answer may say that it was. */
+export const notStored: Failure = /* @__PURE__ */ notNow(
+  503,
+  "Service Unavailable: the database did not confirm in time what the request changed; try again",
+  RETRY_SOON,
+);
+
 /** While two versions of the server are deployed side by side, and are too far apart to read each other. */
 export const otherVersion: Failure = notNow(
   503,
@@ -361,6 +368,11 @@ export const otherVersion: Failure = notNow(
 /** The JSON-RPC error response for a failure; `id` is null where no request can be named. */
 export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null): string {
   return toWire({ jsonrpc: "2.0", error, id });
+}
+
+/** The error under which one request hears that it was turned away, and when it may come again, where it may. */
+export function notNowBody({ error, retryAfterMs }: Failure, id: RequestId): string {
+  return errorBody(retryAfterMs === undefined ? error : { ...error, data: { retryAfterMs } }, id);
 }
 
 function errorResponse(id: RequestId, error: JsonRpcErrorObject): JsonRpcResponse {

@@ -11,6 +11,8 @@ import { createRinger, RETRY_MS } from "./ringer.ts";
 export interface Alarms {
   /** The alarm of the session under `key`. */
   of(key: number): Alarm;
+  /** Rows have come by another way: looks when the first of them is due. */
+  look(): void;
   /** Stops the timer; the pending times stay. */
   stop(): void;
 }
@@ -56,6 +58,7 @@ export function createAlarms(
         sql.exec("DELETE FROM alarm WHERE key = ?", key);
       },
     }),
+    look: ringer.look,
     stop: ringer.stop,
   };
 }

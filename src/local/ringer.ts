@@ -5,6 +5,8 @@ import { LONGEST_TIMER_MS } from "../within.ts";
 export interface Ringer {
   /** Something is to ring at this time: makes sure that the timer is set for it. */
   arm(at: number): void;
+  /** Pending times have come by another way: makes sure that it is set for the first of them. */
+  look(): void;
   /** Stops the timer; the pending times stay. */
   stop(): void;
 }
@@ -58,6 +60,7 @@ export function createRinger<Due>({ now, earliest, due, ring }: RingerOptions<Du
 
   return {
     arm,
+    look: () => arm(earliest()),
     stop() {
       isStopped = true;
       clearTimeout(timer);

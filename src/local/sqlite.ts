@@ -9,11 +9,20 @@ import type { SqlStore, SqlValue } from "../session/store/schema.ts";
 
 /** An open database. Its queries throw {@link DatabaseError} with the file's name until `opened`. */
 export interface Sqlite extends SqlStore {
+  /** Notes from now on which rows change, whatever statement does it. */
+  track(): Tracker;
   /** The file is open and ready: errors from here on reach tools, and through them clients, and name it no more. */
   opened(): void;
   /** False where the file's path no longer leads to the file that is open: what is written to it is lost in the end. */
   isInPlace(): boolean;
   close(): void;
+}
+
+/** What SQLite's session extension has noted. */
+export interface Tracker {
+  /** All that has changed since the beginning, in the extension's own format. */
+  patchset(): Uint8Array;
+  end(): void;
 }
 
 /** What is wrong with a database file. */
@@ -81,6 +90,10 @@ export function openSqlite(path: string): Sqlite {
   const command = (sql: string): void => void explained(() => prepare(sql).all());
 
   return {
+    track() {
+      const session = database.createSession();
+      return { patchset: () => session.patchset(), end: () => session.close() };
+    },
     isInPlace: () => opened === undefined || inodeOf(path) === opened,
     exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
       explained(() => prepare(sql).all(...bindings) as Row[]),

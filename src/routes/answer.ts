@@ -4,7 +4,7 @@ import { deliver } from "../edge/deliver.ts";
 import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
 import { QUIRKS } from "../http/quirks.ts";
-import { answered, empty, failed, turnedAway } from "../http/respond.ts";
+import { answered, empty, failed, standingFor, turnedAway } from "../http/respond.ts";
 import { type Payload } from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
 import type { Admitted, Site } from "./context.ts";
@@ -36,7 +36,7 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
   const { headers } = to.admitted;
   switch (answer.kind) {
     case "accepted":
-      return empty(202, headers);
+      return standingFor(empty(202, headers), answer.refused);
     case "refused":
       return refuse(answer, to, only);
     case "json": {
@@ -59,7 +59,7 @@ export function refuse<E extends Env>(
   const headers =
     successor === undefined ? admitted.headers : { ...admitted.headers, [SESSION_ID]: successor };
   if (payload === undefined) return failed(failure, headers);
-  // In HTTP+SSE a POST's answer is its status: the errors would have to come on the stream.
+  // In HTTP+SSE a POST's answer is its status: what the session could say on the stream, it has.
   if (transport === "http+sse") return failed(failure, headers, refusalId(payload));
   return turnedAway(failure, payload, { headers, only });
 }
@@ -73,7 +73,7 @@ function stream<E extends Env>(
   const connectionId = to.connectionId();
   const isCall = request.method === "POST";
   /** It is given the whole answer on the connection that it has: it would not come back for the rest. */
-  const isWhole = isCall && QUIRKS.wholeCalls.matches(request.headers);
+  const isWhole = isCall && QUIRKS.wholeCalls(request.headers);
   let dials = 0;
   return deliver({
     connectionId,
@@ -87,7 +87,7 @@ function stream<E extends Env>(
     comesLaterMs: isCall ? 2 * site.settings.retryMs : undefined,
     ...(prelude === undefined ? {} : { prelude }),
     // Over HTTP+SSE an EventSource comes back from either end, and for the rest the stream is the session.
-    breaks: !isCall && transport === "streamable" && QUIRKS.breaks.matches(request.headers),
+    breaks: !isCall && transport === "streamable" && QUIRKS.breaks(request.headers),
     renews: isWhole,
     redial: (lastEventId) =>
       ref.attach({
@@ -99,6 +99,7 @@ function stream<E extends Env>(
         connectionId: `${connectionId}.${++dials}`,
         lastEventId,
         redial: true,
+        notesPlace: !isCall && QUIRKS.notesPlace(request.headers),
       }),
   });
 }

@@ -12,7 +12,7 @@ import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } f
 import type { BodyReader } from "../http/body.ts";
 import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
-import { failed } from "../http/respond.ts";
+import { failed, refusalOf, standingFor } from "../http/respond.ts";
 import { isExpired } from "../expiry.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { SESSION_VERSIONS } from "../jsonrpc/versions.ts";
@@ -225,5 +225,5 @@ export function withHeaders(response: Response, headers: Readonly<Record<string,
   if (added.length === 0) return response;
   const copy = new Response(response.body, response);
   for (const [name, value] of added) copy.headers.set(name, value);
-  return copy;
+  return standingFor(copy, refusalOf(response));
 }

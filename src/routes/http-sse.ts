@@ -33,7 +33,7 @@ export async function stream<E extends Env>(site: Site<E>, admitted: Admitted<E>
   if (!acceptsByName(request.headers.get("accept"), SSE_TYPE)) {
     return failed(failures.notAcceptable(SSE_TYPE), headers);
   }
-  const noRetry = QUIRKS.noRetry.matches(request.headers);
+  const noRetry = QUIRKS.noRetry(request.headers);
   const attachTo = async (
     ref: SessionRef,
     opens: boolean,
@@ -97,7 +97,7 @@ export async function message<E extends Env>(site: Site<E>, admitted: Admitted<E
       transport: "http+sse",
       caller,
       accept: "any",
-      needsStream: QUIRKS.needsStream.matches(request.headers),
+      needsStream: QUIRKS.needsStream(request.headers),
       connectionId,
       ...body,
     },

@@ -53,21 +53,28 @@ export async function findKeyed<E extends Env>(
   if (known !== undefined) return { ref: known, keyed };
   let key: unknown;
   try {
-    key = sessionKey({ principal, message: payload?.messages[0], request, c });
-    if (isThenable(key)) {
-      // One that rejects, with nobody to hear it, ends a process.
-      key.then(undefined, () => {});
-      throw new TypeError("sessionKey must return a string or nothing, not a promise");
+    // Each of a batch is asked about: it must not carry what is one conversation's into another.
+    for (const message of payload?.messages ?? [undefined]) {
+      const own: unknown = sessionKey({ principal, message, request, c });
+      if (own === undefined) continue;
+      if (isThenable(own)) {
+        // One that rejects, with nobody to hear it, ends a process.
+        own.then(undefined, () => {});
+        throw new TypeError("sessionKey must return a string or nothing, not a promise");
+      }
+      if (key !== undefined && own !== key) {
+        return { failure: failures.invalidRequest("the messages of the batch belong to different sessions") };
+      }
+      key = own;
     }
   } catch (error) {
     hookFailed(settings.emit, "sessionKey", error);
     return { failure: failures.internalError };
   }
   if (key === undefined) return undefined;
-  if (typeof key !== "string" || key.length > MAX_KEY) {
-    return {
-      failure: failures.invalidRequest(`the session key is no text of at most ${MAX_KEY} characters`),
-    };
+  if (typeof key !== "string" || key.length > MAX_KEY || !key.isWellFormed()) {
+    const why = `the session key is no text of at most ${MAX_KEY} characters without half surrogates`;
+    return { failure: failures.invalidRequest(why) };
   }
   const name = await nameOfParts("session", caller.topic ?? DEFAULT_TOPIC, principal, key);
   return { ref: host.named(name, c.env), keyed };

@@ -6,7 +6,7 @@ import type { JsonRpcMessage } from "../jsonrpc/messages.ts";
 export interface KeyedRequest<E extends Env = Env> {
   /** The subject that `authorize` returned. */
   readonly principal: string;
-  /** The message; the first of a batch; undefined for a GET. */
+  /** The message, one by one for a batch, whose keys must be the same where there are any; undefined for a GET. */
   readonly message: JsonRpcMessage | undefined;
   readonly request: Request;
   readonly c: Context<E>;

@@ -6,10 +6,10 @@
 import type { Env } from "hono";
 import { clientText, shortId } from "../events.ts";
 import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
-import { SSE_TYPE } from "../http/headers.ts";
+import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";
 import { peekId } from "../http/peek.ts";
-import { QUIRKS } from "../http/quirks.ts";
+import { asMeant, QUIRKS, RETURNS_AFTER_MS } from "../http/quirks.ts";
 import { empty, failed, turnedAwayUnread } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { isInitialize, isRequest, type Payload } from "../jsonrpc/messages.ts";
@@ -17,6 +17,8 @@ import { parsePayload, refusalId, type Unreadable } from "../jsonrpc/parse.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import type { Settings } from "../options.ts";
 import { SetupError } from "../setup.ts";
+import { parseEventId, returning, unmarked } from "../sse/event-id.ts";
+import { primingFrame } from "../sse/frames.ts";
 import { namedOnDemand, refuse, respond } from "./answer.ts";
 import {
   type Admitted,
@@ -34,6 +36,15 @@ export const METHODS = "GET, POST, DELETE";
 
 /** A POST: a message or a batch of them, of whichever era. */
 export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
+  const response = await answerTo(site, admitted);
+  const { request } = admitted;
+  const isLost = response.status === 404 && sessionIdOf(request) !== undefined;
+  if (!isLost || !QUIRKS.lostByStatus(request.headers)) return response;
+  response.headers.set("Content-Type", "text/plain");
+  return new Response("Session not found", response);
+}
+
+async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Promise<Response> {
   const { request, headers } = admitted;
   const id = sessionIdOf(request);
   // Looked up before the body is read: a stranger's is not worth parsing for long, only to be told 404.
@@ -68,7 +79,7 @@ export async function post<E extends Env>(site: Site<E>, admitted: Admitted<E>):
     text,
     payload,
     accept: accept === "json" ? "json" : "any",
-    noRetry: QUIRKS.noRetry.matches(request.headers),
+    noRetry: QUIRKS.noRetry(request.headers),
     connectionId,
   };
 
@@ -120,6 +131,11 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
   if (unsupported !== undefined) return failed(unsupported, headers);
   const ref = found?.ref ?? (id === undefined ? failures.missingSessionId : findSession(site, admitted, id));
   if ("status" in ref) return failed(ref, headers);
+  const marked = lastEventIdOf(request);
+  const last = marked === undefined ? undefined : unmarked(marked);
+  if (last !== undefined && !last.isReturning && QUIRKS.countsBreaks(request.headers)) {
+    if (parseEventId(last.id) !== undefined) return sentBack(last.id, headers);
+  }
   const connectionId = namedOnDemand();
   const answer = await establish(site, ref, {
     opens: false,
@@ -127,11 +143,18 @@ export async function get<E extends Env>(site: Site<E>, admitted: Admitted<E>): 
     transport: "streamable",
     caller,
     connectionId: connectionId(),
-    lastEventId: lastEventIdOf(request),
+    lastEventId: last?.id,
     redial: false,
-    noRetry: QUIRKS.noRetry.matches(request.headers),
+    noRetry: QUIRKS.noRetry(request.headers),
+    notesPlace: QUIRKS.notesPlace(request.headers),
   });
   return respond(answer, { site, admitted, ref, connectionId, transport: "streamable" });
+}
+
+/** A stream that is a place, an end in order, and the word to come back for good. The session hears nothing of it. */
+function sentBack(id: string, headers: Readonly<Record<string, string>>): Response {
+  const text = primingFrame(returning(id), RETURNS_AFTER_MS);
+  return new Response(text, { headers: { ...headers, ...SSE_HEADERS } });
 }
 
 /** A DELETE: the client ends its session. */
@@ -184,7 +207,13 @@ export async function readMessages<E extends Env>(
     : request;
   const body = await bodies.read(read, limit, (text) => {
     const parsed = parsePayload(text, settings.maxInitializeBytes);
-    return "failure" in parsed ? parsed : { text, payload: parsed.payload };
+    if ("failure" in parsed) return parsed;
+    const [message] = parsed.payload.messages;
+    if (message !== undefined && isInitialize(parsed.payload) && QUIRKS.capitals(request.headers)) {
+      const meant = asMeant(message);
+      if (meant !== undefined) return { text: toWire(meant), payload: { batch: false, messages: [meant] } };
+    }
+    return { text, payload: parsed.payload };
   });
   if ("failure" in body) return "id" in body ? body : { ...body, id: await peekId(read) };
   // Let in, and shut out while it was on its way: it must not begin anything.

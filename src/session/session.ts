@@ -177,7 +177,11 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
       const retryMs = request.noRetry ? undefined : settings.retryMs;
-      stream.attach(outlet, { after, opening, retryMs, expiresAt: expiryOf(request.caller.authInfo) });
+      // Without an id although there were events: it keeps none, and will come so again.
+      const isBare = request.lastEventId === undefined && !request.redial && stream.log.last() > 0;
+      const notesPlace = isBare || request.notesPlace === true;
+      const expiresAt = expiryOf(request.caller.authInfo);
+      stream.attach(outlet, { after, opening, retryMs, expiresAt, notesPlace });
       arrival.arrived();
       await upkeep.connected(outlet);
       dispatch.rerun(stream.id, request.caller);

@@ -20,6 +20,22 @@ export function formatEventId(stream: number, seq: number, prefix: string = ""):
   return `${prefix}${stream.toString(36)}.${seq.toString(36)}`;
 }
 
+/**
+ * Stands behind an event id with which a connection was ended for its client to come back at once (`http/quirks.ts`): what it
+ * comes back with shows that it has. Only the edge knows it.
+ */
+const RETURNS = "~";
+
+/** The event id, marked. */
+export const returning = (id: string): string => `${id}${RETURNS}`;
+
+/** An event id as it was before {@link returning}, and whether it was marked. */
+export function unmarked(id: string): { readonly id: string; readonly isReturning: boolean } {
+  return id.endsWith(RETURNS)
+    ? { id: id.slice(0, -RETURNS.length), isReturning: true }
+    : { id, isReturning: false };
+}
+
 /** Reads an event id; undefined where the text is not one of ours. */
 export function parseEventId(text: string): (Cursor & { session: string | undefined }) | undefined {
   const match = SHAPE.exec(text);

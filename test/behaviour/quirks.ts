@@ -4,6 +4,7 @@ import { StreamableHTTPClientTransport as OldTransport } from "sdk-1.20/client/s
 import { describe, expect, test } from "vitest";
 import { openSse } from "../support/http-sse.ts";
 import { openSession, post } from "../support/mcp.ts";
+import { notNow } from "../support/not-now.ts";
 import {
   type Message,
   notification,
@@ -19,6 +20,8 @@ import { serve, type Subject } from "../support/subject.ts";
 import { eventually, within } from "../support/wait.ts";
 
 const JAVA = { "User-Agent": "Java-http-client/21.0.4" };
+const PYTHON = { "User-Agent": "python-httpx/0.28.1" };
+const GO = { "User-Agent": "Go-http-client/1.1" };
 const AI_SDK = { "User-Agent": "ai-sdk/2.0.99 runtime/node.js/24" };
 /** What browsers send, and nobody else. */
 const BROWSERS = [{ Origin: "http://localhost:3000" }, { "Sec-Fetch-Site": "same-origin" }];
@@ -163,6 +166,151 @@ export function testQuirks(subject: Subject): void {
         "Sec-Fetch-Mode": "cors",
       });
       expect(answer.status).toBe(404);
+    });
+  });
+
+  describe.concurrent("Python, which counts how often its stream broke", () => {
+    const server = serve(subject);
+
+    test("has each resume begin with an end in order, and loses nothing by it", async () => {
+      const session = await openSession(server.url, { headers: PYTHON });
+      let last: string | undefined;
+      for (let n = 1; n <= 3; n++) {
+        if (last !== undefined) {
+          const ended = await session.get(last);
+          expect(await ended.rest()).toEqual([]);
+          expect(ended.text).toMatch(/^id: \S+\nretry: 20\ndata: \n\n$/);
+          last = ended.lastEventId;
+        }
+        const stream = await session.get(last);
+        await session.tool("emit", { count: 2, on: "standalone" });
+        expect(numbersOf(await stream.messages(2))).toEqual([1, 2]);
+        expect(stream.text).toMatch(openingOf(session.version));
+        last = stream.lastEventId;
+        stream.leave();
+        // Meanwhile: what nobody listens to.
+        await session.tool("emit", { count: 1, on: "standalone" });
+        const ended = await session.get(last);
+        await ended.rest();
+        const back = await session.get(ended.lastEventId);
+        expect(numbersOf(await back.messages(1))).toEqual([1]);
+        last = back.lastEventId;
+        back.leave();
+      }
+    });
+
+    test("resumes a call's stream as well", async () => {
+      const session = await openSession(server.url, { headers: PYTHON });
+      const call = await session.stream(toolCall("sleep", { ms: 700 }, { id: "slow" }));
+      // The hint, and the event that it stands in.
+      for (let n = 0; n < 2; n++) await call.next();
+      call.leave();
+      const ended = await session.get(call.lastEventId);
+      expect(await ended.rest()).toEqual([]);
+      expect(textOf(await (await session.get(ended.lastEventId)).message(({ id }) => id === "slow"))).toBe(
+        "slept",
+      );
+    });
+
+    test("is told as anybody is of an event id that is none, and of a session that is gone", async () => {
+      const session = await openSession(server.url, { headers: PYTHON });
+      for (const id of ["nonsense", "nonsense~", "~", "a.1~~", "a.1~"]) {
+        const answer = await session.fetch("GET", { "Last-Event-ID": id });
+        expect([id, answer.status]).toEqual([id, 400]);
+        await answer.body?.cancel();
+      }
+      expect((await session.fetch("DELETE")).status).toBe(204);
+      expect((await session.fetch("GET", { "Last-Event-ID": "a.1~" })).status).toBe(404);
+    });
+
+    test("others are resumed at once, with the mark or without", async () => {
+      const session = await openSession(server.url);
+      const stream = await session.get();
+      await session.tool("emit", { count: 1, on: "standalone" });
+      await stream.message();
+      stream.leave();
+      for (const mark of ["", "~"]) {
+        await session.tool("emit", { count: 1, on: "standalone" });
+        const back = await session.get(`${stream.lastEventId}${mark}`);
+        await back.message();
+        back.leave();
+      }
+    });
+  });
+
+  describe.concurrent("Go's SDK 1.3, which announces elicitation in capitals", () => {
+    const server = serve(subject);
+    const capabilities = { elicitation: { Form: null, URL: null } };
+
+    test("is asked, over Streamable HTTP and over HTTP+SSE", async () => {
+      const session = await openSession(server.url, { headers: GO, version: "2025-06-18", capabilities });
+      const call = await session.stream(toolCall("ask", { message: "Colour?", on: "request" }));
+      expect((await call.message()).method).toBe("elicitation/create");
+      call.leave();
+      const sse = await openSse(server.url, { headers: GO });
+      await sse.initialize(capabilities);
+      await sse.post(toolCall("ask", { message: "Colour?", on: "request" }));
+      expect((await sse.stream.message()).method).toBe("elicitation/create");
+      sse.stream.leave();
+    });
+
+    test("others mean what they say", async () => {
+      const session = await openSession(server.url, { capabilities });
+      const answer = await session.post(toolCall("ask", { message: "Colour?", on: "request" }, { id: 1 }));
+      expect(await answer.json()).toMatchObject({ id: 1, result: { isError: true } });
+    });
+  });
+
+  describe.concurrent("the AI SDK, whose session is gone", () => {
+    const server = serve(subject);
+
+    test("hears it from the status alone, and others in JSON-RPC", async () => {
+      for (const [headers, type, text] of [
+        [AI_SDK, "text/plain", "Session not found"],
+        [{}, "application/json", /"code":-32001/],
+      ] as const) {
+        const session = await openSession(server.url, { headers });
+        await session.fetch("DELETE");
+        const answer = await session.post(request("ping"));
+        expect([answer.status, answer.headers.get("content-type")]).toEqual([404, type]);
+        expect(await answer.text()).toMatch(text);
+        const stranger = await post(`${server.url}/mcp`, request("ping"), {
+          ...headers,
+          "Mcp-Session-Id": "0123456789abcdef".repeat(4),
+        });
+        expect([stranger.status, stranger.headers.get("content-type")]).toEqual([404, type]);
+        await stranger.text();
+      }
+    });
+  });
+
+  describe("HTTP+SSE: Python's and Go's clients, which an error status ends", () => {
+    const server = serve(subject, { TEST_EVENTS: "on", HOLDFAST_MAX_IN_FLIGHT: "1" });
+
+    test("are told of a wrong moment on their stream, and operators of what it would have been", async () => {
+      const session = await openSse(server.url);
+      await session.initialize();
+      await session.post(toolCall("sleep", { ms: 1500 }, { id: "long" }));
+      const batch = [request("ping", undefined, "a"), request("ping", undefined, "b")];
+      for (const body of [request("ping", undefined, "one"), batch]) {
+        const answer = await session.post(body);
+        expect([answer.status, await answer.text(), answer.headers.get("retry-after")]).toEqual([
+          202,
+          "",
+          null,
+        ]);
+      }
+      const told = await session.stream.messages(3);
+      expect(told).toEqual(["one", "a", "b"].map((id) => notNow(id)));
+      expect(textOf(await session.stream.message(({ id }) => id === "long"))).toBe("slept");
+      expect(await session.tool("echo", { text: "on" })).toBe("on");
+      await eventually(() => {
+        const refused = server
+          .events()
+          .filter(({ type, refused: status }) => type === "request" && status === 429);
+        expect(refused.map(({ status }) => status)).toEqual([202, 202]);
+      });
+      session.stream.leave();
     });
   });
 }

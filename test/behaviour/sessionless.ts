@@ -4,10 +4,11 @@ import { answerOf, post } from "../support/mcp.ts";
 import { initialize, type Message, notification, request, textOf, toolCall } from "../support/messages.ts";
 import { readEvents } from "../support/sse.ts";
 import { serve, type Subject } from "../support/subject.ts";
+import { eventually } from "../support/wait.ts";
 
 export function testSessionless(subject: Subject): void {
   describe("requests without a session id", () => {
-    const server = serve(subject);
+    const server = serve(subject, { TEST_EVENTS: "on" });
     const send = (message: unknown, headers: Record<string, string | undefined> = {}): Promise<Response> =>
       post(`${server.url}/mcp`, message, headers);
 
@@ -25,6 +26,12 @@ export function testSessionless(subject: Subject): void {
         expect(response.headers.get("mcp-session-id")).toBeNull();
         expect(textOf(await answerOf(response))).toBe(word);
       }
+      // Its `initialize` opened a session, which nobody has used and whose time is short; nothing else did.
+      await eventually(() => {
+        const told = server.events().map(({ type }) => type);
+        expect(told.filter((type) => type === "request")).toHaveLength(6);
+        expect(told.filter((type) => type.startsWith("session."))).toEqual(["session.created"]);
+      });
     });
 
     test.each([

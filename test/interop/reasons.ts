@@ -29,12 +29,15 @@ const HEARD = /^heard/;
 
 export const REASONS: readonly Reason[] = [
   {
-    side: "server",
-    why: "The Go SDK 1.3 does not hear what comes on a call's stream before its answer; the cause is not known. It ends where a frame holds `retry:` alone, of which none is sent.",
-    link: issue("modelcontextprotocol/go-sdk#issues#768"),
+    side: "client",
+    why: "The Go SDK before 1.4 ends itself on any status between 400 and 499 but 429, whatever the answer holds.",
+    link: [
+      "go-sdk 1.3.1, checkResponse",
+      "https://github.com/modelcontextprotocol/go-sdk/blob/v1.3.1/mcp/streamable.go#L1873",
+    ],
     clients: /^go-sdk-1\.3/,
-    parts: ANY,
-    rows: ANY,
+    parts: /^calls/,
+    rows: /^after/,
     isUnsteady: true,
   },
   {
@@ -63,14 +66,6 @@ export const REASONS: readonly Reason[] = [
   },
   {
     side: "server",
-    why: "The Java SDK up to 2.0.1 knows no `retry:`: such a line breaks the stream that it comes on, be it a call's, the standalone one, or that of HTTP+SSE.",
-    link: issue("modelcontextprotocol/java-sdk#issues#1047"),
-    clients: /^java-2\.0/,
-    parts: ANY,
-    rows: ANY,
-  },
-  {
-    side: "server",
     why: "The refusal has `id: null`, which answers no call: rmcp waits on, without a time limit of its own.",
     link: ["JSON-RPC 2.0, 5", "https://www.jsonrpc.org/specification#response_object"],
     clients: /^rmcp/,
@@ -96,14 +91,6 @@ export const REASONS: readonly Reason[] = [
     rows: /^after/,
   },
   {
-    side: "server",
-    why: "After a 404 the client drops its session id, and sends requests without one.",
-    link: issue("modelcontextprotocol/ext-apps#issues#647"),
-    clients: /^ai-sdk/,
-    parts: /^(wiped|expired)/,
-    rows: /^call [2-4]/,
-  },
-  {
     side: "client",
     why: "The TypeScript SDK 1.x and the AI SDK take the session that the 404 names only after the call that met it has failed, and do not open the standalone stream there.",
     link: issue("modelcontextprotocol/typescript-sdk#issues#1708"),
@@ -113,7 +100,7 @@ export const REASONS: readonly Reason[] = [
   },
   {
     side: "client",
-    why: "The session is taken up again, but the client has given its standalone stream up while it slept.",
+    why: "The session is taken up again, but the network was gone for longer than the client tries to open its standalone stream again.",
     link: issue("modelcontextprotocol/python-sdk#issues#3257"),
     clients: /^python/,
     parts: /^expired-revive/,
@@ -121,8 +108,8 @@ export const REASONS: readonly Reason[] = [
   },
   {
     side: "client",
-    why: "The session is taken up again, but the client had its standalone stream end in order, and does not open it again.",
-    link: issue("modelcontextprotocol/typescript-sdk#issues#1061"),
+    why: "The session is taken up again, but the network was gone for longer than the client tries to open its standalone stream again: twice, within 2.5 s.",
+    link: issue("modelcontextprotocol/typescript-sdk#issues#2098"),
     clients: /^ts-1\.20/,
     parts: /^expired-revive/,
     rows: HEARD,
@@ -202,8 +189,8 @@ export const REASONS: readonly Reason[] = [
     rows: ANY,
   },
   {
-    side: "client",
-    why: "The Python SDK counts broken connections of its standalone stream for its whole life, and gives up at the second.",
+    side: "server",
+    why: "The Python SDK counts broken connections of its standalone stream for its whole life, and gives up at the second, unless one ends in order between them.",
     link: issue("modelcontextprotocol/python-sdk#issues#3257"),
     clients: /^python-(1\.3|2)/,
     parts: /^restarts/,
@@ -274,6 +261,14 @@ export const REASONS: readonly Reason[] = [
     ],
     clients: /^java/,
     parts: /^(restarts|outage|rotation|wiped|expired)/,
+    rows: ANY,
+  },
+  {
+    side: "server",
+    why: "The Java SDK up to 2.0.1 knows no `retry:`: such a line breaks the stream that it comes on, be it a call's, the standalone one, or that of HTTP+SSE.",
+    link: issue("modelcontextprotocol/java-sdk#issues#1047"),
+    clients: /^java-2\.0/,
+    parts: ANY,
     rows: ANY,
   },
 ];

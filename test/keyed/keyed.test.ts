@@ -55,9 +55,25 @@ describe.each(hosts)("on $name, by conversation", (host) => {
     expect(created()).toBe(before);
   });
 
+  test("a batch is of one conversation, whichever of its messages says so", async () => {
+    const counting = (id: number, conversation?: string): Message => {
+      const message = toolCall("counter", { by: 1 }, { id });
+      const meta = conversation === undefined ? {} : { _meta: { "openai/session": conversation } };
+      return { ...message, params: { ...message.params, ...meta } };
+    };
+    const torn = await ann.send([counting(1, "left"), counting(2, "right")]);
+    expect(torn.status).toBe(400);
+    expect(await torn.json()).toMatchObject({ error: { code: -32600 } });
+    const whole = await ann.send([request("ping"), counting(1), counting(2, "left")]);
+    expect(((await whole.json()) as Message[]).slice(1).map(textOf)).toEqual(["1", "2"]);
+    expect(textOf(await ann.call("counter", { by: 1 }, "right"))).toBe("1");
+  });
+
   test("a key that is no text of a sensible length is refused", async () => {
-    const answer = await ann.call("counter", { by: 1 }, "x".repeat(1025));
-    expect(answer.error).toMatchObject({ code: -32600 });
+    for (const key of ["x".repeat(1025), "half \ud800"]) {
+      const answer = await ann.call("counter", { by: 1 }, key);
+      expect(answer.error).toMatchObject({ code: -32600 });
+    }
   });
 
   test("an answer of the client's finds its question without a key", async () => {

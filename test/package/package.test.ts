@@ -78,7 +78,16 @@ beforeAll(async () => {
   }
   const tarballs = readdirSync(root).filter((name) => name.endsWith(".tgz"));
   await succeeds(["npm", "install", ...flags, ...tarballs.map((name) => join(root, name))], project);
-  for (const name of ["hono", "@hono", "@modelcontextprotocol", "jose", "zod", "@types", "undici-types"]) {
+  for (const name of [
+    "hono",
+    "@hono",
+    "@modelcontextprotocol",
+    "jose",
+    "pg",
+    "zod",
+    "@types",
+    "undici-types",
+  ]) {
     symlinkSync(join(ROOT, "node_modules", name), join(project, "node_modules", name));
   }
   cpSync(CONSUMER, project, { recursive: true });

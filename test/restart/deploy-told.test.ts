@@ -1,34 +1,22 @@
 /** A deploy under a session that lives on: its client is told, once, and what it promises is kept. */
-import { McpServer } from "@modelcontextprotocol/server";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { createLocalMcp, type LocalMcp } from "../../src/local/node.ts";
+import { createDeployedServer, type Deployed } from "../support/deployed-server.ts";
 import { ask, freshFile, open } from "../local/served.ts";
 import { type Message, request, toolCall } from "../support/messages.ts";
 import { type EventStream, readEvents } from "../support/sse.ts";
+import { openSession } from "../support/mcp.ts";
+import { unpooledFetch } from "../support/unpooled-fetch.ts";
 import { eventually } from "../support/wait.ts";
-
-interface Deployed {
-  readonly version?: string;
-  readonly instructions?: string;
-  /** Promises to keep subscriptions; no handler is set. */
-  readonly subscribe?: boolean;
-}
+import { startWorkerd, type Workerd } from "../support/workerd.ts";
 
 /** A process that serves this version on the file. */
-function deploy(database: string, { version = "1", instructions, subscribe = true }: Deployed = {}) {
+function deploy(database: string, deployed: Deployed = {}) {
   const events: string[] = [];
   const mcp = createLocalMcp({
     database,
     onEvent: ({ type }) => events.push(type),
-    createServer: () => {
-      const server = new McpServer(
-        { name: "deployed", version },
-        { capabilities: { tools: {}, resources: { subscribe } }, ...(instructions && { instructions }) },
-      );
-      server.registerTool("version", {}, () => ({ content: [{ type: "text", text: version }] }));
-      server.registerResource("r", "test://r", {}, () => ({ contents: [] }));
-      return server;
-    },
+    createServer: () => createDeployedServer(deployed),
   });
   onTestFinished(mcp.close);
   return { ...mcp, events };
@@ -118,5 +106,84 @@ describe("a subscription that the server promises and has no handler for", () =>
     const mcp = deploy(freshFile(), { subscribe: false });
     const id = await open(mcp);
     expect((await subscribe(mcp, id)).error).toMatchObject({ code: -32601 });
+  });
+});
+
+describe("on workerd, where edge and object are killed", () => {
+  const LISTS = ["notifications/resources/list_changed", "notifications/tools/list_changed"];
+  const vars: Record<string, string> = {};
+  let server: Workerd;
+
+  beforeEach(async () => {
+    vi.stubGlobal("fetch", unpooledFetch);
+    for (const name of Object.keys(vars)) delete vars[name];
+    server = await startWorkerd({ vars, entry: new URL("../worker/deployed.ts", import.meta.url).pathname });
+    onTestFinished(server.close);
+  });
+
+  const changes = (): number =>
+    server.events().filter(({ type }) => type === "session.server_changed").length;
+  const rehydrations = (): number =>
+    server.events().filter(({ type }) => type === "session.rehydrated").length;
+  const deployOther = async (next: Record<string, string>): Promise<void> => {
+    Object.assign(vars, next);
+    await server.restart();
+  };
+
+  test.each<Record<string, string>>([{ VERSION: "2" }, { INSTRUCTIONS: "Mind the step" }])(
+    "a deploy of %j is told once for each list, however often its object starts",
+    async (next) => {
+      const session = await openSession(server.url);
+      expect(await session.tool("version")).toBe("1");
+      // The same version again.
+      await deployOther({});
+      expect(await session.tool("version")).toBe("1");
+      await eventually(() => expect(rehydrations()).toBe(1));
+      expect(changes()).toBe(0);
+
+      await deployOther(next);
+      const stream = await session.get();
+      expect(await session.tool("version")).toBe(vars["VERSION"] ?? "1");
+      const told = [await stream.message(), await stream.message()].map(({ method }) => method);
+      expect(told.toSorted()).toEqual(LISTS);
+      const place = stream.lastEventId;
+      await deployOther({});
+      expect(await session.tool("version")).toBe(vars["VERSION"] ?? "1");
+      await eventually(() => expect(rehydrations()).toBe(3));
+      expect(changes()).toBe(1);
+      // Nothing waited but what is told now.
+      const again = await session.get(place);
+      await session.request(request("resources/subscribe", { uri: "test://r" }));
+      await fetch(`${server.url}/__test/notify?uri=test://r`, { method: "POST" });
+      expect((await again.message()).method).toBe("notifications/resources/updated");
+      again.leave();
+    },
+  );
+
+  test("a subscription that the transport answers is heard through a deploy, until it is taken back", async () => {
+    const session = await openSession(server.url);
+    expect(await session.request(request("resources/subscribe", { uri: "test://r" }))).toMatchObject({
+      result: {},
+    });
+    await server.restart();
+    const stream = await session.get();
+    const publish = (uri: string): Promise<Response> =>
+      fetch(`${server.url}/__test/notify?uri=${uri}`, { method: "POST" });
+    await publish("test://other");
+    await publish("test://r");
+    expect(await stream.message()).toMatchObject({
+      method: "notifications/resources/updated",
+      params: { uri: "test://r" },
+    });
+    await session.request(request("resources/subscribe", { uri: "test://last" }));
+    expect(await session.request(request("resources/unsubscribe", { uri: "test://r" }))).toMatchObject({
+      result: {},
+    });
+    await server.restart();
+    const after = await session.get(stream.lastEventId);
+    await publish("test://r");
+    await publish("test://last");
+    expect(await after.message()).toMatchObject({ params: { uri: "test://last" } });
+    after.leave();
   });
 });

@@ -28,7 +28,7 @@ export interface TestServer {
 }
 
 export interface WorkerdOptions {
-  /** Settings and other variables of the Worker. */
+  /** Settings and other variables of the Worker, read at each start: what is changed in between is a deploy. */
   readonly vars?: Readonly<Record<string, string>>;
   /** The port of the first service: for a Worker that must know its own URL. A free one by default. */
   readonly port?: number;
@@ -105,9 +105,8 @@ export async function startWorkerd({
   ports.push(...(await freePorts(services - ports.length)));
   const names = ports.map((_, index) => (index === 0 ? "main" : `main${index + 1}`));
   const text = (value: string): string => JSON.stringify(value);
-  const bindings = Object.entries(vars).map(
-    ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
-  );
+  const bindings = (): string[] =>
+    Object.entries(vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`);
   const namespaces = [
     ["MCP_SESSION", "McpSession"],
     ["MCP_HUB", "McpHub"],
@@ -139,7 +138,7 @@ ${names
   compatibilityDate = "2026-08-01",
   compatibilityFlags = ${JSON.stringify(flags)},
   ${name === "main" ? objects : ""}
-  bindings = [${[...namespaces, ...bindings].join(", ")}],
+  bindings = [${[...namespaces, ...bindings()].join(", ")}],
 );
 `,
   )

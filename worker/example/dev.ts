@@ -1,5 +1,5 @@
 /**
- * The example as `npm start` serves it: with the console, to which `/` leads, and with a way to start the server anew
+ * The example as `npm start` serves it: with the console, to which the landing page leads, and with a way to start the server anew
  * from there. A Worker of its own: what is deployed has none of it, whatever its variables say.
  * @module
  */
@@ -28,7 +28,8 @@ const mcp = createMcpWorker<Env>({
 });
 
 const app = new Hono<{ Bindings: Env }>();
-app.get("/", (c) => c.redirect(`${basePath}/test`));
+// The landing page is at the mount.
+if (basePath !== "") app.get("/", (c) => c.redirect(basePath));
 /** By this `npm start` knows that it is its own server that answers. */
 app.get(`${basePath}/test/started`, (c) => c.text(String(variables["HOLDFAST_DEV_ID"] ?? "")));
 app.post(RESTART, async (c) => {

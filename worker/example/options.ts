@@ -1,7 +1,8 @@
 /** How the example is put together, deployed or under `npm start`. @module */
+import { landingPage } from "../../src/landing/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import type { McpWorkerOptions } from "../cloudflare.ts";
-import { createExampleServer } from "./server.ts";
+import { createExampleServer, EXAMPLE_DESCRIPTION } from "./server.ts";
 import { exampleTasks } from "./task-fixtures.ts";
 
 /** What the example is bound to. */
@@ -19,5 +20,6 @@ export function exampleOptions(): McpWorkerOptions<Env> {
     namespace: (bindings) => bindings.MCP_SESSION,
     modern: modernHandler<Env>({ createServer: createExampleServer, tasks: exampleTasks<Env>() }),
     hub: (bindings) => bindings.MCP_HUB,
+    landing: landingPage({ description: EXAMPLE_DESCRIPTION }),
   };
 }

@@ -20,6 +20,9 @@ import { registerTransportTools } from "./transport-tools.ts";
 // The lists are the same for everybody and change with a deployment only.
 const SHARED: CacheHint = { ttlMs: 60_000, cacheScope: "public" };
 
+/** What the landing page says of it. */
+export const EXAMPLE_DESCRIPTION = "The example server of Holdfast: tools that make the transport work.";
+
 /** Builds the example server for one session, or in the modern era for one request. */
 export function createExampleServer(context: ServerContext): McpServer {
   const states = createRoundStates(context);

@@ -137,6 +137,20 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
     polls(row) ? createExtra(caller, exchange, endStandalone) : createExtra(caller);
 
+  /**
+   * What becomes of a POST that is turned away for load, or for a server that does not start. In HTTP+SSE an error status ends Python's and Go's clients, so its
+   * requests are answered where they are listened for; that is stored, as any answer is.
+   */
+  const turnAway = (
+    failure: failures.Failure,
+    row: SessionRow,
+    requests: readonly JsonRpcRequest[],
+  ): Reply | Refusal => {
+    if (row.kind !== "http+sse" || requests.length === 0) return { kind: "refused", failure };
+    for (const { id: requestId } of requests) void sendStandalone(failures.notNowBody(failure, requestId));
+    return { kind: "accepted", refused: failure.status };
+  };
+
   const interrupted = createInterrupted({
     sessionId: id,
     emit: settings.emit,
@@ -233,6 +247,8 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     },
 
     async run(call, open) {
+      const { messages, batch } = call.payload;
+      const requests = messages.filter(isRequest);
       let server = waker.instance();
       if (server === undefined) {
         try {
@@ -240,12 +256,11 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           interrupted.settle();
           server = await waker.wake(woken);
         } catch (error) {
-          if (lifecycle.live() === undefined) return lifecycle.gone(call.caller.principal, true);
-          return notStarted(error);
+          const live = lifecycle.live();
+          if (live === undefined) return lifecycle.gone(call.caller.principal, true);
+          return turnAway(notStarted(error).failure, live, requests);
         }
       }
-      const { messages, batch } = call.payload;
-      const requests = messages.filter(isRequest);
       let lacking = server.challenge(requests, call.caller.authInfo);
       if (lacking instanceof Promise) {
         lacking = await lacking;
@@ -256,7 +271,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       const row = lifecycle.live();
       if (row === undefined) return lifecycle.gone(call.caller.principal, true);
       if (server.size() + requests.length > settings.maxInFlight) {
-        return { kind: "refused", failure: failures.tooManyRequests(settings.maxInFlight) };
+        return turnAway(failures.tooManyRequests(settings.maxInFlight), row, requests);
       }
       const attach = (stream: number): void => {
         const retryMs = call.noRetry ? undefined : settings.retryMs;

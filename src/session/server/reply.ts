@@ -3,11 +3,11 @@
  * is the business of the floor above (`calls/exchange.ts`).
  * @module
  */
-import type { JsonAnswer } from "../../host.ts";
+import type { Accepted, JsonAnswer } from "../../host.ts";
 import type { JsonRpcResponse, RequestId } from "../../jsonrpc/messages.ts";
 
 /** How an exchange answers its POST. */
-export type Reply = { readonly kind: "accepted" } | JsonAnswer | { readonly kind: "streaming" };
+export type Reply = Accepted | JsonAnswer | { readonly kind: "streaming" };
 
 /** One POST with requests in it, from the moment they are handed on to the last answer. */
 export interface Exchange {

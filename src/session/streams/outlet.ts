@@ -16,6 +16,8 @@ export interface Outlet {
   lastSeen?(): number;
   /** True where only a write tells that the edge is gone, and it cannot be asked. */
   readonly isBlind?: boolean;
+  /** As the client's `Attach` said, for a connection that outlives the isolate. */
+  readonly notesPlace?: boolean | undefined;
 }
 
 /** Opens the session's end of the link that the edge will read, for the stream of this number. */

@@ -35,6 +35,8 @@ export interface Joining {
   readonly opening: "prime" | "plain" | "none";
   /** Undefined for a client that is to have no `retry:`. */
   readonly retryMs: number | undefined;
+  /** Its client comes back without an event id: what it was handed is noted as it is acknowledged, one row each time. */
+  readonly notesPlace?: boolean;
   /** When its client's token runs out, and the edge ends it; undefined where that is not known. */
   readonly expiresAt: number | undefined;
 }
@@ -101,6 +103,7 @@ interface Attachment {
   readonly outlet: Outlet;
   /** Brought by an edge that dialled again, not by a client. */
   readonly redialled: boolean;
+  readonly notesPlace: boolean;
   /** Where it joined. */
   readonly from: number;
   /** Set while it waits for its first look into the log (`patience.ts`). */
@@ -255,7 +258,7 @@ export function createStream(options: StreamOptions): Stream {
       if (attachment.sent === log.last()) return Promise.resolve();
       return new Promise((resolve) => paced.push(resolve));
     },
-    attach(outlet, { after, opening, retryMs, expiresAt: until }) {
+    attach(outlet, { after, opening, retryMs, expiresAt: until, notesPlace = false }) {
       const redialled = opening === "none";
       const held = attachment;
       if (
@@ -276,6 +279,7 @@ export function createStream(options: StreamOptions): Stream {
       const joined: Attachment = {
         outlet,
         redialled,
+        notesPlace,
         from: after,
         timer: undefined,
         sent: after,
@@ -303,6 +307,7 @@ export function createStream(options: StreamOptions): Stream {
       attachment = {
         outlet,
         redialled: true,
+        notesPlace: outlet.notesPlace === true,
         from: place,
         timer: undefined,
         sent: place,
@@ -317,7 +322,8 @@ export function createStream(options: StreamOptions): Stream {
       if (attachment?.outlet.connectionId !== connectionId || !(seq <= attachment.sent)) return;
       const { underway } = attachment;
       attachment.acked = Math.min(seq, attachment.sent);
-      delivered = Math.max(delivered, attachment.acked);
+      if (attachment.notesPlace) handed(attachment.acked);
+      else delivered = Math.max(delivered, attachment.acked);
       while (underway[0] !== undefined && underway[0][0] <= seq) {
         attachment.outstanding -= underway.shift()?.[1] ?? 0;
       }

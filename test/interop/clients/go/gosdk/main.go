@@ -49,6 +49,8 @@ func (c *client) List() (int, error) {
 func (c *client) Call(ctx context.Context, name string, args map[string]any, progress bool) (string, error) {
 	p := &mcp.CallToolParams{Name: name, Arguments: args}
 	if progress {
+		// Without it, versions before 1.5 drop the token.
+		p.Meta = mcp.Meta{}
 		p.SetProgressToken("p1")
 	}
 	r, err := c.session.CallTool(ctx, p)

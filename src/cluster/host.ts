@@ -1,0 +1,430 @@
+/**
+ * The session host over several processes: each session is in one of them, and any of them takes any request. What is
+ * stored is in a database that they share; what must be fenced is fenced there.
+ * @module
+ */
+import type { ChangeHub } from "../changes.ts";
+import { messageOf, shortId } from "../events.ts";
+import { createEndings, ENDED_TOPIC } from "../endings.ts";
+import type { Answer, Attached, Refusal, SessionHost, SessionRef } from "../host.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { letExit } from "../local/ringer.ts";
+import type { LocalHostOptions } from "../local/host.ts";
+import { ANYTHING, FUNCTION, type Kind, needed, STRING } from "../setup.ts";
+import { sessionsThatFit } from "../local/memory.ts";
+import { type HoldfastOptions, resolveOptions } from "../options.ts";
+import { createDelay } from "../session/calls/delays.ts";
+import { SCHEMA_VERSION } from "../session/store/schema.ts";
+import type { Sessions } from "../sessions.ts";
+import type { UserChannel } from "../user/state.ts";
+import { within } from "../within.ts";
+import { createCensus } from "./census.ts";
+import { createClock, createElapsed } from "./clock.ts";
+import type { Engine, NodeRow } from "./engine.ts";
+import { createClusterHub } from "./hub.ts";
+import { createInbound, type Inbound } from "./inbound.ts";
+import { createPeers, Refused } from "./peers.ts";
+import { createPlaces, type Place } from "./places.ts";
+import { createSeal } from "./seal.ts";
+import { clusterSessions } from "./sessions.ts";
+import { createTenure, NotHere, type Owned, type Tenure } from "./tenure.ts";
+
+/** What the host serves, and how others reach it. */
+export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions<Env>, "database" | "guest"> {
+  /**
+   * Where the other processes reach this one: the URL of its router, as in `http://10.0.0.7:8787`, `basePath` aside. Requests between
+   * processes carry what clients send, tokens too: their network must be private, or the URL https.
+   */
+  address: string;
+  /**
+   * How long a process that is not heard of keeps its sessions, in milliseconds, and so the longest that others wait to take
+   * them. A whole number from 500 to 600000, 6000 by default; the same in all processes.
+   */
+  leaseMs?: number;
+}
+
+/** A host in one of several processes, and what its owner can ask of it. */
+export interface ClusterHost extends SessionHost {
+  /** Number of sessions in this process's memory now. */
+  readonly inMemory: number;
+  /** This process among the others, or undefined while it has yet to join them again. */
+  readonly node: string | undefined;
+  /** Carries changes to those who listen in any process, and to sessions. */
+  readonly hub: ChangeHub;
+  readonly sessions: Sessions;
+  /** Answers what other processes ask. */
+  readonly inbound: Inbound;
+  /**
+   * Ends this process's streams, with the hint to come back, answers calls in flight, and hands its sessions over: others
+   * take them without a wait. Takes some four seconds at most.
+   */
+  close(): Promise<void>;
+}
+
+/** What is the host's own among its options, each with what it must be. */
+export const HOST_OPTIONS: Required<{
+  [Name in Exclude<keyof ClusterHostOptions, keyof HoldfastOptions>]: Kind;
+}> = {
+  createServer: needed(FUNCTION),
+  env: ANYTHING,
+  address: needed(STRING),
+  evictAfterMs: ANYTHING,
+  leaseMs: ANYTHING,
+};
+
+const CLOSE_MS = 2000;
+/** How long a request is held for a session that changes hands, or a database that is away. */
+const PATIENCE_MS = 5000;
+const PAUSE_MS = 50;
+const LOOK_MOST_MS = 2000;
+const DUE = 50;
+/** Looks between two counts of all sessions, and between two sweeps. */
+const COUNT_EVERY = 5;
+const SWEEP_EVERY = 500;
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Makes the host and joins the others.
+ * @throws {RangeError | TypeError} naming an option that is wrong
+ */
+export async function clusterHost<Env = unknown>(
+  engine: Engine,
+  options: ClusterHostOptions<Env>,
+): Promise<ClusterHost> {
+  const { createServer, evictAfterMs = 60_000, leaseMs = 6000 } = options;
+  const settings = resolveOptions(options);
+  const address = checkAddress(options.address) + settings.basePath;
+  const { emit } = settings;
+  checkWhole("evictAfterMs", evictAfterMs, [10, 86_400_000]);
+  checkWhole("leaseMs", leaseMs, [500, 600_000]);
+  const seal = createSeal(await engine.open());
+  const clock = createClock();
+  const elapsed = createElapsed();
+  const census = createCensus(engine, settings, clock.now);
+  const peers = createPeers(seal, emit);
+  const endings = createEndings();
+  const quick = createDelay(settings.quickAnswerMs);
+  const maxResidents = settings.maxResidents || sessionsThatFit();
+  let tenure: Tenure | undefined;
+  let closing: Promise<void> | undefined;
+
+  const places = createPlaces({ engine, emit, onFenced: peers.lose });
+
+  const join = async (): Promise<void> => {
+    const node: NodeRow = { id: crypto.randomUUID(), address, schema: SCHEMA_VERSION };
+    const since = elapsed.mark();
+    clock.heard(await engine.join(node, leaseMs));
+    emit("cluster.joined", { node: node.id, address });
+    tenure = createTenure<Env>({
+      node: node.id,
+      since,
+      engine,
+      clock,
+      settings,
+      createServer,
+      env: options.env as Env,
+      leaseMs,
+      evictAfterMs,
+      maxResidents,
+      quick,
+      census,
+      changes: hub.changes,
+      userChannel,
+      mint: seal.mint,
+      isLive,
+      onOver(why) {
+        tenure = undefined;
+        // Of one whose database was put back, the node may stand as alive, with sessions that nobody looks after.
+        if (why === "lost") void engine.fence(node.id, false).catch(() => {});
+        void rejoin();
+      },
+    });
+  };
+
+  const rejoin = async (): Promise<void> => {
+    for (
+      let pause = PAUSE_MS;
+      closing === undefined && tenure === undefined;
+      pause = Math.min(2 * pause, 1000)
+    ) {
+      try {
+        await join();
+      } catch (error) {
+        emit("cluster.unreachable", { message: messageOf(error) });
+        await sleep(pause);
+      }
+    }
+  };
+
+  /** What can be done with a session, here or there. */
+  interface Deed<T> {
+    readonly here: (tenure: Tenure, owned: Owned) => Promise<T>;
+    readonly there: (node: NodeRow) => Promise<T>;
+    /** What to answer where it is not done. */
+    readonly refused: (failure: failures.Failure) => T;
+    readonly mayCreate?: boolean;
+  }
+
+  const laterOf = (session: string, found: number): failures.Failure => {
+    emit("storage.newer", { session: shortId(session), found, known: SCHEMA_VERSION });
+    return failures.storedByLater;
+  };
+
+  const doAt = async <T>(place: Place, session: string, deed: Deed<T>): Promise<{ done: T } | undefined> => {
+    switch (place.kind) {
+      case "here":
+        return { done: await deed.here(place.tenure, place.owned) };
+      case "there": {
+        const done = await deed.there(place.node);
+        places.reached(place.node);
+        return { done };
+      }
+      case "nowhere":
+        return { done: deed.refused(failures.sessionNotFound) };
+      case "later":
+        return { done: deed.refused(laterOf(session, place.found)) };
+      default:
+        return undefined;
+    }
+  };
+
+  /**
+   * Does it wherever the session is. It is asked again, for a while, only where it is known that nothing has been done.
+   * Rejects where it is not known what has been done.
+   */
+  const run = async <T>(session: string, deed: Deed<T>): Promise<T> => {
+    const began = elapsed.mark();
+    let refusedBy: string | undefined;
+    for (let attempt = 0; elapsed.since(began) < PATIENCE_MS; attempt++) {
+      if (closing !== undefined) throw new Error("The host is closed");
+      if (attempt > 0) await sleep(Math.min(PAUSE_MS * attempt, 500) * Math.random());
+      if (tenure === undefined) continue;
+      let place: Place;
+      try {
+        place = await places.locate(tenure, session, deed.mayCreate ?? false);
+      } catch {
+        // The database does not answer: nothing is known, and nothing done.
+        continue;
+      }
+      try {
+        const outcome = await doAt(place, session, deed);
+        if (outcome !== undefined) return outcome.done;
+      } catch (error) {
+        if (place.kind === "there") places.forget(session);
+        if (error instanceof NotHere) continue;
+        if (!(error instanceof Refused) || place.kind !== "there") throw error;
+        // Twice, so that one that has just let go of its sessions and ends is not taken for dead in the midst of it.
+        if (refusedBy === place.node.id) await places.refused(place.node).catch(() => {});
+        refusedBy = place.node.id;
+      }
+    }
+    return deed.refused(failures.unreachable);
+  };
+
+  const refusal = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
+  const unknown = (failure: failures.Failure): boolean => {
+    if (failure === failures.sessionNotFound) return false;
+    throw new Error(failure.error.message);
+  };
+
+  const isLive = (id: string): Promise<boolean> =>
+    run(id, {
+      here: (at, owned) => at.isLive(owned),
+      there: (node) => peers.isLive({ node, session: id }),
+      refused: unknown,
+    });
+
+  const userChannel =
+    (name: string): UserChannel =>
+    (request) =>
+      engine.user(name, request, settings.maxUserStateBytes);
+
+  const hub = createClusterHub({
+    engine,
+    emit,
+    isSelf: ({ id }) => id === tenure?.node,
+    publish: peers.publish,
+    notify: (session, topic, changes) =>
+      run(session, {
+        here: (at, owned) => at.notify(owned, changes),
+        there: (node) => peers.notify({ node, session }, topic, changes),
+        refused: (failure) => void unknown(failure),
+      }),
+  });
+
+  const refTo = (id: string, mayCreate = false): SessionRef => ({
+    id,
+    post: (call) =>
+      run<Answer>(id, {
+        mayCreate: mayCreate && (call.opens || call.keyed !== undefined),
+        here: (at, owned) => at.post(owned, call, false),
+        there: (node) => peers.post({ node, session: id }, call),
+        refused: refusal,
+      }),
+    attach: (request) =>
+      run<Attached>(id, {
+        mayCreate: mayCreate && (request.opens || request.keyed !== undefined),
+        here: (at, owned) => at.attach(owned, request, false),
+        there: (node) => peers.attach({ node, session: id }, request),
+        refused: refusal,
+      }),
+    end: (caller) =>
+      run<{ readonly kind: "ended" } | Refusal>(id, {
+        here: (at, owned) => at.end(owned, caller),
+        there: (node) => peers.end({ node, session: id }, caller),
+        refused: refusal,
+      }),
+  });
+
+  /** A session under a fresh id is this process's: nobody else can know of it, and nothing is asked for it. */
+  const freshRef = (id: string): SessionRef => {
+    const fresh = async <T>(body: (at: Tenure, owned: Owned) => Promise<T>): Promise<T | Refusal> => {
+      for (const began = elapsed.mark(); tenure === undefined; await sleep(PAUSE_MS)) {
+        if (closing !== undefined) throw new Error("The host is closed");
+        if (elapsed.since(began) > PATIENCE_MS) return refusal(failures.unreachable);
+      }
+      return body(tenure, tenure.take(id, undefined));
+    };
+    const known = refTo(id);
+    return {
+      ...known,
+      post: (call) =>
+        call.opens ? fresh<Answer>((at, owned) => at.post(owned, call, false)) : known.post(call),
+      attach: (request) =>
+        request.opens
+          ? fresh<Attached>((at, owned) => at.attach(owned, request, false))
+          : known.attach(request),
+    };
+  };
+
+  const sessions = clusterSessions({
+    engine,
+    isOwn: seal.isOwn,
+    async shutOut(principal) {
+      endings.end(principal);
+      await hub.announce(ENDED_TOPIC, { kind: "resource_updated", uri: principal });
+    },
+    inspect: (id) =>
+      run(id, {
+        here: (at, owned) => at.inspect(owned),
+        there: (node) => peers.inspect({ node, session: id }),
+        refused: (failure) => void unknown(failure),
+      }),
+    terminate: (id) =>
+      run(id, {
+        here: (at, owned) => at.terminate(owned),
+        there: (node) => peers.terminate({ node, session: id }),
+        refused: unknown,
+      }),
+  });
+
+  const inbound = createInbound({
+    seal,
+    settings,
+    node: () => (closing === undefined ? tenure?.node : undefined),
+    publish(topic, changes) {
+      if (topic !== ENDED_TOPIC) return hub.tellHere(topic, changes);
+      for (const change of changes) if (change.kind === "resource_updated") endings.end(change.uri);
+    },
+    async here(session, mayCreate) {
+      if (tenure === undefined) throw new NotHere();
+      const place = await places.locate(tenure, session, mayCreate).catch(() => undefined);
+      if (place?.kind !== "here") throw new NotHere();
+      return place;
+    },
+  });
+
+  /** Takes sessions that nobody has and whose alarm is due: they ring here, and are let go of again. */
+  const takeDue = async (at: Tenure): Promise<void> => {
+    if (!at.gate.isHeld()) return;
+    for (const id of await engine.due(at.node, SCHEMA_VERSION, DUE)) {
+      if (at !== tenure || at.owned(id) !== undefined) continue;
+      const loaded = await engine.load(id);
+      if (loaded === undefined) continue;
+      const owned = at.take(id, loaded);
+      // What is only an id that somebody took has no alarm to ring.
+      if (loaded.rows.length === 0) at.evict(owned);
+    }
+  };
+
+  let looks = 0;
+  const look = async (): Promise<void> => {
+    if (tenure === undefined) return;
+    const at = tenure;
+    await places.look(at);
+    for (const node of peers.linked()) if (!places.isAlive(node)) peers.lose(node);
+    await takeDue(at);
+    if (looks % COUNT_EVERY === 0) await census.refresh();
+    if (looks % SWEEP_EVERY === 1) await engine.sweep();
+    looks += 1;
+  };
+
+  let timer: ReturnType<typeof setTimeout>;
+  const lookMs = Math.min(LOOK_MOST_MS, leaseMs / 3);
+  const keepLooking = (): void => {
+    timer = setTimeout(() => {
+      // Whatever could not be asked is asked again: what is unreachable has been told where something waits for it.
+      void look()
+        .catch(() => {})
+        .finally(() => {
+          if (closing === undefined) keepLooking();
+        });
+    }, lookMs);
+    letExit(timer);
+  };
+
+  await join();
+  await look();
+  keepLooking();
+
+  const close = async (): Promise<void> => {
+    clearTimeout(timer);
+    peers.close();
+    await tenure?.close(CLOSE_MS);
+    tenure = undefined;
+    await within(
+      engine.close().catch(() => {}),
+      CLOSE_MS,
+    );
+  };
+
+  return {
+    get inMemory() {
+      return tenure?.inMemory ?? 0;
+    },
+    get node() {
+      return tenure?.node;
+    },
+    hub,
+    sessions,
+    endings,
+    inbound,
+    find: (id) => (seal.isOwn(id) ? refTo(id) : undefined),
+    mint: () => freshRef(seal.mint()),
+    named: (name) => refTo(seal.named(name), true),
+    user: userChannel,
+    // What lasts without being a session has no place among several processes yet; `createClusterMcp` says so.
+    guests: () => ({
+      mint() {
+        throw new Error("a cluster has no guests");
+      },
+      find: () => undefined,
+    }),
+    close: () => (closing ??= close()),
+  };
+}
+
+function checkWhole(name: string, value: number, [least, most]: readonly [number, number]): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return;
+  throw new RangeError(`${name} must be a whole number from ${least} to ${most}, not ${String(value)}`);
+}
+
+/** @throws {TypeError} for what is no URL of http */
+function checkAddress(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.search !== "" || url.hash !== "") {
+    throw new TypeError(`address must be a URL such as http://10.0.0.7:8787, not ${address}`);
+  }
+  return url.href.replace(/\/+$/, "");
+}

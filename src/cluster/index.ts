@@ -1,0 +1,139 @@
+/**
+ * `holdfast/cluster`: the same MCP server in several processes, on Node, Deno and Bun alike, over one Postgres. Any of
+ * them answers any request.
+ * @module
+ */
+import type { Env, Hono } from "hono";
+import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
+import { messageOf } from "../events.ts";
+import { environment } from "../local/environment.ts";
+import { OPTIONS, resolveOptions, unknownVariables, withVariables } from "../options.ts";
+import { requestHandler } from "../request/handler.ts";
+import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
+import type { Sessions } from "../sessions.ts";
+import { ANYTHING, checkGiven, type Kinds, STRING } from "../setup.ts";
+import { createUsers, type Users } from "../user/user.ts";
+import { type ClusterHost, clusterHost, type ClusterHostOptions, HOST_OPTIONS } from "./host.ts";
+import { openPg, type PostgresOptions } from "./pg.ts";
+import { postgresEngine } from "./postgres.ts";
+
+export * from "../index.ts";
+export { type ClusterHost, clusterHost, type ClusterHostOptions } from "./host.ts";
+export { ClusterError, type PostgresOptions } from "./pg.ts";
+export type { Engine } from "./engine.ts";
+
+const POSTGRES = "a URL, or the configuration of a pool of pg";
+const MCP_OPTIONS: Kinds = { ...HOST_OPTIONS, address: STRING, postgres: ANYTHING };
+
+/** Options of the router, of the host and of the database, in one. */
+export interface ClusterMcpOptions<Shared = unknown, E extends Env = Env>
+  extends
+    Omit<ClusterHostOptions<Shared>, "env" | "address">,
+    Omit<RouterOptions<E>, "host" | "hub" | "requests"> {
+  /**
+   * The Postgres that the processes share, 14 or later: a URL, or the configuration of a pool of `pg`. The variable
+   * `HOLDFAST_POSTGRES` where it is not given.
+   */
+  postgres?: PostgresOptions;
+  /** See {@link ClusterHostOptions.address}; the variable `HOLDFAST_ADDRESS` where it is not given. */
+  address?: string;
+  /** As for `createLocalMcp`: `HOLDFAST_*` variables are settings, unless this is `false`. */
+  env?: Shared | false;
+}
+
+/** An MCP server in one of several processes: what to serve, and what to tell it. */
+export interface ClusterMcp<E extends Env = Env> {
+  /** The Hono app: to be served, or mounted in another. The other processes speak to it too, at `address`. */
+  router: Hono<E>;
+  host: ClusterHost;
+  /** Ends sessions, whichever process has them. */
+  sessions: Sessions;
+  /** Tells clients of both eras, of all processes, that something changed. */
+  notify: Notifier;
+  /** The same within one topic. */
+  notifyTopic(topic: string): Notifier;
+  /** Users' state, from anywhere. */
+  users: Users;
+  /** Ends this process's streams, with the hint to come back, and hands its sessions over. */
+  close(): Promise<void>;
+}
+
+/**
+ * Joins the other processes; makes the router and the host behind it.
+ *
+ * Rejects where the database cannot be reached, or is not fit.
+ * @throws {RangeError | TypeError} naming an option that is wrong
+ * @throws {ClusterError} where `pg` is not installed, or the database's tables are of a later version
+ * @example
+ * const mcp = await createClusterMcp({ createServer, postgres: process.env.DATABASE_URL, address: "http://10.0.0.7:8787" });
+ * const server = await serve({ fetch: mcp.router.fetch, hostname: "0.0.0.0", onClose: mcp.close });
+ */
+export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
+  options: ClusterMcpOptions<Shared, E>,
+): Promise<ClusterMcp<E>> {
+  checkGiven("createClusterMcp", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...MCP_OPTIONS });
+  const { env, createServer, evictAfterMs, leaseMs, postgres: database, address: at, ...given } = options;
+  const variables = env === false ? {} : { ...environment(), ...(env as object | undefined) };
+  const shared = env === false ? undefined : env;
+  const said = variables as Readonly<Record<string, string | undefined>>;
+  const { modern } = options;
+  if (modern?.guest !== undefined) {
+    throw new TypeError("tasks are not kept among several processes yet: leave `tasks` out of modernHandler");
+  }
+  const routed = withVariables(given, variables);
+  const settings = resolveOptions(routed);
+  for (const message of unknownVariables(variables)) settings.emit("setup.unknown_variable", { message });
+  const postgres = database ?? (said["HOLDFAST_POSTGRES"] || undefined);
+  const address = at ?? (said["HOLDFAST_ADDRESS"] || undefined);
+  if (postgres === undefined) throw new TypeError(`createClusterMcp needs the option postgres: ${POSTGRES}`);
+  if (address === undefined) throw new TypeError("createClusterMcp needs the option address: a URL");
+  const { HOLDFAST_LEASE_MS: lease, HOLDFAST_EVICT_AFTER_MS: evicts } = said;
+  const query = await openPg(postgres, (error) =>
+    settings.emit("cluster.unreachable", { message: messageOf(error) }),
+  );
+  const host = await clusterHost<Shared>(postgresEngine(query), {
+    ...routed,
+    createServer,
+    env: shared as Shared,
+    address,
+    leaseMs: leaseMs ?? (lease ? Number(lease) : undefined),
+    evictAfterMs: evictAfterMs ?? (evicts ? Number(evicts) : undefined),
+  }).catch(async (error: unknown) => {
+    await query.end();
+    throw error;
+  });
+  const { hub } = host;
+  const requests = requestHandler<Shared>({ createServer });
+  const notifyTopic = (topic: string): Notifier => createNotifier((change) => hub.bus(topic).publish(change));
+  const router = createMcpRouter<E>({
+    ...routed,
+    host,
+    hub,
+    // One factory for all eras, and one `env`: what the HTTP server gives each request is not it.
+    requests: { handle: (call) => requests.handle({ ...call, env: shared as Shared }) },
+    ...(modern && {
+      modern: { ...modern, handle: (call) => modern.handle({ ...call, env: shared as never }) },
+    }),
+  });
+  router.post(`${settings.basePath}/cluster/:asked`, async (c) => {
+    try {
+      return await host.inbound(c.req.raw, c.req.param("asked") ?? "");
+    } catch (error) {
+      settings.emit("request.error", { method: "cluster", message: messageOf(error) });
+      return new Response(null, { status: 500 });
+    }
+  });
+  return {
+    router,
+    host,
+    sessions: host.sessions,
+    notify: notifyTopic(DEFAULT_TOPIC),
+    notifyTopic,
+    users: createUsers((name) => host.user(name, undefined)),
+    async close() {
+      // Those who listen are told that it is over; sessions go on elsewhere.
+      await modern?.close();
+      await host.close();
+    },
+  };
+}

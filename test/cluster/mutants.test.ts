@@ -1,0 +1,98 @@
+/** Without the fence, and without the gate, the tests of both go red: they can fail. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { type Cluster, startCluster } from "../support/cluster.ts";
+import { toldBeforeStored, zombie } from "./scenarios.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const ENTRY = "test/support/cluster-server.ts";
+const made: string[] = [];
+afterAll(() => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+});
+
+interface Mutation {
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** The test server of a copy of the code, in which something is replaced that is there exactly once. */
+function mutant(...mutations: readonly Mutation[]): string {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-mutant-"));
+  made.push(folder);
+  for (const part of ["src", "worker", "examples", "test/support", "package.json"]) {
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  for (const { file, from, to } of mutations) {
+    const path = join(folder, file);
+    const parts = readFileSync(path, "utf8").split(from);
+    expect(parts).toHaveLength(2);
+    writeFileSync(path, parts.join(to));
+  }
+  return join(folder, ENTRY);
+}
+
+const NO_FENCE: Mutation = {
+  file: "src/cluster/postgres.ts",
+  from: "WHERE id = $1 AND alive AND flush = $2 - 1 RETURNING",
+  to: "WHERE id = $1 RETURNING",
+};
+const NO_GATE: Mutation = {
+  file: "src/cluster/gate.ts",
+  from: "    if (last > done) return last;\n",
+  to: "",
+};
+const NO_GATE_ANSWERS: Mutation = {
+  file: "src/cluster/tenure.ts",
+  from: "if (gate.isHeld() && !gate.isDirty(owned.key)) return reply;",
+  to: "if (gate.isHeld()) return reply;",
+};
+
+/** @param play what must find nothing wrong */
+async function judged(
+  entry: string | undefined,
+  play: (cluster: Cluster) => Promise<string[]>,
+): Promise<string[]> {
+  const vars = { TEST_LEASE_MS: play === zombie ? "1000" : "20000" };
+  const cluster = await startCluster({
+    vars,
+    runtimes: ["node", "node"],
+    ...(entry !== undefined && { entry }),
+  });
+  try {
+    return await play(cluster);
+  } finally {
+    await cluster.close();
+  }
+}
+
+test("a zombie writes nothing and answers nothing", { timeout: 120_000 }, async () => {
+  expect(await judged(undefined, zombie)).toEqual([]);
+});
+
+test("without the fence it writes on", { timeout: 120_000 }, async () => {
+  expect((await judged(mutant(NO_FENCE), zombie)).join()).toContain("the zombie wrote");
+});
+
+test("nothing is told before it is stored", { timeout: 120_000 }, async () => {
+  expect(await judged(undefined, toldBeforeStored)).toEqual([]);
+});
+
+test("without the gate all of it is", { timeout: 120_000 }, async () => {
+  const wrong = await judged(mutant(NO_GATE), toldBeforeStored);
+  for (const what of ["an answer", "the end of a session", "an event", "initialized"]) {
+    expect(wrong.join()).toContain(`${what}`);
+  }
+  expect(wrong.length).toBeGreaterThanOrEqual(6);
+});
+
+test("with a gate for frames alone, answers are", { timeout: 120_000 }, async () => {
+  const wrong = (await judged(mutant(NO_GATE_ANSWERS), toldBeforeStored)).join();
+  expect(wrong).toContain("an answer on its owner was told");
+  expect(wrong).toContain("an answer elsewhere was told");
+  expect(wrong).not.toContain("an event was told");
+});
