@@ -157,9 +157,9 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
         /^drop: .*connection lost.*standalone stream/,
         /^redial: /,
         /^resume: .*resumed from \S+ after [\d.]+ s.*standalone stream/,
-        /^error: .*sleep: .*/,
         /^answer: .*counter → 42/,
       ]);
+      await inOrder(user, [/^drop: .*sleep/, /^resume: .*sleep/, /^error: .*sleep: /]);
       await page.getByText("0 lost").waitFor();
       await page.getByText("0 doubled").waitFor();
       // A server that is killed is what the browser itself complains of.
@@ -192,7 +192,7 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       expect(id).toMatch(/\.2z$/);
       await last.click();
       const from = page.getByLabel("Event to resume from");
-      expect(await from.inputValue()).toBe(id);
+      await eventually(async () => expect(await from.inputValue()).toBe(id));
       await from.fill(id.replace(/2z$/, "2p"));
       await user.click("Resume from here");
       await heard(117);
