@@ -1,6 +1,6 @@
 /**
  * What the command line has to say, as values, and the two forms in which it says them: words for
- * people, and one JSON object a line for scripts.
+ * people, coloured on a terminal, and one JSON object a line for scripts.
  * @module
  */
 import type { JsonObject } from "../jsonrpc/messages.ts";
@@ -46,6 +46,7 @@ export type Report =
       readonly tool: string;
       readonly isError: boolean;
       readonly content: readonly ContentBlock[];
+      readonly structuredContent?: JsonObject;
       readonly ms: number;
     }
   | { readonly type: "watching" }
@@ -56,6 +57,8 @@ export type Report =
       readonly reason: ConnectFailure | "failed";
       readonly message: string;
       readonly status: number | undefined;
+      /** What may be meant instead. */
+      readonly hint?: string;
     }
   | { readonly type: "closed" }
   | RecoveryEvent;
@@ -65,59 +68,124 @@ export function toJson(report: Report): string {
   return JSON.stringify(report, (_, value: unknown) => (value instanceof Error ? value.message : value));
 }
 
-/** Words, in one or more lines. What a server says moves no cursor and sets no clipboard: controls are replaced. */
-export function toText(report: Report): string {
-  // Bidirectional overrides show a line other than it is.
-  return textOf(report)
-    .replaceAll("\r\n", "\n")
-    .replace(/[^\P{Cc}\n\t]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
+/** A style of `styleText` of `node:util`. */
+export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
+
+/** How words are shown. */
+export interface Look {
+  /** Puts a text into a style; leaves it alone where there is no terminal. */
+  readonly paint: (style: Style, text: string) => string;
+  /** The time of day, as it stands before each report; undefined for none. */
+  readonly clock: string | undefined;
+  /** Whether tools are shown with their schemas. */
+  readonly schemas: boolean;
 }
 
-function textOf(report: Report): string {
+/** A text, or one in a style. */
+type Piece = string | readonly [Style, string];
+type Line = readonly Piece[];
+
+/**
+ * The words for what goes on, in one or more lines, below each other after the time. What a server says
+ * moves no cursor and sets no clipboard: its control characters are escaped, by whichever way they come.
+ */
+export function toText(report: Report, { paint, clock, schemas }: Look): string {
+  const before = clock === undefined ? "" : `${clock}  `;
+  return linesOf(report, schemas)
+    .map((pieces, index) => {
+      const text = pieces.map((piece) =>
+        typeof piece === "string" ? printable(piece) : paint(piece[0], printable(piece[1])),
+      );
+      return (index === 0 ? paint("dim", before) : " ".repeat(before.length)) + text.join("");
+    })
+    .join("\n");
+}
+
+/** What was asked for, and nothing else: the blocks of a result, or the tools. */
+export function toResult(report: Report, look: Look): string | undefined {
+  if (report.type === "tools") return toText(report, { ...look, clock: undefined });
+  if (report.type !== "result") return undefined;
+  const { content, structuredContent } = report;
+  if (content.length === 0 && structuredContent !== undefined)
+    return printable(JSON.stringify(structuredContent));
+  return content.map((each) => printable(block(each))).join("\n");
+}
+
+/** The text with its lines and tabs, and with escapes for all else that a terminal obeys or shows as it is not. */
+export function printable(text: string): string {
+  // Bidirectional overrides show a line other than it is.
+  return text
+    .replaceAll("\r\n", "\n")
+    .replace(
+      /[^\P{Cc}\n\t]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu,
+      (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    );
+}
+
+function linesOf(report: Report, schemas: boolean): Line[] {
   switch (report.type) {
     case "connecting":
-      return `Connecting to ${report.url} ...`;
+      return [[`Connecting to ${report.url} ...`]];
     case "connected": {
       const { server, era, protocolVersion, sessionId, capabilities, ms } = report;
+      const row = (name: string, value: string): Line => [["dim", `  ${name.padEnd(14)}`], line(value)];
       return [
-        `Connected in ${seconds(ms)}`,
-        `  server        ${server === undefined ? "(anonymous)" : line(`${server.name} ${server.version}`)}`,
-        `  protocol      ${line(protocolVersion ?? "?")} (${era ?? "?"})`,
-        `  session       ${line(sessionId ?? "none")}`,
-        `  capabilities  ${line(Object.keys(capabilities).toSorted().join(", ")) || "none"}`,
-      ].join("\n");
+        [["green", `Connected in ${seconds(ms)}`]],
+        row("server", server === undefined ? "(anonymous)" : `${server.name} ${server.version}`),
+        row("protocol", `${protocolVersion ?? "?"} (${era ?? "?"})`),
+        row("session", sessionId ?? "none"),
+        row("capabilities", Object.keys(capabilities).toSorted().join(", ") || "none"),
+      ];
     }
-    case "tools":
-      return [
-        `Tools: ${report.tools.length}`,
-        ...report.tools.flatMap(({ name, description, inputSchema }) => [
-          `  ${line(`${name}${description === undefined ? "" : `: ${description}`}`)}`,
-          `    ${JSON.stringify(inputSchema)}`,
-        ]),
-      ].join("\n");
+    case "tools": {
+      const width = Math.min(32, Math.max(0, ...report.tools.map(({ name }) => line(name).length)));
+      return report.tools.flatMap(({ name, description = "", inputSchema }): Line[] => [
+        [["cyan", line(name).padEnd(width)], "  ", line(description.trimStart().split(/[\r\n]/, 1)[0] ?? "")],
+        ...(schemas ? [[["dim", `  ${JSON.stringify(inputSchema)}`]] satisfies Line] : []),
+      ]);
+    }
     case "progress":
-      return `Progress: ${report.progress}${report.total === undefined ? "" : ` of ${report.total}`}${words(report.message)}`;
-    case "notification":
-      return `Notification ${line(report.method)}${report.params === undefined ? "" : ` ${JSON.stringify(report.params)}`}`;
-    case "result":
       return [
-        `${report.isError ? "[ERROR] " : ""}Result of ${report.tool} after ${seconds(report.ms)}:`,
-        ...report.content.map(block),
-      ].join("\n");
+        [
+          `Progress: ${report.progress}${report.total === undefined ? "" : ` of ${report.total}`}${words(report.message)}`,
+        ],
+      ];
+    case "notification": {
+      const params = report.params === undefined ? "" : ` ${line(JSON.stringify(report.params))}`;
+      return [[["dim", `Notification ${line(report.method)}`], params]];
+    }
+    case "result":
+      return report.isError
+        ? [[["red", "[ERROR]"], ` ${line(report.tool)} failed after ${seconds(report.ms)}`]]
+        : [[["green", `Result of ${line(report.tool)} after ${seconds(report.ms)}`]]];
     case "watching":
-      return "Watching. Interrupt to end.";
+      return [["Watching. Interrupt to end."]];
     case "nothing-to-watch":
-      return "The server announces no changes: there is nothing to watch.";
+      return [["The server announces no changes: there is nothing to watch."]];
     case "ping-failed":
-      return `No answer to ping${words(report.message)}`;
+      return [[["yellow", `No answer to ping${words(report.message)}`]]];
     case "error":
-      return `[ERROR] ${line(report.message)}`;
+      return [
+        [["red", "[ERROR]"], ` ${report.message.replace(/\s+/g, " ")}`],
+        ...(report.hint === undefined ? [] : [[report.hint]]),
+      ];
     case "closed":
-      return "Closed.";
+      return [[["dim", "Closed."]]];
     default:
-      return line(recoveryText(report));
+      return [[[RECOVERY_STYLES[report.type] ?? "yellow", recoveryText(report).replace(/\s+/g, " ")]]];
   }
 }
+
+/** What came back is green, what will not is red; what is between them, yellow. */
+const RECOVERY_STYLES: Partial<Record<RecoveryEvent["type"], Style>> = {
+  resumed: "green",
+  reinitialized: "green",
+  reconnected: "green",
+  interrupted: "red",
+  "recovery-failed": "red",
+  "restore-failed": "red",
+  "gave-up": "red",
+};
 
 function recoveryText(event: RecoveryEvent): string {
   switch (event.type) {
@@ -157,8 +225,15 @@ function block(content: ContentBlock): string {
   return JSON.stringify(content);
 }
 
+/** As much of a name, a description, a message as is shown, in characters. */
+const MOST_SHOWN = 256;
+
 /** A text that is to stay within its line: one with a break in it would look like lines of ours. */
-const line = (text: string): string => text.replace(/\r\n|\r|\n/g, " ");
+function line(text: string): string {
+  const flat = text.replace(/\r\n|\r|\n/g, " ");
+  return flat.length > MOST_SHOWN ? `${flat.slice(0, MOST_SHOWN)}…` : flat;
+}
+
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(3)} s`;
 const tries = (count: number): string => `${count} ${count === 1 ? "attempt" : "attempts"}`;
 

@@ -1,12 +1,31 @@
 /**
- * The SDK for the command line: whichever major version is installed, the newer one first.
+ * The SDK of the command line. It is bundled into the program, so that `npx holdfast` needs nothing
+ * else, and so that who installs the package as a library installs none of it.
  * @module
  */
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import type { JsonObject } from "../jsonrpc/messages.ts";
 import type { ToolInfo } from "./cli-report.ts";
-import { loadModule, type SdkClient, type SdkTransports } from "./sdk.ts";
+import type { SdkClient, SdkTransports } from "./sdk.ts";
 
-/** What the command line uses of a client, in the forms that SDK v1 and v2 share. */
+/** The version of this package. */
+export const VERSION = "0.1.0";
+
+/** What a server asks of its client's user: `elicitation/create`, in every era. */
+export interface Elicitation {
+  readonly mode?: "form" | "url";
+  readonly message: string;
+  readonly requestedSchema?: { readonly properties?: JsonObject; readonly required?: readonly string[] };
+  readonly url?: string;
+}
+
+/** The user's answer. */
+export interface Elicited {
+  readonly action: "accept" | "decline" | "cancel";
+  readonly content?: JsonObject;
+}
+
+/** What the command line uses of a client. */
 export interface CliClient extends SdkClient {
   fallbackNotificationHandler?: (notification: { method: string; params?: unknown }) => Promise<void>;
   getServerVersion(): { name: string; version: string } | undefined;
@@ -14,34 +33,24 @@ export interface CliClient extends SdkClient {
   ping(): Promise<unknown>;
   listTools(params?: { cursor: string }): Promise<{ tools: ToolInfo[]; nextCursor?: string }>;
   callTool(...args: unknown[]): Promise<unknown>;
-  /** SDK v2, stateless era. */
+  /** Stateless era. */
   listen?(
     filter: object,
   ): Promise<{ close(): Promise<void>; readonly closed: Promise<"local" | "graceful" | "remote"> }>;
 }
 
-type ClientClass = new (info: { name: string; version: string }) => CliClient;
-
-const PACKAGES = [
-  ["@modelcontextprotocol/client"],
-  [
-    "@modelcontextprotocol/sdk/client/index.js",
-    "@modelcontextprotocol/sdk/client/streamableHttp.js",
-    "@modelcontextprotocol/sdk/client/sse.js",
-  ],
-];
-
-/** @throws {TypeError} where no SDK is installed */
-export async function loadSdk(): Promise<{ client: CliClient; transports: SdkTransports }> {
-  for (const names of PACKAGES) {
-    const modules = await Promise.all(names.map(loadModule)).catch(() => undefined);
-    if (modules === undefined) continue;
-    const { Client, ...transports } = Object.assign({}, ...modules) as SdkTransports & {
-      Client: ClientClass;
-    };
-    return { client: new Client({ name: "holdfast", version: "1.0.0" }), transports };
+/** A client that can be asked where there is somebody to ask. */
+export function newClient(elicit: ((asked: Elicitation) => Promise<Elicited>) | undefined): CliClient {
+  const capabilities = elicit === undefined ? {} : { elicitation: { form: {}, url: {} } };
+  const client = new Client({ name: "holdfast", version: VERSION }, { capabilities });
+  if (elicit !== undefined) {
+    client.setRequestHandler(
+      "elicitation/create",
+      async ({ params }) => (await elicit(params as unknown as Elicitation)) as never,
+    );
   }
-  throw new TypeError(
-    "the MCP SDK is not installed: npx -p holdfast -p @modelcontextprotocol/client holdfast connect <url>",
-  );
+  return client as unknown as CliClient;
 }
+
+/** The transports that belong to it. */
+export const TRANSPORTS = { StreamableHTTPClientTransport, SSEClientTransport } as unknown as SdkTransports;

@@ -1,166 +1,119 @@
 /**
- * What the command line does at a server: connect, list the tools, call one, watch.
+ * What the command line does at a server: connect, list the tools or call one, watch.
  * @module
  */
 import type { JsonObject } from "../jsonrpc/messages.ts";
-import { delayAfter, LONGEST_MS, resolveBackoff, sleep } from "./backoff.ts";
-import { connect, type Connection, type Era } from "./connect.ts";
-import type { ContentBlock, Report, ToolInfo } from "./cli-report.ts";
-import { type CliClient, loadSdk } from "./cli-sdk.ts";
-import { isModernClient } from "./sdk.ts";
+import { toolArguments } from "./cli-args.ts";
+import { allTools, callTool, type Patience, patience } from "./cli-call.ts";
+import { answering, type Ask } from "./cli-questions.ts";
+import type { Report } from "./cli-report.ts";
+import { type CliClient, newClient, TRANSPORTS } from "./cli-sdk.ts";
+import { PATIENT, watchChanges, watchSession } from "./cli-watch.ts";
+import { connect, type Connection, type ConnectOptions, type Era } from "./connect.ts";
+import { ConnectError } from "./connect-error.ts";
 
 /** What the command line is to do at a server. */
 export interface VisitOptions {
   readonly url: string;
   readonly tool: string | undefined;
+  /** Arguments of the tool, as JSON. */
   readonly args: JsonObject;
+  /** More of them, each as a name and a word: the tool's input schema says what the word stands for. */
+  readonly toolArgs: readonly (readonly [string, string])[];
   readonly headers: Readonly<Record<string, string>>;
-  readonly eras: readonly Era[] | undefined;
+  /** The only era to speak; undefined for the one that shows most. */
+  readonly era: Era | undefined;
   /** Limit for connecting, in milliseconds. */
   readonly timeoutMs: number;
-  /** Limit for the call of the tool, in milliseconds. */
+  /** How long a call may go without result or progress, in milliseconds. */
   readonly callTimeoutMs: number;
   readonly watch: boolean;
   /** Pause between two pings while watching, in milliseconds. */
   readonly pingMs: number;
+  /** Asks the user; undefined where there is nobody at a terminal. */
+  readonly ask: Ask | undefined;
 }
-
-/** A watch goes on for as long as it takes. */
-const PATIENT = { attempts: LONGEST_MS, initialDelayMs: 500, maxDelayMs: 5000 };
 
 /**
  * Does all of it, in order. Rejects with what went wrong; the connection is closed in any case.
  * @param signal ends a watch, and breaks off whatever else is going on
+ * @returns false where the tool reported an error of its own
  */
 export async function visit(
   options: VisitOptions,
   report: (report: Report) => void,
   signal: AbortSignal,
-): Promise<void> {
-  const { url, watch } = options;
-  const { client, transports } = await loadSdk();
+): Promise<boolean> {
+  const { url, watch, ask, tool } = options;
+  let limit: Patience | undefined;
+  const answer = ask && answering(ask, signal);
+  const client = newClient(
+    answer && ((asked) => (limit === undefined ? answer(asked) : limit.during(answer(asked)))),
+  );
   client.fallbackNotificationHandler = ({ method, params }) => {
     report({ type: "notification", method, params });
     return Promise.resolve();
   };
   report({ type: "connecting", url });
   const since = performance.now();
-  const connection = await connect(url, {
+  const connection = await reach(options, {
     client,
-    transports,
+    transports: TRANSPORTS,
     signal,
     timeoutMs: options.timeoutMs,
-    ...(options.eras && { eras: options.eras }),
     transportOptions: { requestInit: { headers: options.headers } },
     onEvent: report,
     ...(watch && { retry: PATIENT }),
   });
+  let isDone = true;
   try {
-    const { era, protocolVersion, sessionId } = connection;
-    const server = client.getServerVersion();
     const capabilities = client.getServerCapabilities() ?? {};
-    report({
-      type: "connected",
-      url,
-      era,
-      protocolVersion,
-      sessionId,
-      server,
-      capabilities,
-      ms: performance.now() - since,
-    });
-    if ("tools" in capabilities) report({ type: "tools", tools: await orAborted(allTools(client), signal) });
-    if (options.tool !== undefined)
-      await orAborted(callTool(client, { ...options, tool: options.tool }, report), signal);
+    const { era, protocolVersion, sessionId } = connection;
+    const ms = performance.now() - since;
+    const server = client.getServerVersion();
+    report({ type: "connected", url, era, protocolVersion, sessionId, server, capabilities, ms });
+    const tools = "tools" in capabilities ? await orAborted(allTools(client), signal) : [];
+    if ("tools" in capabilities) report({ type: "tools", tools });
+    if (tool !== undefined) {
+      const schema = tools.find(({ name }) => name === tool)?.inputSchema;
+      const args = { ...options.args, ...toolArguments(options.toolArgs, schema) };
+      limit = patience(options.callTimeoutMs);
+      const call = callTool(client, { name: tool, args, limit }, report);
+      isDone = await orAborted(call, AbortSignal.any([signal, limit.signal]));
+    }
     if (watch)
       await (connection.era === "modern"
         ? watchChanges(client, report, signal)
         : watchSession(connection, { pingMs: options.pingMs, signal }, report));
   } finally {
+    limit?.stop();
     await connection.close();
     report({ type: "closed" });
   }
+  return isDone;
 }
 
-async function allTools(client: CliClient): Promise<ToolInfo[]> {
-  const tools: ToolInfo[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await client.listTools(cursor === undefined ? undefined : { cursor });
-    tools.push(...page.tools);
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
-  return tools;
-}
+/** Failures that another era would meet alike. */
+const FINAL = new Set(["network", "timeout", "aborted", "unauthorized"]);
 
-async function callTool(
-  client: CliClient,
-  options: VisitOptions & { readonly tool: string },
-  report: (report: Report) => void,
-): Promise<void> {
-  const { tool: name } = options;
-  const limits = {
-    timeout: options.callTimeoutMs,
-    onprogress: (progress: { progress: number; total?: number; message?: string }) =>
-      report({ type: "progress", ...progress }),
-  };
+/**
+ * Sessions come first, the stateless era where there are none: what a tool keeps from call to call, a
+ * stream that is resumed, a call that outlives its connection can be seen in sessions alone.
+ */
+async function reach(
+  { url, era, timeoutMs }: VisitOptions,
+  options: ConnectOptions<CliClient>,
+): Promise<Connection<CliClient>> {
+  if (era !== undefined) return connect(url, { ...options, eras: [era] });
   const since = performance.now();
-  const call = { name, arguments: options.args };
-  // SDK v1 takes the result's schema in between.
-  const answer = await (isModernClient(client)
-    ? client.callTool(call, limits)
-    : client.callTool(call, undefined, limits));
-  const { content = [], isError = false } = answer as { content?: ContentBlock[]; isError?: boolean };
-  report({ type: "result", tool: name, isError, content, ms: performance.now() - since });
-}
-
-/** Keeps a session, and asks now and then whether it is there: a stream alone may be dead and not know it. */
-async function watchSession(
-  { client }: Connection<CliClient>,
-  { pingMs, signal }: { readonly pingMs: number; readonly signal: AbortSignal },
-  report: (report: Report) => void,
-): Promise<void> {
-  report({ type: "watching" });
-  for (;;) {
-    await sleep(pingMs, signal);
-    if (signal.aborted) return;
-    await client.ping().catch((error: unknown) => {
-      if (!signal.aborted) report({ type: "ping-failed", message: String((error as Error).message) });
+  try {
+    return await connect(url, { ...options, eras: ["session", "legacy"] });
+  } catch (first) {
+    const left = timeoutMs - (performance.now() - since);
+    if (!(first instanceof ConnectError) || FINAL.has(first.reason) || left <= 0) throw first;
+    return connect(url, { ...options, eras: ["modern"], timeoutMs: left }).catch(() => {
+      throw first;
     });
-  }
-}
-
-/** The stateless era has no session to keep: what can be watched is a subscription, listened to anew when it ends. */
-async function watchChanges(
-  client: CliClient,
-  report: (report: Report) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const backoff = resolveBackoff(PATIENT);
-  const filter = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
-  let subscription = await client.listen?.(filter);
-  if (subscription === undefined) return report({ type: "nothing-to-watch" });
-  report({ type: "watching" });
-  for (;;) {
-    const open = subscription;
-    const leave = (): void => void open.close();
-    signal.addEventListener("abort", leave);
-    const how = await open.closed;
-    signal.removeEventListener("abort", leave);
-    if (signal.aborted) return;
-    if (how === "graceful") return report({ type: "nothing-to-watch" });
-    report({ type: "dropped", stream: "standalone", cause: undefined });
-    const since = performance.now();
-    let next: typeof subscription | undefined;
-    for (let attempts = 1; next === undefined; attempts++) {
-      await sleep(delayAfter(attempts - 1, backoff), signal);
-      if (signal.aborted) return;
-      next = await client.listen?.(filter).catch(() => undefined);
-      if (next === undefined) continue;
-      const downMs = performance.now() - since;
-      report({ type: "resumed", stream: "standalone", attempts, downMs, eventId: undefined });
-      subscription = next;
-    }
   }
 }
 

@@ -114,7 +114,7 @@ export async function connect<Client extends SdkClient>(
       const limit = { timeout: timeoutMs + SDK_GRACE_MS };
       await deadline.orExpired(client.connect(transport as never, limit as never));
     } catch (error) {
-      const failure = deadline.failure ?? observer.explain(target.href, error);
+      const failure = deadline.failure ?? (await observer.explain(target.href, error));
       waiting.fail(failure);
       quieten(transport);
       // SDK v2 probes before the transport is the client's.

@@ -17,11 +17,11 @@ export interface LocalGuests extends Guests {
 }
 
 /** What their places are made of. */
-export interface LocalGuestsOptions<Env> {
+export interface LocalGuestsOptions {
   /** Undefined where there are no guests: then every id is unknown, and nothing is created. */
-  readonly kind: GuestKind<Env> | undefined;
+  readonly kind: GuestKind | undefined;
   readonly sql: SqlStore;
-  readonly env: Env;
+  readonly env: unknown;
   readonly settings: Settings;
   readonly bus: (topic: string) => ChangeBus;
   readonly userChannel: (name: string) => UserChannel;
@@ -38,7 +38,7 @@ interface Present {
 }
 
 /** The guests of this file; their alarms ring from now on. */
-export function createGuests<Env>(options: LocalGuestsOptions<Env>): LocalGuests {
+export function createGuests(options: LocalGuestsOptions): LocalGuests {
   const { kind, sql, now, newId } = options;
   const none: LocalGuests = {
     mint() {

@@ -50,7 +50,7 @@ export interface LocalHostOptions<Env = unknown> extends HoldfastOptions {
    */
   evictAfterMs?: number;
   /** What lives here besides sessions: that of `modern`. */
-  guest?: GuestKind<Env> | undefined;
+  guest?: GuestKind | undefined;
 }
 
 /** A host in one process, and what its owner can ask of it. */
@@ -278,7 +278,7 @@ export function createLocalHost<Env>(
     (error) => settings.emit("request.error", { method: "publish", message: messageOf(error) }),
   );
 
-  const guests = createGuests<Env>({
+  const guests = createGuests({
     kind: options.guest,
     sql,
     env: options.env as Env,

@@ -5,7 +5,6 @@
  */
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
-import type { GuestKind } from "../guest.ts";
 import { OPTIONS, unknownVariables, withVariables } from "../options.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
@@ -74,7 +73,7 @@ export function createLocalMcp<Shared = unknown, E extends Env = Env>(
       env: shared as Shared,
       database: database ?? (file || undefined),
       evictAfterMs: evictAfterMs ?? (evicts ? Number(evicts) : undefined),
-      guest: given.modern?.guest as GuestKind<Shared> | undefined,
+      guest: given.modern?.guest,
     },
     unknownVariables(variables),
   );

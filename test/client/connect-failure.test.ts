@@ -70,15 +70,56 @@ describe.each(SDK_PARTS)("with $name", (parts) => {
         expected: { reason: "protocol", status: 200 },
         words: /no such client/,
       },
-      "401": { handle: status(401), expected: { reason: "unauthorized", status: 401 }, words: /HTTP 401/ },
-      "403": { handle: status(403), expected: { reason: "unauthorized", status: 403 }, words: /HTTP 403/ },
+      "JSON that is no JSON-RPC": {
+        handle: (_, response) =>
+          response.writeHead(200, { "content-type": "application/json" }).end('{"hello":1}'),
+        expected: { reason: "protocol", status: 200 },
+        words: /: it is not an MCP endpoint: its answer is no JSON-RPC \(HTTP 200\)$/,
+      },
+      "a refusal that says why, in JSON-RPC": {
+        handle: (_, response) =>
+          response
+            .writeHead(500, { "content-type": "application/json" })
+            .end('{"jsonrpc":"2.0","id":null,"error":{"code":-32603,"message":"plan\\nexpired"}}'),
+        expected: { reason: "http", status: 500 },
+        words: /: HTTP 500: plan expired$/,
+      },
+      "a refusal in the words of OAuth": {
+        handle: (_, response) =>
+          response
+            .writeHead(403, { "content-type": "application/json" })
+            .end('{"error":"insufficient_scope","error_description":"Needs mcp:write"}'),
+        expected: { reason: "unauthorized", status: 403 },
+        words: /: Needs mcp:write$/,
+      },
+      "a refusal at great length": {
+        handle: (_, response) => response.writeHead(500).end("x".repeat(1_000_000)),
+        expected: { reason: "http", status: 500 },
+        words: /: HTTP 500: x{256}…$/,
+      },
+      "a refusal in HTML": {
+        handle: (_, response) =>
+          response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>"),
+        expected: { reason: "http", status: 502 },
+        words: /: HTTP 502$/,
+      },
+      "401": {
+        handle: status(401),
+        expected: { reason: "unauthorized", status: 401 },
+        words: /it asks for credentials \(HTTP 401\): no$/,
+      },
+      "403": {
+        handle: status(403),
+        expected: { reason: "unauthorized", status: 403 },
+        words: /it asks for other credentials \(HTTP 403\): no$/,
+      },
       "404": {
         handle: status(404),
         expected: { reason: "http", status: 404 },
-        words: /HTTP 404; HTTP\+SSE: HTTP 404/,
+        words: /HTTP 404: no; HTTP\+SSE: HTTP 404/,
       },
-      "500": { handle: status(500), expected: { reason: "http", status: 500 }, words: /HTTP 500$/ },
-      "503": { handle: status(503), expected: { reason: "http", status: 503 }, words: /HTTP 503$/ },
+      "500": { handle: status(500), expected: { reason: "http", status: 500 }, words: /HTTP 500: no$/ },
+      "503": { handle: status(503), expected: { reason: "http", status: 503 }, words: /HTTP 503: no$/ },
       "HTTP+SSE: a stream that ends before its endpoint": {
         eras: ["legacy"],
         handle: (_, response) =>
@@ -97,7 +138,7 @@ describe.each(SDK_PARTS)("with $name", (parts) => {
         eras: ["legacy"],
         handle: status(500),
         expected: { reason: "http", status: 500 },
-        words: /HTTP 500$/,
+        words: /HTTP 500: no$/,
       },
     };
 

@@ -7,6 +7,8 @@ import { within } from "../../support/wait.ts";
 export interface Program {
   /** What it printed, both streams, line by line. */
   readonly lines: string[];
+  /** What it printed to standard output. */
+  readonly printed: string[];
   /** What it printed to standard error. */
   readonly errors: string[];
   /** The first line from `from` on that matches; waits until there is one. */
@@ -25,12 +27,13 @@ export function runProgram(command: readonly string[], env: Readonly<Record<stri
     env: { PATH, HOME: process.env["HOME"], NO_COLOR: "1", ...env },
   });
   const lines: string[] = [];
+  const printed: string[] = [];
   const errors: string[] = [];
   const waiting = new Set<() => void>();
   for (const input of [child.stdout, child.stderr]) {
     createInterface({ input }).on("line", (line) => {
       lines.push(line);
-      if (input === child.stderr) errors.push(line);
+      (input === child.stderr ? errors : printed).push(line);
       for (const look of waiting) look();
     });
   }
@@ -40,6 +43,7 @@ export function runProgram(command: readonly string[], env: Readonly<Record<stri
   });
   return {
     lines,
+    printed,
     errors,
     exit,
     kill: (signal) => child.kill(signal),
