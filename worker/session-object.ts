@@ -54,7 +54,7 @@ export interface SessionObjectOptions<Env> {
   readonly host: SessionHost<Env>;
   readonly hub: WorkerHub | undefined;
   /** What lives in objects of this class besides sessions; undefined where nothing does. */
-  readonly guest: GuestKind<Env> | undefined;
+  readonly guest: GuestKind | undefined;
   /** Whether the sessions of each principal are kept together, so that they can be ended together. */
   readonly indexed: boolean;
 }
