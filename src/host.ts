@@ -122,6 +122,8 @@ export interface Link {
 /** A session as the edge addresses it. No method creates one but by a request that says so. */
 export interface SessionRef {
   readonly id: string;
+  /** Tells that the call's requests died with the session's isolate, where that was one of its own. */
+  diedUnder?(call: Call): void;
   /** Rejects where the session's isolate died before it answered. */
   post(call: Call): Promise<Answer>;
   attach(request: Attach): Promise<Attached>;

@@ -28,6 +28,7 @@ import { carry } from "./carry.ts";
 import type { ModernExtension, Serve } from "./extension.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
+import { seenCall } from "./seen.ts";
 
 /** What the handler builds its servers by. */
 export interface ModernOptions<Env = unknown> {
@@ -153,8 +154,9 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
   /** Serves a call of the extension's, wherever it is held. */
   const run: Serve = async ({ context, request, message, caller, settings, onServer }) => {
     const payload = { batch: false, messages: [message] };
+    const seen = seenCall({ payload, settings, caller }, "task");
     // Neither does a call's time end it, which has a longer one, nor whoever is shut out from now on: he is where he asks.
-    const end = callEnd({ payload, settings: { ...settings, maxCallMs: 0 }, caller, since: 0 });
+    const end = callEnd({ payload, settings: { ...settings, maxCallMs: 0 }, caller, since: 0 }, seen);
     builders.set(request, async () => {
       const prepare = (server: McpServer | Server): McpServer | Server => {
         onServer(server);
@@ -164,7 +166,11 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       const onError = (error: unknown): void => hookFailed(settings.emit, "createServer", error);
       return build(context as ServerContext<Env>, settings, { prepare, onError });
     });
-    const answering = fetch(request, caller.authInfo, message).finally(end.stop);
+    const answering = seen.run(() => fetch(request, caller.authInfo, message)).finally(end.stop);
+    answering.then(
+      ({ status }) => status >= 400 && seen.left(status),
+      () => seen.over("client"),
+    );
     return Promise.race([answering, end.instead.then((body) => json(body))]);
   };
 
@@ -210,10 +216,12 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     async handle(given) {
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
-      const end = callEnd(call);
+      const seen = seenCall(call);
+      const end = callEnd(call, seen);
       const { request, settings, payload, caller } = call;
       const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
-      return carry({ request, payload, settings, endsWith }, answer(call, end, given.bus), end);
+      const answering = seen.run(() => answer(call, end, given.bus));
+      return carry({ request, payload, settings, endsWith, seen }, answering, end);
     },
 
     async close() {

@@ -119,7 +119,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return !isLive() || streamsOf(row).standalone.outlet() !== undefined;
   };
 
-  return {
+  const session: Session = {
     isLive,
 
     async adopt(seed) {
@@ -274,6 +274,17 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       dispatch.suspend();
       streams?.close("shutdown");
       streams = undefined;
+    },
+  };
+  const { turnedAway } = dispatch;
+  if (turnedAway === undefined) return session;
+  const { post } = session;
+  return {
+    ...session,
+    async post(call, open) {
+      const reply = await post(call, open);
+      if (reply.kind === "refused") turnedAway(call);
+      return reply;
     },
   };
 }

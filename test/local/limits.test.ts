@@ -62,7 +62,14 @@ describe("sessions", () => {
     expect(stream.status).toBe(503);
     await expectRefused(await start(mcp, "d", 8), 503, 8);
     expect(mcp.events.filter(({ type }) => type === "limit.reached")).toEqual([
-      { type: "limit.reached", level: "warn", limit: "maxSessions", value: 3, refused: 1 },
+      {
+        type: "limit.reached",
+        level: "warn",
+        time: expect.any(Number),
+        limit: "maxSessions",
+        value: 3,
+        refused: 1,
+      },
     ]);
     await vi.advanceTimersByTimeAsync(60_000);
     await start(mcp, "d");
