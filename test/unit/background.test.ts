@@ -2,6 +2,14 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createBackground, createWaitUntil } from "../../src/background.ts";
 import type { EventSink } from "../../src/events.ts";
+import { parsePayload } from "../../src/jsonrpc/parse.ts";
+import { openDatabase } from "../../src/local/database.ts";
+import { resolveOptions } from "../../src/options.ts";
+import { createDelay } from "../../src/session/calls/delays.ts";
+import { createSession } from "../../src/session/session.ts";
+import { createSessionStore } from "../../src/session/store/store.ts";
+import { initialize } from "../support/messages.ts";
+import { createTestServer } from "../support/test-server.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -70,4 +78,62 @@ describe("a place", () => {
     await vi.advanceTimersByTimeAsync(1);
     expect(settled).toHaveBeenCalledTimes(2);
   });
+});
+
+test("a session's alarm keeps its isolate awake for it, and no longer", async () => {
+  let end = (): void => {};
+  const work = new Promise<void>((resolve) => (end = resolve));
+  let at: number | undefined;
+  const session = createSession({
+    id: "a".repeat(64),
+    store: createSessionStore(openDatabase(undefined), 1),
+    settings: resolveOptions({ logLevel: "silent" }),
+    createServer(context) {
+      context.waitUntil(work);
+      return createTestServer(context);
+    },
+    env: undefined,
+    alarm: { get: () => at, set: (time) => void (at = time), clear: () => void (at = undefined) },
+    successors: { create: () => Promise.reject(new Error("none")), isLive: () => Promise.resolve(false) },
+    userChannel: () => () => Promise.reject(new Error("no users here")),
+    redialMs: 0,
+    quick: createDelay(100),
+    erase: async () => {},
+    now: Date.now,
+  });
+  const text = JSON.stringify(initialize());
+  const parsed = parsePayload(text);
+  if ("failure" in parsed) throw new Error("the test sends what is no message");
+  const caller = { principal: undefined, authInfo: undefined, url: "http://h/mcp", headers: () => ({}) };
+  const answered = session.post(
+    {
+      opens: true,
+      transport: "streamable",
+      caller,
+      text,
+      payload: parsed.payload,
+      accept: "any",
+      needsStream: false,
+      connectionId: () => "post",
+    },
+    () => {
+      throw new Error("it is answered at once");
+    },
+  );
+  await vi.advanceTimersByTimeAsync(50);
+  expect((await answered).kind).toBe("json");
+  expect(session.isIdle()).toBe(false);
+  for (let rings = 0; rings < 3; rings++) {
+    expect(at).toBeLessThanOrEqual(Date.now() + 20_000);
+    vi.setSystemTime(at as number);
+    at = undefined;
+    await session.alarm();
+  }
+  end();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(session.isIdle()).toBe(true);
+  vi.setSystemTime(at as unknown as number);
+  at = undefined;
+  await session.alarm();
+  expect(at).not.toBeLessThanOrEqual(Date.now() + 20_000);
 });
