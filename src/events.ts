@@ -36,6 +36,56 @@ export function isDisconnectReason(text: string | undefined): text is Disconnect
   return (DISCONNECT_REASONS as readonly (string | undefined)[]).includes(text);
 }
 
+/**
+ * How a call ended: with its result; with a result that its tool marks as an error; cut off by a restart, or by its
+ * server's end; cancelled by its client; turned away without having been run; or, a number, with a JSON-RPC error of
+ * this code.
+ */
+export type Outcome = "ok" | "tool-error" | "interrupted" | "cancelled" | "refused" | number;
+
+/** Which call: what is told of it as it begins, and as it ends. */
+export interface CallEvent {
+  /** The same as it begins and as it ends, and of no other call. */
+  readonly call: string;
+  /** The JSON-RPC method; undefined for a call of which an earlier isolate knew more. */
+  readonly method: string | undefined;
+  /** Of the tool or prompt, or the resource's URI. */
+  readonly name: string | undefined;
+  /** Undefined for a call that belongs to none. */
+  readonly session: string | undefined;
+  /** As the server's factory is told: of a session, of a request that names none, of 2026-07-28; or a task's own call. */
+  readonly era: "session" | "request" | "modern" | "task";
+  readonly transport: "streamable" | "http+sse";
+  /** The protocol revision; undefined where the client has not said one. */
+  readonly version: string | undefined;
+  /** A mark of the principal: the same for the same, and not to be read back; undefined without `authorize`. */
+  readonly principal: string | undefined;
+  readonly client: string | undefined;
+  readonly clientVersion: string | undefined;
+  /** 1, unless it runs again after a restart. */
+  readonly attempts: number;
+}
+
+/** A call as it begins. */
+export interface StartedCall extends CallEvent {
+  /** The span that it belongs to at its client (W3C Trace Context): of its `_meta`, else of its headers. */
+  readonly traceparent: string | undefined;
+  readonly tracestate: string | undefined;
+  /** What `onCall` had kept of an earlier attempt. */
+  readonly first: string | undefined;
+}
+
+/** A call as it ends. */
+export interface EndedCall extends CallEvent {
+  readonly outcome: Outcome;
+  /** Milliseconds from where it was handed to its server; 0 for a call that was not. */
+  readonly ms: number;
+  /** Answered on a stream; else at once, as JSON. */
+  readonly streamed: boolean;
+  /** Characters of the answer. */
+  readonly bytes: number;
+}
+
 /** Fields of each event, by name. `session` is the first eight characters of the session id. */
 interface EventFields {
   /** A stream was asked for. */
@@ -107,6 +157,17 @@ interface EventFields {
   "session.start_failed": { session: string; message: string; stack: string | undefined };
   /** The session's server closed its own transport; the calls in flight were answered, the next message starts another. */
   "session.server_closed": { session: string | undefined; calls: number };
+  /** A call is handed to its server. */
+  "call.started": StartedCall;
+  /** A call has been answered, or will not be: once for each that began, but for those that die with their isolate. */
+  "call.ended": EndedCall;
+  /** A tool threw: its client is told what its SDK makes of that, without the stack. */
+  "tool.threw": {
+    session: string | undefined;
+    tool: string | undefined;
+    message: string;
+    stack: string | undefined;
+  };
   /** The session's server reported an error of its own: a message that its SDK dropped, an answer that it could not send. */
   "server.error": { session: string | undefined; message: string };
   /**
@@ -170,6 +231,10 @@ interface EventFields {
 
 /** The level of each event that is not `info`. */
 const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent"> } = {
+  // A stream's opening is one line: `connection.setup`.
+  "connection.establishing": "debug",
+  "connection.established": "debug",
+  "keepalive.start": "debug",
   "ping.sent": "debug",
   "ping.failed": "warn",
   "connection.spin_detected": "error",
@@ -193,6 +258,8 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "session.server_closed": "warn",
   "server.error": "warn",
   "call.failed": "warn",
+  "call.started": "debug",
+  "tool.threw": "warn",
   "task.interrupted": "warn",
   "storage.lost": "error",
   "storage.memory": "warn",
@@ -209,14 +276,18 @@ export type HoldfastEvent = {
   [Name in keyof EventFields]: {
     readonly type: Name;
     readonly level: Exclude<LogLevel, "silent">;
+    /** Milliseconds since 1970. */
+    readonly time: number;
   } & Readonly<EventFields[Name]>;
 }[keyof EventFields];
 
-/** Reports an event; never throws. Fields that cost something to gather are a function, called if anybody listens. */
-export type EventSink = <Name extends keyof EventFields>(
-  type: Name,
-  fields: EventFields[Name] | (() => EventFields[Name]),
-) => void;
+/** Reports an event; never throws. */
+export interface EventSink {
+  /** Fields that cost something to gather are a function, called if anybody listens. */
+  <Name extends keyof EventFields>(type: Name, fields: EventFields[Name] | (() => EventFields[Name])): void;
+  /** Whether anybody hears of such events: who would have to gather them need not. One that does not say hears all. */
+  hears?(type: keyof EventFields): boolean;
+}
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
@@ -224,11 +295,12 @@ const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, s
 export function eventSink(hook: ((event: HoldfastEvent) => unknown) | undefined, least: LogLevel): EventSink {
   const isHeard = (level: LogLevel): boolean => RANK[level] >= RANK[least];
   const write = (event: HoldfastEvent): void => console[event.level](JSON.stringify(event));
-  return (type, fields) => {
-    const level = LEVELS[type] ?? "info";
-    if (hook === undefined && !isHeard(level)) return;
-    const given = typeof fields === "function" ? fields() : fields;
-    const event = { type, level, ...given } as unknown as HoldfastEvent;
+  const levelOf = (type: keyof EventFields): Exclude<LogLevel, "silent"> => LEVELS[type] ?? "info";
+  const hears = (type: keyof EventFields): boolean => hook !== undefined || isHeard(levelOf(type));
+  const emit = (type: keyof EventFields, fields: object | (() => object)): void => {
+    if (!hears(type)) return;
+    const given = typeof fields === "function" ? (fields as () => object)() : fields;
+    const event = { type, level: levelOf(type), time: Date.now(), ...given } as unknown as HoldfastEvent;
     if (hook === undefined) return write(event);
     guard(
       () => hook(event),
@@ -236,10 +308,12 @@ export function eventSink(hook: ((event: HoldfastEvent) => unknown) | undefined,
         // Not to the hook that has just failed: to the log.
         if (!isHeard("warn")) return;
         const stack = error instanceof Error ? error.stack : undefined;
-        write({ type: "hook.error", level: "warn", hook: "onEvent", message: messageOf(error), stack });
+        const failed = { hook: "onEvent", message: messageOf(error), stack };
+        write({ type: "hook.error", level: "warn", time: Date.now(), ...failed });
       },
     );
   };
+  return Object.assign(emit, { hears });
 }
 
 /** The part of a session id that may appear in logs. */

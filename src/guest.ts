@@ -14,20 +14,20 @@ import type { SqlStore } from "./session/store/schema.ts";
 import type { UserChannel } from "./user/state.ts";
 
 /** What kind of guests there are. A deployment has one kind at most. */
-export interface GuestKind<Env = unknown> {
+export interface GuestKind {
   /** True where a guest of this id is stored. Asking creates nothing. */
   isAt(sql: SqlStore, id: string): boolean;
   /** Takes up what is stored for this id, or begins with nothing. Creates nothing. */
-  open(place: GuestPlace<Env>): Guest;
+  open(place: GuestPlace): Guest;
 }
 
 /** What a host provides to a guest. */
-export interface GuestPlace<Env = unknown> {
+export interface GuestPlace {
   readonly id: string;
   /** On Workers the object's own; in one process it holds all guests, and all sessions. */
   readonly sql: SqlStore;
   readonly alarm: Alarm;
-  readonly env: Env;
+  readonly env: unknown;
   readonly settings: Settings;
   /** The hub's bus of a topic; undefined where there is no hub. */
   readonly bus: (topic: string) => ChangeBus | undefined;

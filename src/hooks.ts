@@ -13,6 +13,7 @@ export type HookName =
   | "allowedOrigins"
   | "authorize"
   | "createServer"
+  | "onCall"
   | "landing"
   | "onclose"
   | "onDisconnect"

@@ -123,6 +123,8 @@ export interface Link {
 /** A session as the edge addresses it. No method creates one but by a request that says so. */
 export interface SessionRef {
   readonly id: string;
+  /** Tells that the call's requests died with the session's isolate, where that was one of its own. */
+  diedUnder?(call: Call): void;
   /** Rejects where the session's isolate died before it answered. */
   post(call: Call): Promise<Answer>;
   attach(request: Attach): Promise<Attached>;
@@ -203,7 +205,7 @@ export interface ModernHandler<Env = unknown> {
   /** The revisions that it serves. */
   readonly versions: readonly string[];
   /** What it needs to live besides sessions, in the session class or the database file; for the hosts. */
-  readonly guest?: GuestKind<Env> | undefined;
+  readonly guest?: GuestKind | undefined;
   /** True where the request's header alone says that it is of this era. A body that says otherwise decides. */
   claimsByHeader(request: Request): boolean;
   /** True where the request is of this era. */

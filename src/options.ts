@@ -29,6 +29,7 @@ import {
   STRING,
   STRINGS,
 } from "./setup.ts";
+import type { OnCall } from "./watch.ts";
 
 /** What an idle stream carries: an SSE comment, a named event, or a JSON-RPC `ping` that must be answered. */
 export type KeepaliveMode = "comment" | "event" | "ping" | "jsonrpc";
@@ -154,6 +155,8 @@ export interface HoldfastOptions extends Partial<Numbers>, Partial<Choices> {
   rerun?: (request: JsonRpcRequest) => boolean;
   /** Receives every structured event. Without it, events are logged as JSON lines from `logLevel` up. */
   onEvent?: (event: HoldfastEvent) => unknown;
+  /** Runs each call, for what its handlers are to run within, such as a span: see {@link OnCall}. */
+  onCall?: OnCall;
   /** Runs once for each client connection that carried a stream, after it ended. */
   onDisconnect?: (disconnect: Disconnect) => void | Promise<void>;
   /** Answers `GET /test`: `consolePage()` of `holdfast/console`. Without it there is no such path. */
@@ -168,6 +171,7 @@ const OTHERS: Required<{ [Name in Exclude<keyof HoldfastOptions, keyof Numbers |
   publicUrl: STRING,
   rerun: FUNCTION,
   onEvent: FUNCTION,
+  onCall: FUNCTION,
   onDisconnect: FUNCTION,
   console: FUNCTION,
 };
@@ -187,6 +191,7 @@ export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly publicUrl: string | undefined;
   readonly rerun: (request: JsonRpcRequest) => boolean;
   readonly emit: EventSink;
+  readonly onCall: OnCall | undefined;
   readonly onDisconnect: ((disconnect: Disconnect) => void | Promise<void>) | undefined;
   readonly console: (() => Response) | undefined;
 }
@@ -234,7 +239,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       `maxBodyBytes (${numbers.maxBodyBytes}) must be at most maxBodyBytesInFlight (${numbers.maxBodyBytesInFlight})`,
     );
   }
-  const { rerun: userRerun, onEvent, onDisconnect, console } = options;
+  const { rerun: userRerun, onEvent, onCall, onDisconnect, console } = options;
   const emit = eventSink(onEvent, choices.logLevel);
   return Object.freeze({
     ...numbers,
@@ -247,6 +252,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
       READS.has(request.method) ||
       (userRerun !== undefined && runHook(emit, "rerun", () => userRerun(request)) === true),
     emit,
+    onCall,
     onDisconnect,
     console,
   });

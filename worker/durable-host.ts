@@ -5,11 +5,13 @@
  */
 import { waitUntil } from "cloudflare:workers";
 import type { Endings } from "../src/endings.ts";
-import { type EventSink, eventSink } from "../src/events.ts";
+import { type EventSink, eventSink, shortId } from "../src/events.ts";
 import type { GuestRef } from "../src/guest.ts";
 import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
-import type { JsonObject } from "../src/jsonrpc/messages.ts";
+import { isRequest, type JsonObject } from "../src/jsonrpc/messages.ts";
+import { markOfText } from "../src/names.ts";
 import { checkGiven, FUNCTION, SetupError, STRING, needed } from "../src/setup.ts";
+import { watchCalls } from "../src/watch.ts";
 import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
@@ -131,6 +133,18 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
 
   return {
     id: id.toString(),
+    diedUnder({ payload, transport, caller: { principal } }) {
+      const watch = watchCalls({ emit }, () => ({
+        session: shortId(id.toString()),
+        era: "session",
+        transport,
+        version: undefined,
+        principal: principal && markOfText(principal),
+        client: undefined,
+        clientVersion: undefined,
+      }));
+      for (const request of payload.messages.filter(isRequest)) watch?.over(request, "interrupted");
+    },
     async post(request): Promise<Answer> {
       const encoded = encodeCall(request);
       const answer =

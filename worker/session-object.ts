@@ -55,7 +55,7 @@ export interface SessionObjectOptions<Env> {
   readonly host: SessionHost<Env>;
   readonly hub: WorkerHub | undefined;
   /** What lives in objects of this class besides sessions; undefined where nothing does. */
-  readonly guest: GuestKind<Env> | undefined;
+  readonly guest: GuestKind | undefined;
   /** Whether the sessions of each principal are kept together, so that they can be ended together. */
   readonly indexed: boolean;
 }
@@ -114,10 +114,12 @@ export function sessionObject<Env>(
     /** Undefined where no index is kept. */
     readonly #notes: Notes | undefined;
     readonly #prepared = createPrepared();
+    readonly #sql: SqlStore;
     #guest: Guest | undefined;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
+      this.#sql = sqlStore(ctx.storage);
       const { hub } = options;
       this.#index = createSessionIndex(ctx.storage, () => directoryOf(options.namespace(env)));
       const id = ctx.id.toString();
@@ -133,7 +135,7 @@ export function sessionObject<Env>(
       try {
         this.#session = createSession<Env>({
           id,
-          store: createSessionStore(sqlStore(ctx.storage), KEY),
+          store: createSessionStore(this.#sql, KEY),
           settings: options.settings,
           createServer: options.createServer,
           env,
@@ -215,7 +217,7 @@ export function sessionObject<Env>(
           const { maxUserStateBytes } = options.settings;
           const asked = decodeUserRequest(await request.text());
           return Response.json(
-            answerUserRequest(sqlStore(this.ctx.storage), asked, { owner: "", maxBytes: maxUserStateBytes }),
+            answerUserRequest(this.#sql, asked, { owner: "", maxBytes: maxUserStateBytes }),
           );
         }
         case PATHS.guest: {
@@ -294,7 +296,7 @@ export function sessionObject<Env>(
     }
 
     async #inspect(): Promise<Response> {
-      const store = createSessionStore(sqlStore(this.ctx.storage), KEY);
+      const store = createSessionStore(this.#sql, KEY);
       const alarm = (await this.ctx.storage.getAlarm()) ?? undefined;
       const detail = inspect({ store, inMemory: this.#session.inMemory(), alarm, now: Date.now() });
       return detail === undefined ? new Response(null, { status: 404 }) : Response.json(detail);
@@ -345,7 +347,7 @@ export function sessionObject<Env>(
 
     override async alarm(): Promise<void> {
       const { guest } = options;
-      const isGuest = guest?.isAt(sqlStore(this.ctx.storage), this.ctx.id.toString()) === true;
+      const isGuest = guest?.isAt(this.#sql, this.ctx.id.toString()) === true;
       if (isGuest) await this.#guestHere()?.alarm();
       else if (this.#unfit === undefined) await this.#session.alarm();
     }

@@ -441,6 +441,9 @@ export function notWatched(id: RequestId): JsonRpcResponse {
   return errorResponse(id, { code: CODE.internalError, message, data: { reason: "not-watched" } });
 }
 
+/** The code of {@link sessionEnded}. */
+export const SESSION_ENDED: number = CODE.refused;
+
 /** The answer to a request that was in flight when its session was deleted. */
 export function sessionEnded(id: RequestId): JsonRpcResponse {
   const message = "The session was ended while the request was in flight";

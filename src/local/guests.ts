@@ -13,16 +13,18 @@ import { createRinger, RETRY_MS } from "./ringer.ts";
 
 /** The guests of a local host. */
 export interface LocalGuests extends Guests {
+  /** Does what is due by now, where the clock was moved. */
+  catchUp(): Promise<void>;
   /** Lets go of all that is under way. */
   close(): void;
 }
 
 /** What their places are made of. */
-export interface LocalGuestsOptions<Env> {
+export interface LocalGuestsOptions {
   /** Undefined where there are no guests: then every id is unknown, and nothing is created. */
-  readonly kind: GuestKind<Env> | undefined;
+  readonly kind: GuestKind | undefined;
   readonly sql: SqlStore;
-  readonly env: Env;
+  readonly env: unknown;
   readonly settings: Settings;
   readonly bus: (topic: string) => ChangeBus;
   readonly userChannel: (name: string) => UserChannel;
@@ -40,13 +42,14 @@ interface Present {
 }
 
 /** The guests of this file; their alarms ring from now on. */
-export function createGuests<Env>(options: LocalGuestsOptions<Env>): LocalGuests {
+export function createGuests(options: LocalGuestsOptions): LocalGuests {
   const { kind, sql, now, newId } = options;
   const none: LocalGuests = {
     mint() {
       throw new Error("this host has no guests");
     },
     find: () => undefined,
+    async catchUp() {},
     close() {},
   };
   if (kind === undefined) return none;
@@ -110,6 +113,7 @@ export function createGuests<Env>(options: LocalGuestsOptions<Env>): LocalGuests
   return {
     mint: () => find(newId()) ?? none.mint(),
     find,
+    catchUp: ringer.catchUp,
     close() {
       ringer.stop();
       isClosed = true;

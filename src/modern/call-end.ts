@@ -9,8 +9,16 @@ import type { StatelessCall } from "../host.ts";
 import { runHook } from "../hooks.ts";
 import { sessionEnded, timedOut, unserialisable } from "../jsonrpc/failures.ts";
 import { isRequest, type JsonRpcMessage, type JsonRpcResponse, type RequestId } from "../jsonrpc/messages.ts";
-import { type CallFailed, callFailed, isAnswerLost, withoutPayload } from "../session/server/reports.ts";
+import {
+  type CallFailed,
+  callFailed,
+  isAnswerLost,
+  toolThrew,
+  withoutPayload,
+} from "../session/server/reports.ts";
+import { hearThrows } from "../session/server/throws.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
+import type { SeenCall } from "./seen.ts";
 
 /** The end of one call, if its server does not bring it. */
 export interface CallEnd {
@@ -31,7 +39,7 @@ export function hooksOf(server: McpServer | Server): Server {
 type Ending = Pick<StatelessCall, "payload" | "settings" | "caller" | "endings" | "since">;
 
 /** Watches over the call from now on, for `maxCallMs` where that is set. */
-export function callEnd({ payload, settings, caller, endings, since }: Ending): CallEnd {
+export function callEnd({ payload, settings, caller, endings, since }: Ending, seen: SeenCall): CallEnd {
   const { emit, maxCallMs } = settings;
   const { principal } = caller;
   const watch = principal === undefined ? undefined : endings?.watch(principal, since);
@@ -58,7 +66,9 @@ export function callEnd({ payload, settings, caller, endings, since }: Ending): 
     if (told !== undefined) callFailed(emit, { session: undefined, request: message, ...told });
     // A turn later: what the server said just before is on its way through the SDK's stream, and comes first.
     setTimeout(() => {
-      bring(JSON.stringify(answer(message.id)));
+      const response = answer(message.id);
+      seen.answered(response);
+      bring(JSON.stringify(response));
       // Closing is cancellation here.
       hooks?.close().catch(() => {});
     }, 0);
@@ -79,6 +89,12 @@ export function callEnd({ payload, settings, caller, endings, since }: Ending): 
     served(server) {
       const served = hooksOf(server);
       hooks = served;
+      seen.served(served);
+      const tool =
+        isRequest(message) && message.method === "tools/call" ? message.params?.["name"] : undefined;
+      const threw = (name: string | undefined, error: unknown): void =>
+        toolThrew(emit, { session: undefined, tool: name }, error);
+      if (typeof tool === "string") hearThrows(server, tool, threw);
       const { onclose, onerror } = served;
       const heard = (error: Error): void => {
         const why = withoutPayload(error);

@@ -14,12 +14,15 @@ import { wellFormed } from "../jsonrpc/wire.ts";
 import { frame } from "../sse/frames.ts";
 import { within } from "../within.ts";
 import type { CallEnd } from "./call-end.ts";
+import type { SeenCall } from "./seen.ts";
 import { createHeartbeats } from "./heartbeats.ts";
 
 /** Whose answer it is. */
 export interface Carried extends Pick<StatelessCall, "request" | "payload" | "settings"> {
   /** What the client has shown, where the stream is to end with it. A call in flight had it when it was made. */
   readonly endsWith?: unknown;
+  /** Hears what becomes of the answer. */
+  readonly seen: Pick<SeenCall, "left" | "over">;
 }
 type End = Pick<CallEnd, "instead" | "watch" | "stop">;
 
@@ -34,9 +37,11 @@ export async function carry(call: Carried, answering: Promise<Response>, end: En
       return new Response(stream(call, answer ?? first, end), { headers: SSE_HEADERS });
     }
     end.stop();
+    call.seen.left(answer.status);
     return answer;
   } catch (error) {
     end.stop();
+    call.seen.left(500);
     throw error;
   }
 }
@@ -46,7 +51,7 @@ export async function carry(call: Carried, answering: Promise<Response>, end: En
  * (C9: closing the stream is cancellation).
  */
 function stream(
-  { request, payload, settings, endsWith }: Carried,
+  { request, payload, settings, endsWith, seen }: Carried,
   answering: Response | Promise<Response>,
   end: End,
 ): ReadableStream<Uint8Array> {
@@ -86,9 +91,10 @@ function stream(
     }
     await live.finish();
   };
-  void live.ended.then(() => {
+  void live.ended.then((reason) => {
     end.stop();
     heartbeats.stop();
+    seen.over(reason);
   });
   // The last word, whatever the server still says: its own end of the stream is being closed.
   void end.instead.then((data) => {

@@ -16,17 +16,17 @@ import type { ServerContext } from "../session/server/factory.ts";
 export type { McpServer, Server } from "@modelcontextprotocol/server";
 
 /** An extension of the protocol, as `modernHandler` takes it. */
-export interface ModernExtension<Env = unknown> {
+export interface ModernExtension {
   /** Its guests. @param serve runs one call in a server of the deployment's */
-  guest(serve: Serve<Env>): GuestKind<Env>;
+  guest(serve: Serve): GuestKind;
   /**
    * Has a request's server announce the extension, and answers what is the extension's own in its place.
    * @param server not connected yet
    * @returns what makes the answer of the SDK's, where that is not to be sent as it is
    */
-  extend(server: Server, call: StatelessCall<Env>): ((response: Response) => Promise<Response>) | undefined;
+  extend(server: Server, call: StatelessCall): ((response: Response) => Promise<Response>) | undefined;
   /** Its part of a request to listen; undefined where that has none, and what to answer where it cannot be heard. */
-  listening(call: StatelessCall<Env>, request: JsonRpcRequest): ListeningFor | Failure | undefined;
+  listening(call: StatelessCall, request: JsonRpcRequest): ListeningFor | Failure | undefined;
 }
 
 /** One listener's part of an extension. */
@@ -38,8 +38,9 @@ export interface ListeningFor {
 }
 
 /** One call, run by whoever holds it. */
-export interface ServedCall<Env> {
-  readonly context: ServerContext<Env>;
+export interface ServedCall {
+  /** Its `env` is that of the guest's place, which the host has put there. */
+  readonly context: ServerContext;
   /** As the client's, of this revision. Aborting its signal cancels the call. */
   readonly request: Request;
   readonly message: JsonRpcRequest;
@@ -50,4 +51,4 @@ export interface ServedCall<Env> {
 }
 
 /** Runs a call; the SDK's response, which is JSON or a stream. Rejects where the call was aborted before there was one. */
-export type Serve<Env> = (call: ServedCall<Env>) => Promise<Response>;
+export type Serve = (call: ServedCall) => Promise<Response>;

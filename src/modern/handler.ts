@@ -28,6 +28,7 @@ import { carry } from "./carry.ts";
 import type { ModernExtension, Serve } from "./extension.ts";
 import { createListens } from "./listen.ts";
 import { createPlaces } from "./places.ts";
+import { seenCall } from "./seen.ts";
 
 /** What the handler builds its servers by. */
 export interface ModernOptions<Env = unknown> {
@@ -49,7 +50,7 @@ export interface ModernOptions<Env = unknown> {
    */
   maxListenBytes?: number;
   /** Calls that outlive their request: `durableTasks` of `holdfast/tasks`. */
-  tasks?: ModernExtension<Env>;
+  tasks?: ModernExtension;
 }
 
 /** What each option must be; the numbers are checked as they are read. */
@@ -142,18 +143,23 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
   };
 
   /** Serves a call of the extension's, wherever it is held. */
-  const run: Serve<Env> = async ({ context, request, message, caller, settings, onServer }) => {
+  const run: Serve = async ({ context, request, message, caller, settings, onServer }) => {
     const payload = { batch: false, messages: [message] };
-    // Who is shut out from now on is so where he asks: what runs already goes on.
-    const end = callEnd({ payload, settings, caller, since: 0 });
+    const seen = seenCall({ payload, settings, caller }, "task");
+    // Neither does a call's time end it, which has a longer one, nor whoever is shut out from now on: he is where he asks.
+    const end = callEnd({ payload, settings: { ...settings, maxCallMs: 0 }, caller, since: 0 }, seen);
     builders.set(request, async () => {
       const failed = (error: unknown): void => hookFailed(settings.emit, "createServer", error);
-      const server = await build(context, settings, failed);
+      const server = await build(context as ServerContext<Env>, settings, failed);
       onServer(server);
       end.served(server);
       return server;
     });
-    const answering = fetch(request, caller.authInfo, message).finally(end.stop);
+    const answering = seen.run(() => fetch(request, caller.authInfo, message)).finally(end.stop);
+    answering.then(
+      ({ status }) => status >= 400 && seen.left(status),
+      () => seen.over("client"),
+    );
     return Promise.race([answering, end.instead.then((body) => json(body))]);
   };
 
@@ -199,10 +205,12 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     async handle(given) {
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
-      const end = callEnd(call);
+      const seen = seenCall(call);
+      const end = callEnd(call, seen);
       const { request, settings, payload, caller } = call;
       const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
-      return carry({ request, payload, settings, endsWith }, answer(call, end, given.bus), end);
+      const answering = seen.run(() => answer(call, end, given.bus));
+      return carry({ request, payload, settings, endsWith, seen }, answering, end);
     },
 
     async close() {

@@ -4,6 +4,7 @@
  * @module
  */
 import { createLiveStream, type LiveStream } from "../edge/live.ts";
+import type { Outcome } from "../events.ts";
 import type { Caller, StatelessCall } from "../host.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { acceptedAnswers } from "../http/negotiate.ts";
@@ -19,6 +20,8 @@ import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
 import { isPermanent } from "../setup.ts";
 import { frame } from "../sse/frames.ts";
+import { markOfText } from "../names.ts";
+import { watchCalls } from "../watch.ts";
 import { inTime, LONGEST_TIMER_MS } from "../within.ts";
 
 /** One POST, and the server for it. */
@@ -50,9 +53,24 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   const { principal } = caller;
   const watch = principal === undefined ? undefined : endings?.watch(principal, since);
 
+  const seen = watchCalls(settings, () => ({
+    session: undefined,
+    era: "request",
+    transport: "streamable",
+    version: one.version,
+    principal: caller.principal && markOfText(caller.principal),
+    client: undefined,
+    clientVersion: undefined,
+  }));
+  const turnAway = (failure: failures.Failure): Response => {
+    for (const each of requests) seen?.over(each, "refused");
+    return turnedAway(failure, payload, { only });
+  };
+
   const server = startInstance({
     sessionId: undefined,
     emit,
+    watch: seen,
     hookTimeoutMs: initializeTimeoutMs,
     create: one.create,
     maxEventBytes: settings.maxEventBytes,
@@ -70,12 +88,12 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   });
   let expiry: ReturnType<typeof setTimeout> | undefined;
   /** Nobody waits any more: what still runs is aborted. */
-  const over = (): void => end(failures.interrupted);
-  const end = (why: Parameters<Exchange["fail"]>[0]): void => {
+  const over = (): void => end(failures.interrupted, "cancelled");
+  const end = (why: Parameters<Exchange["fail"]>[0], outcome: Outcome): void => {
     if (expiry !== undefined) clearTimeout(expiry);
     signal.removeEventListener("abort", over);
     watch?.stop();
-    server.close((left) => left.fail(why));
+    server.close((left) => left.fail(why), outcome);
   };
   // From here on: a client may leave while its server is still being built.
   signal.addEventListener("abort", over);
@@ -87,12 +105,12 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     over();
     const stack = error instanceof Error ? error.stack : undefined;
     if (!signal.aborted) emit("request.error", { method: "POST", message: String(error), stack });
-    return turnedAway(isPermanent(error) ? failures.broken : failures.notReady, payload, { only });
+    return turnAway(isPermanent(error) ? failures.broken : failures.notReady);
   }
   const lacking = await server.challenge(requests, caller.authInfo);
   if (lacking !== undefined) {
     over();
-    return turnedAway(lacking, payload, { only });
+    return turnAway(lacking);
   }
 
   const post = {
@@ -126,7 +144,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   if (maxCallMs > 0) {
     expiry = setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS));
   }
-  void watch?.ended.then(() => end(failures.sessionEnded));
+  void watch?.ended.then(() => end(failures.sessionEnded, failures.SESSION_ENDED));
   const extra = createExtra(caller);
   for (const each of requests) server.request(each, exchange, extra, Infinity);
 

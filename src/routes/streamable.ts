@@ -237,6 +237,7 @@ export async function postOnce(ref: SessionRef, call: Call, settings: Settings):
       if (again !== undefined) return again;
     }
     if (requests.length === 0) return { kind: "refused", failure: failures.unreachable };
+    ref.diedUnder?.(call);
     const errors = requests.map((request) => failures.interrupted(request.id, settings.rerun(request)));
     return {
       kind: "json",

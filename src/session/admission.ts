@@ -4,7 +4,7 @@
  * @module
  */
 import { shortId } from "../events.ts";
-import type { Attach, Call, Caller, Refusal } from "../host.ts";
+import type { Attach, Call, Caller, Keyed, Refusal } from "../host.ts";
 import { isResponse, unknownClient } from "../jsonrpc/messages.ts";
 import { randomStreamId } from "../sse/event-id.ts";
 import { isSuccessor, type Lifecycle } from "./lifecycle.ts";
@@ -48,6 +48,11 @@ function isAnswer(request: Call | Attach): boolean {
   return first !== undefined && isResponse(first);
 }
 
+/** What is stored of a session whose client has not introduced itself. */
+function opened({ version }: Keyed): Partial<SessionRow> {
+  return { version, initialize: JSON.stringify(unknownClient(version)), initialized: 1 };
+}
+
 /** One for each session and isolate. */
 export function createAdmission(options: AdmissionOptions): Admission {
   const { id, settings, now, lifecycle, begun, ofTopic, revive } = options;
@@ -65,6 +70,20 @@ export function createAdmission(options: AdmissionOptions): Admission {
     return row;
   };
 
+  /** As a session begins that is found by its key, in place of the tombstone that is there. */
+  const beginOver = async (keyed: Keyed, fresh: Partial<SessionRow>): Promise<SessionRow | Refusal> => {
+    // No successor can be named to a client that keeps no id.
+    const undo = lifecycle.revive({ ...opened(keyed), created: now(), successor: null, ...fresh });
+    if (typeof undo !== "function") return { kind: "refused", failure: undo };
+    return begin(lifecycle.live() as SessionRow);
+  };
+
+  const begin = async (row: SessionRow): Promise<SessionRow> => {
+    settings.emit("session.created", { session: shortId(id), kind: "streamable" });
+    await begun();
+    return row;
+  };
+
   /** A session that is found by its key begins with whatever comes first; what its client can do is not known yet. */
   const beginKeyed = async (request: Call | Attach): Promise<SessionRow | Refusal | undefined> => {
     const { keyed, caller } = request;
@@ -72,35 +91,21 @@ export function createAdmission(options: AdmissionOptions): Admission {
     const isSpent = lifecycle.isSpent(caller.principal);
     if (!isSpent && !lifecycle.isVacant()) return undefined;
     ofTopic(caller);
-    const fields = {
-      version: keyed.version,
-      initialize: JSON.stringify(unknownClient(keyed.version)),
-      initialized: 1,
-    };
-    let row: SessionRow | undefined;
-    if (isSpent) {
-      // No successor can be named to a client that keeps no id.
-      const undo = lifecycle.revive({
-        ...fields,
-        standalone: randomStreamId(),
-        created: now(),
-        successor: null,
-      });
-      if (typeof undo !== "function") return { kind: "refused", failure: undo };
-      row = lifecycle.live();
-    } else row = lifecycle.open("streamable", { ...fields, principal: caller.principal ?? null });
-    settings.emit("session.created", { session: shortId(id), kind: "streamable" });
-    await begun();
-    return row;
+    if (isSpent) return beginOver(keyed, { standalone: randomStreamId() });
+    return begin(lifecycle.open("streamable", { ...opened(keyed), principal: caller.principal ?? null }));
   };
 
   /** The session's row for a request, once one that sleeps under its tombstone has been woken; or why there is none. */
   const admitOrRevive = async (request: Call | Attach): Promise<SessionRow | Refusal> => {
-    const { caller, transport } = request;
+    const { keyed, caller, transport } = request;
     if (lifecycle.isRevivable(caller.principal, transport)) {
       ofTopic(caller);
       const refusal = await revive();
       if (refusal !== undefined) return refusal;
+      // Its server does not take up what its client once said. Found by its key it would be met again each time: it
+      // begins anew, and keeps its state.
+      const isStuck = lifecycle.isRevivable(caller.principal, transport);
+      if (isStuck && keyed !== undefined && !isAnswer(request)) return beginOver(keyed, {});
     }
     return admit(request) ?? lifecycle.gone(caller.principal, true);
   };

@@ -3,9 +3,9 @@
  * uses nothing: no server is started, no time of last use is moved, nothing is written.
  * @module
  */
-import { clientText } from "../events.ts";
-import { isObject, type JsonObject } from "../jsonrpc/messages.ts";
+import type { JsonObject } from "../jsonrpc/messages.ts";
 import type { CallDetail, ClientInfo, SessionDetail, SessionSummary, StreamDetail } from "../sessions.ts";
+import { clientOf } from "../watch.ts";
 import type { Outlet } from "./streams/outlet.ts";
 import { owedBy } from "./streams/owed.ts";
 import type { SessionRow } from "./store/schema.ts";
@@ -31,20 +31,9 @@ export type ListedRow = Pick<
   "id" | "principal" | "kind" | "version" | "initialize" | "created" | "seen" | "status"
 >;
 
-/** What an `initialize` says of its client. */
-export function clientOf(initialize: JsonObject | undefined): ClientInfo | undefined {
-  const info = initialize?.["clientInfo"];
-  if (!isObject(info) || typeof info["name"] !== "string") return undefined;
-  const { version } = info;
-  return {
-    name: clientText(info["name"]),
-    version: typeof version === "string" ? clientText(version) : undefined,
-  };
-}
-
-/** The same, as it is stored. */
+/** What the `initialize` that is stored says of its client. */
 export function storedClient(initialize: string | null): ClientInfo | undefined {
-  return initialize === null ? undefined : clientOf(JSON.parse(initialize) as JsonObject);
+  return initialize === null ? undefined : clientOf((JSON.parse(initialize) as JsonObject)["clientInfo"]);
 }
 
 /** What a list says of a session. */

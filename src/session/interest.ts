@@ -41,12 +41,17 @@ export interface Interest {
   by(topic: string): void;
   /** Asks the hub for a resource: true once nothing of it is missed any more, false where that cannot be had. */
   subscribing(uri: string): Promise<boolean>;
+  /**
+   * Asks for the resources of a session that is taken up again, of which the hub has forgotten all. What cannot be
+   * had now is asked for again by the alarm. Never rejects.
+   */
+  revived(uris: readonly string[]): Promise<void>;
   /** The hub can forget the resource. */
   unsubscribed(uri: string): void;
   /** The client has opened the stream that unrelated messages take. Never rejects. */
   listening(): Promise<void>;
-  /** The alarm rang while that stream is open: a hub that could not be asked then is asked again. Never rejects. */
-  again(): Promise<void>;
+  /** The alarm rang: a hub that could not be asked then is asked again, for lists only while that stream is open. Never rejects. */
+  again(isListening: boolean): Promise<void>;
   /** Parts what the hub sent: the notifications for the client, as JSON, and the names that the hub can forget. */
   sift(changes: readonly Change[]): { wanted: string[]; unwanted: string[] };
   /** The session has ended. */
@@ -89,6 +94,8 @@ export function createInterest(
   let wishes: Wish[] = [];
   let isAsking = false;
   let againMs = AGAIN_MS;
+  /** Resources that a hub could not be asked for as the session was taken up again. */
+  const missed = new Set<string>();
 
   const failed = (at: string, error: unknown): void =>
     emit("listen.watch_failed", { topic: at, session: shortId(sessionId), message: messageOf(error) });
@@ -147,14 +154,35 @@ export function createInterest(
     }
   };
 
+  const watchMissed = async (uris: readonly string[]): Promise<void> => {
+    const found = await Promise.all(uris.map((uri) => wish(topic, resourceName(uri), true)));
+    for (const [index, uri] of uris.entries()) {
+      // Unsubscribed meanwhile, it is wanted no more.
+      if (found[index] || !isSubscribed(store, uri)) missed.delete(uri);
+      else missed.add(uri);
+    }
+    if (missed.size === 0 || !isLive()) return;
+    ringIn(againMs);
+    againMs = Math.min(2 * againMs, AGAIN_MOST_MS);
+  };
+
   return {
     notify: createNotifier((change) => changes.publish(topic, change)),
     by: (named) => void (topic = named),
     subscribing: (uri) => wish(topic, resourceName(uri), true),
+    async revived(uris) {
+      try {
+        await watchMissed(uris);
+      } catch (error) {
+        failed(topic, error);
+      }
+    },
     unsubscribed: (uri) => void wish(topic, resourceName(uri), false),
     listening: () => watchLists(topic),
-    async again() {
+    async again(isListening) {
       try {
+        if (missed.size > 0) await watchMissed([...missed]);
+        if (!isListening) return;
         // Of the topics that were noted: an isolate that was woken by its alarm has seen no request.
         for (const { name } of store.entries("watch")) await watchLists(name);
       } catch (error) {

@@ -5,6 +5,7 @@ import type { Interest } from "./interest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { SessionOptions } from "./ports.ts";
 import { subscribedUris } from "./server/journal.ts";
+import { within } from "../within.ts";
 import type { SessionRow } from "./store/schema.ts";
 
 /** What a revival asks of the rest of the session. */
@@ -40,9 +41,9 @@ export function createRevival(options: RevivalOptions): () => Promise<Refusal | 
     }
     await options.begun();
     // Its hubs have forgotten it.
-    if (interest !== undefined) {
-      await Promise.all(subscribedUris(store).map((uri) => interest.subscribing(uri)));
-    }
+    // Not waited for without end: its client's request goes on, and what is missing is asked for by the alarm.
+    const asking = interest?.revived(subscribedUris(store));
+    if (asking !== undefined) await within(asking, settings.initializeTimeoutMs);
     settings.emit("session.revived", { session: shortId(id) });
     return undefined;
   };

@@ -130,7 +130,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     return !isLive() || streamsOf(row).standalone.outlet() !== undefined;
   };
 
-  return {
+  const session: Session = {
     isLive,
 
     async adopt(seed) {
@@ -237,7 +237,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     async alarm() {
       await upkeep.alarm();
       try {
-        if (isLive() && streams?.standalone.outlet() !== undefined) await interest?.again();
+        if (isLive()) await interest?.again(streams?.standalone.outlet() !== undefined);
       } catch (error) {
         // Storage that cannot be read has been told of above, and the alarm is set.
         settings.emit("send.error", { session: shortId(id), message: String(error) });
@@ -288,6 +288,17 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       dispatch.suspend();
       streams?.close("shutdown");
       streams = undefined;
+    },
+  };
+  const { turnedAway } = dispatch;
+  if (turnedAway === undefined) return session;
+  const { post } = session;
+  return {
+    ...session,
+    async post(call, open) {
+      const reply = await post(call, open);
+      if (reply.kind === "refused") turnedAway(call);
+      return reply;
     },
   };
 }

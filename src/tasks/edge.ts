@@ -29,9 +29,9 @@ import type { TaskReply, TaskRequest } from "./wire.ts";
 export type TaskUse = "required" | "optional" | "never";
 
 /** The edge's part of the extension. */
-export interface TaskEdge<Env> {
-  readonly answerer: AnswererOf<Env>;
-  readonly listening: ModernExtension<Env>["listening"];
+export interface TaskEdge {
+  readonly answerer: AnswererOf;
+  readonly listening: ModernExtension["listening"];
 }
 
 /** Most tasks that one listener may ask for: each is asked once as it begins. */
@@ -45,8 +45,8 @@ const AGAIN_AFTER_MS = [50, 500];
  * The edge of a deployment whose calls become tasks as `tool` says.
  * @throws {Refused} from `answerer`, where `tool` does not say it
  */
-export function taskEdge<Env>(tool: (request: JsonRpcRequest) => TaskUse): TaskEdge<Env> {
-  const useOf = (call: StatelessCall<Env>, request: JsonRpcRequest): TaskUse => {
+export function taskEdge(tool: (request: JsonRpcRequest) => TaskUse): TaskEdge {
+  const useOf = (call: StatelessCall, request: JsonRpcRequest): TaskUse => {
     const use = runHook(call.settings.emit, "tasks.tool", () => checkedUse(tool(request)));
     // Whoever cannot say what is to be done gets nothing done.
     if (use === undefined) throw new Refused(failures.internalError);
@@ -100,8 +100,8 @@ async function markOf(id: string, { principal, topic = DEFAULT_TOPIC }: Caller):
 }
 
 /** The task, where this caller may know of it. Wakes nothing. */
-async function refOf<Env>(
-  { guests, caller }: StatelessCall<Env>,
+async function refOf(
+  { guests, caller }: StatelessCall,
   taskId: unknown,
 ): Promise<(GuestRef & { readonly taskId: string }) | undefined> {
   const [id, mark, ...rest] = typeof taskId === "string" ? taskId.split(".") : [];
@@ -126,11 +126,7 @@ async function ask(ref: GuestRef, request: TaskRequest, caller: Caller): Promise
 }
 
 /** Runs the call where it can outlive its client, and answers with its result, or with the task that it has become. */
-async function start<Env>(
-  call: StatelessCall<Env>,
-  request: JsonRpcRequest,
-  atOnce: boolean,
-): Promise<JsonObject> {
+async function start(call: StatelessCall, request: JsonRpcRequest, atOnce: boolean): Promise<JsonObject> {
   const { caller, settings, onError } = call;
   const ref = call.guests().mint();
   const taskId = `${ref.id}.${await markOf(ref.id, caller)}`;
@@ -178,7 +174,7 @@ function stripped({
 }
 
 /** Answers `tasks/get`, `tasks/update` and `tasks/cancel`. */
-async function about<Env>(call: StatelessCall<Env>, { method, params }: JsonRpcRequest): Promise<JsonObject> {
+async function about(call: StatelessCall, { method, params }: JsonRpcRequest): Promise<JsonObject> {
   const inputResponses = params?.["inputResponses"];
   if (method === "tasks/update" && !isObject(inputResponses))
     throw new Refused(failures.invalidParams("inputResponses must be an object"));
@@ -207,7 +203,7 @@ async function about<Env>(call: StatelessCall<Env>, { method, params }: JsonRpcR
   }
 }
 
-function listenTo<Env>(call: StatelessCall<Env>, taskIds: readonly unknown[]): ListeningFor {
+function listenTo(call: StatelessCall, taskIds: readonly unknown[]): ListeningFor {
   /** By the name of its signal: what was last told of a task that its listener may hear of. */
   const heard = new Map<string, { readonly ref: GuestRef & { readonly taskId: string }; version: number }>();
   const candidates = new Set(taskIds.map((taskId) => signalOf(String(taskId).split(".", 1)[0] ?? "")));

@@ -52,7 +52,7 @@ export interface TasksOptions extends Partial<TaskLimits> {
  * @example
  * modernHandler({ createServer, tasks: durableTasks({ tool: ({ params }) => params?.name === "crawl" ? "required" : "never" }) })
  */
-export function durableTasks<Env = unknown>(options: TasksOptions): ModernExtension<Env> {
+export function durableTasks(options: TasksOptions): ModernExtension {
   const { tool } = options;
   if (typeof tool !== "function") throw new TypeError("tasks.tool must be a function");
   const limits = Object.fromEntries(
@@ -62,7 +62,7 @@ export function durableTasks<Env = unknown>(options: TasksOptions): ModernExtens
     ]),
   ) as unknown as TaskLimits;
   let tellLimit: TellLimit | undefined;
-  const { answerer, listening } = taskEdge<Env>(tool);
+  const { answerer, listening } = taskEdge(tool);
   return {
     extend: extender(answerer),
     listening,
@@ -70,7 +70,7 @@ export function durableTasks<Env = unknown>(options: TasksOptions): ModernExtens
       isAt: hasTask,
       open(place) {
         tellLimit ??= createLimitNotice(place.settings.emit, place.now);
-        return openTask<Env>(place, { serve, limits, tellLimit });
+        return openTask(place, { serve, limits, tellLimit });
       },
     }),
   };

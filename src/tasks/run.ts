@@ -39,9 +39,9 @@ export interface Begun {
 }
 
 /** What the call is run by and in. */
-export interface RunOptions<Env> {
-  readonly place: GuestPlace<Env>;
-  readonly serve: Serve<Env>;
+export interface RunOptions {
+  readonly place: GuestPlace;
+  readonly serve: Serve;
   readonly ttlMs: number;
   readonly state: SessionState;
   /** The tool says how far it is. */
@@ -60,7 +60,7 @@ export function originOf({ url, headers }: Caller): TaskTexts["origin"] {
 }
 
 /** Begins the call, and returns at once. */
-export function startRun<Env>(begun: Begun, options: RunOptions<Env>): Run {
+export function startRun(begun: Begun, options: RunOptions): Run {
   const { place, serve, ttlMs, state, onProgress } = options;
   const { env, settings, userChannel, waitUntil } = place;
   const { taskId, call, origin, topic, attempt, given, authInfo } = begun;
@@ -78,7 +78,7 @@ export function startRun<Env>(begun: Begun, options: RunOptions<Env>): Run {
     url: origin.url,
     headers: () => origin.headers,
   };
-  const context: TaskContext<Env> = {
+  const context: TaskContext = {
     ...contextOf("task", {
       env,
       request,

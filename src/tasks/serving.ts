@@ -27,8 +27,8 @@ export class Refused extends Error {
 }
 
 /** What answers a request in its server's place; undefined where the server is to answer. */
-export type AnswererOf<Env> = (
-  call: StatelessCall<Env>,
+export type AnswererOf = (
+  call: StatelessCall,
   request: JsonRpcRequest,
 ) => (() => Promise<JsonObject>) | undefined;
 
@@ -42,7 +42,7 @@ const ANY = {
 } as const;
 
 /** Has servers announce tasks, and `answererOf` answer for them. */
-export function extender<Env>(answererOf: AnswererOf<Env>): ModernExtension<Env>["extend"] {
+export function extender(answererOf: AnswererOf): ModernExtension["extend"] {
   return (server, call) => {
     server.registerCapabilities({ extensions: { [TASKS]: {} } });
     const [request] = call.payload.messages;

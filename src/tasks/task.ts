@@ -50,8 +50,8 @@ export interface TaskLimits {
 }
 
 /** What a task is given besides its place. */
-export interface TaskOptions<Env> {
-  readonly serve: Serve<Env>;
+export interface TaskOptions {
+  readonly serve: Serve;
   readonly limits: TaskLimits;
   readonly tellLimit: TellLimit;
 }
@@ -73,7 +73,7 @@ function errorOf({ error }: JsonRpcResponse): JsonRpcErrorObject {
 }
 
 /** The task that is stored in this place, or the place for one. */
-export function openTask<Env>(place: GuestPlace<Env>, options: TaskOptions<Env>): Guest {
+export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   const { id, settings, now } = place;
   const { limits, serve, tellLimit } = options;
   const { emit } = settings;

@@ -64,6 +64,7 @@ export function answerUserRequest(sql: SqlStore, request: UserRequest, of: UserO
     return { kind: "keys", keys: rows.map(({ name }) => name) };
   }
   if (!hasTable(sql)) return { kind: "done", changed: false };
+  sums.get(sql)?.delete(owner);
   const gone =
     op === "erase"
       ? sql.exec("DELETE FROM user_state WHERE owner = ? RETURNING name", owner)
@@ -91,13 +92,11 @@ function put(
   if (ifVersion !== undefined && found.version !== ifVersion) return { kind: "lost", found };
   if (!hasTable(sql)) sql.exec(SCHEMA);
   const size = encoder.encode(name + value).length;
-  const [others] = sql.exec<{ bytes: number }>(
-    "SELECT coalesce(sum(size), 0) AS bytes FROM user_state WHERE owner = ? AND name <> ?",
-    owner,
-    name,
-  );
-  const bytes = (others?.bytes ?? 0) + size;
+  const bytes = heldBy(sql, owner) - sizeOf(sql, owner, name) + size;
   if (bytes > maxBytes) return { kind: "full", bytes };
+  // Until it is written nothing is known: where that fails, it is counted again.
+  const kept = sums.get(sql);
+  kept?.delete(owner);
   const version = nextVersion(found.version);
   sql.exec(
     "INSERT OR REPLACE INTO user_state (owner, name, version, size, value) VALUES (?, ?, ?, ?, ?)",
@@ -107,7 +106,33 @@ function put(
     size,
     value,
   );
+  if (kept !== undefined && kept.size < MOST_SUMS) kept.set(owner, bytes);
   return { kind: "stored", version };
+}
+
+/** What each owner's state has, by store: counted once, where it is put to again and again. Deletions have it counted anew. */
+const sums = new WeakMap<SqlStore, Map<string, number>>();
+const MOST_SUMS = 1000;
+
+function heldBy(sql: SqlStore, owner: string): number {
+  let kept = sums.get(sql);
+  if (kept === undefined || kept.size >= MOST_SUMS) sums.set(sql, (kept = new Map()));
+  const known = kept.get(owner);
+  if (known !== undefined) return known;
+  const [row] = sql.exec<{ bytes: number }>(
+    "SELECT coalesce(sum(size), 0) AS bytes FROM user_state WHERE owner = ?",
+    owner,
+  );
+  return row?.bytes ?? 0;
+}
+
+function sizeOf(sql: SqlStore, owner: string, name: string): number {
+  const [row] = sql.exec<{ size: number }>(
+    "SELECT size FROM user_state WHERE owner = ? AND name = ?",
+    owner,
+    name,
+  );
+  return row?.size ?? 0;
 }
 
 /** Never the number of an earlier writing, not even of a name that was deleted in between. */

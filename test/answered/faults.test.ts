@@ -58,6 +58,7 @@ describe.each(hosts)("on $name", (host) => {
         const event = {
           type: "call.failed",
           level: "warn",
+          time: expect.any(Number),
           session: session.id.slice(0, 8),
           method: "tools/call",
           tool: "wayward",

@@ -85,6 +85,7 @@ test.each<[string, LocalMcpOptions["createServer"], string | RegExp]>([
     {
       type: "session.start_failed",
       level: "error",
+      time: expect.any(Number),
       session: expect.any(String) as string,
       message: expect.stringMatching(message) as string,
       stack: expect.stringMatching(/^ +at /m) as string,
@@ -274,6 +275,7 @@ test.each(SDKS.flatMap((sdk) => FAILING.map(([how, onclose]) => ({ sdk, how, onc
           {
             type: "hook.error",
             level: "warn",
+            time: expect.any(Number),
             hook: "onclose",
             message: "my timers",
             stack: expect.stringContaining("user-code.test.ts") as string,

@@ -1,10 +1,12 @@
 /** What tools are told of who calls is the same wherever they run. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { createLocalMcp } from "../../src/local/index.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { toolCall } from "../support/messages.ts";
-import { answerOf, openSession, post } from "../support/mcp.ts";
+import { ACCEPT_BOTH, answerOf, openSession, post } from "../support/mcp.ts";
 import { call } from "../support/modern.ts";
 import { textOf } from "../support/messages.ts";
+import { createTestServer } from "../support/test-server.ts";
 
 const RESOURCE = "https://mcp.example.com/mcp?tenant=blue";
 const AMY = { Authorization: "Bearer amy:1", "X-Resource": RESOURCE, "X-Scopes": "a b" };
@@ -34,4 +36,30 @@ describe.each(hosts)("on $name", (host) => {
     expect(await stream.message()).toMatchObject({ method: "notifications/message" });
     stream.leave();
   });
+});
+
+test("the factory is told of the caller of each request without a session", async () => {
+  const told: [era: string, principal: unknown, authInfo: unknown][] = [];
+  const mcp = createLocalMcp({
+    createServer(context) {
+      if (context.era === "request") told.push([context.era, context.principal, context.authInfo]);
+      return createTestServer(context);
+    },
+    authorize: (request) => ({ principal: "amy", authInfo: { token: request.headers.get("x-token") } }),
+    logLevel: "silent",
+  });
+  onTestFinished(() => mcp.close());
+  for (const token of ["first", "second"]) {
+    const answer = await mcp.router.request("/mcp", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", Accept: ACCEPT_BOTH, "X-Token": token },
+      body: JSON.stringify(toolCall("echo", { text: "hi" })),
+    });
+    expect(answer.status).toBe(200);
+    await answer.text();
+  }
+  expect(told).toEqual([
+    ["request", "amy", { token: "first" }],
+    ["request", "amy", { token: "second" }],
+  ]);
 });

@@ -7,7 +7,7 @@ import { eventually } from "../support/wait.ts";
 
 type Event = ReturnType<Served["events"]>[number];
 
-/** Events about a session and its standalone connections, in order; `request` is logged beside them. */
+/** Events about a session and its standalone connections, in order; requests and calls are logged beside them. */
 function lifeOf(server: Served, session: McpSession): Event[] {
   const short = session.id.slice(0, 8);
   const connections = new Set(
@@ -18,7 +18,7 @@ function lifeOf(server: Served, session: McpSession): Event[] {
     .events()
     .filter(
       ({ type, session: id, connectionId }) =>
-        type !== "request" && (id === short || connections.has(connectionId)),
+        type !== "request" && !type.startsWith("call.") && (id === short || connections.has(connectionId)),
     );
 }
 
@@ -52,7 +52,13 @@ export function testEvents(subject: Subject): void {
       const expected = ["session.created", ...OPENED, "session.terminated", ...CLOSED];
       await eventually(() => expect(typesOf(lifeOf(server, session))).toEqual(expected));
       expect(lifeOf(server, session).map(({ level }) => level)).toEqual([
-        ...Array(7).fill("info"),
+        "info",
+        "debug",
+        "info",
+        "debug",
+        "debug",
+        "info",
+        "info",
         undefined,
       ]);
     });
@@ -68,13 +74,28 @@ export function testEvents(subject: Subject): void {
       expect(connectionId).toMatch(/^[0-9a-f-]{36}$/);
       const short = session.id.slice(0, 8);
       expect(rest).toEqual([
-        { type: "connection.setup", level: "info", connectionId, session: short, resumed: false },
-        { type: "keepalive.start", level: "info", connectionId, intervalMs: 15_000, maxStreamMs: 3_600_000 },
-        { type: "connection.established", level: "info", connectionId },
-        { type: "session.terminated", level: "info", session: short },
+        {
+          type: "connection.setup",
+          level: "info",
+          time: expect.any(Number),
+          connectionId,
+          session: short,
+          resumed: false,
+        },
+        {
+          type: "keepalive.start",
+          level: "debug",
+          time: expect.any(Number),
+          connectionId,
+          intervalMs: 15_000,
+          maxStreamMs: 3_600_000,
+        },
+        { type: "connection.established", level: "debug", time: expect.any(Number), connectionId },
+        { type: "session.terminated", level: "info", time: expect.any(Number), session: short },
         {
           type: "connection.closed",
           level: "info",
+          time: expect.any(Number),
           connectionId,
           reason: "deleted",
           durationMs: expect.any(Number),
@@ -134,6 +155,7 @@ export function testEvents(subject: Subject): void {
         expect(told.at(-1)).toEqual({
           type: "request",
           level: "debug",
+          time: expect.any(Number),
           method: "POST",
           session: session.id.slice(0, 8),
           status: 200,
@@ -147,14 +169,15 @@ export function testEvents(subject: Subject): void {
       const session = await openSession(server.url, { capabilities: { elicitation: {} } });
       const stream = await session.get();
       await session.post(toolCall("echo", { text: "p4yload" }), { Authorization: "Bearer p4yload" });
-      await session.request(toolCall("p4yload", { text: "p4yload" }));
+      // What a call is about is told: its method, and the name of its tool.
+      await session.request(toolCall("no_such_tool", { text: "p4yload" }));
       const call = await session.stream(toolCall("ask", { message: "p4yload" }));
       const asked = await call.message(({ method }) => method === "elicitation/create");
       const content = { answer: "p4yload" };
       await session.post({ jsonrpc: "2.0", id: asked.id, result: { action: "accept", content } });
       await session.post({ jsonrpc: "2.0", id: "p4yload", result: content });
       await session.post('{"p4yload"', {});
-      await session.post(request("p4yload"), { "Last-Event-ID": "p4yload" });
+      await session.post(request("no/such", { name: "p4yload" }), { "Last-Event-ID": "p4yload" });
       await session.fetch("GET", { "Last-Event-ID": "p4yload" });
       await session.fetch("DELETE");
       await stream.rest();
@@ -212,7 +235,9 @@ export function testEvents(subject: Subject): void {
         ),
       );
       const told = server.events().filter(({ type }) => type !== "test.disconnect");
-      expect(told).toEqual([{ type: "orphan.response", level: "warn", session: session.id.slice(0, 8) }]);
+      expect(told).toEqual([
+        { type: "orphan.response", level: "warn", time: expect.any(Number), session: session.id.slice(0, 8) },
+      ]);
     });
   });
 }

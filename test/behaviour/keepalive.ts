@@ -299,6 +299,7 @@ export function testKeepalive(subject: Subject): void {
       expect(eventsOf(server, session)).toContainEqual({
         type: "connection.spin_detected",
         level: "error",
+        time: expect.any(Number),
         connectionId,
         count: 4,
         elapsedMs: expect.any(Number),

@@ -29,6 +29,7 @@ describe("the wire: a later edge before objects of this version", () => {
       ["post", "post", "attach", "end"].map((what) => ({
         type: "wire.unreadable",
         level: "warn",
+        time: expect.any(Number),
         at: "session",
         what,
         version: WIRE + 2,

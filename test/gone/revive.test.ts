@@ -5,7 +5,7 @@ import { ask, open } from "../local/served.ts";
 import { expectNotFound, expiry, SHORT_LIVED } from "../support/gone.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { initialize, request, toolCall } from "../support/messages.ts";
-import { type McpSession, openSession } from "../support/mcp.ts";
+import { answerOf, type McpSession, openSession } from "../support/mcp.ts";
 import { type SdkClient, SDKS } from "../support/sdk-clients.ts";
 import type { EventStream } from "../support/sse.ts";
 import { createTestServer } from "../support/test-server.ts";
@@ -180,5 +180,39 @@ test("a session whose server refuses the stored initialize is a 404 that names a
   const response = await ask(mcp, LIST, id);
   expect(response.status).toBe(404);
   expect(response.headers.get("mcp-session-id")).toMatch(/^[0-9a-f]{64}$/);
+  await mcp.close();
+});
+
+test("one that is found by its key, and whose server refuses what its client once said, begins anew with its state", async () => {
+  let isRefusing = false;
+  const events: string[] = [];
+  const mcp = createLocalMcp({
+    createServer(context) {
+      const server = createTestServer(context);
+      if (!isRefusing) return server;
+      server.server.setRequestHandler("initialize", ({ params }) => {
+        if (params.clientInfo.name === "refused") throw new Error("not this client any more");
+        const { protocolVersion } = params;
+        return { protocolVersion, capabilities: { tools: {} }, serverInfo: { name: "new", version: "2" } };
+      });
+      return server;
+    },
+    authorize: () => ({ principal: "ada" }),
+    sessionKey: () => "one",
+    sessionTtlMs: 300,
+    keepaliveIntervalMs: 100,
+    evictAfterMs: 50,
+    onEvent: ({ type }) => events.push(type),
+  });
+  const hello = initialize();
+  const introduced = { ...hello, params: { ...hello.params, clientInfo: { name: "refused", version: "1" } } };
+  expect((await ask(mcp, introduced)).status).toBe(200);
+  expect(await answerOf(await ask(mcp, toolCall("counter", { by: 5 })))).toMatchObject({
+    result: { content: [{ text: "5" }] },
+  });
+  await eventually(() => expect(events).toContain("session.expired"));
+  isRefusing = true;
+  const counted = await answerOf(await ask(mcp, toolCall("counter", { by: 1 })));
+  expect(counted).toMatchObject({ result: { content: [{ text: "6" }] } });
   await mcp.close();
 });

@@ -18,6 +18,7 @@ describe("where there is no file", () => {
     expect(JSON.parse(lines[0] ?? "")).toEqual({
       type: "storage.memory",
       level: "warn",
+      time: expect.any(Number),
       message: "Sessions are kept in memory and end with this process; set `database` to keep them",
     });
   });

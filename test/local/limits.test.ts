@@ -62,7 +62,14 @@ describe("sessions", () => {
     expect(stream.status).toBe(503);
     await expectRefused(await start(mcp, "d", 8), 503, 8);
     expect(mcp.events.filter(({ type }) => type === "limit.reached")).toEqual([
-      { type: "limit.reached", level: "warn", limit: "maxSessions", value: 3, refused: 1 },
+      {
+        type: "limit.reached",
+        level: "warn",
+        time: expect.any(Number),
+        limit: "maxSessions",
+        value: 3,
+        refused: 1,
+      },
     ]);
     await vi.advanceTimersByTimeAsync(60_000);
     await start(mcp, "d");
@@ -175,29 +182,41 @@ describe("sessions", () => {
     await expectRefused(await start(mcp, "b", 3), 503, 3);
   });
 
-  test("that are deleted while they are taken up again give their place back once", async () => {
-    let building: Promise<void> | undefined;
-    const mcp = host({
-      maxSessions: 2,
-      async createServer(context) {
-        await building;
-        return createTestServer(context);
-      },
-    });
-    const id = { "Mcp-Session-Id": idOf(await start(mcp, "a")) };
-    expect((await asked(mcp, notification("notifications/initialized"), id)).status).toBe(202);
-    await vi.advanceTimersByTimeAsync(1.2 * HOUR);
-    expect((await start(mcp, "b")).status).toBe(200);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    building = promise;
-    const revived = asked(mcp, request("ping"), id);
-    await vi.advanceTimersByTimeAsync(10);
-    expect((await asked(mcp, undefined, id, "DELETE")).status).toBe(204);
-    resolve();
-    expect((await revived).status).toBe(404);
-    expect((await start(mcp, "c")).status).toBe(200);
-    await expectRefused(await start(mcp, "d", 4), 503, 4);
-  });
+  test.each([
+    ["deleted by their clients", "client", true],
+    ["deleted by their clients, and whose servers refuse,", "client", false],
+    ["ended from the server's side", "server", true],
+    ["ended from the server's side, and whose servers refuse,", "server", false],
+  ] as const)(
+    "that are %s while they are taken up again give their place back once",
+    async (_what, by, starts) => {
+      let building: Promise<void> | undefined;
+      const mcp = host({
+        maxSessions: 2,
+        async createServer(context) {
+          await building;
+          if (building !== undefined && !starts && context.era === "session" && context.session.rehydrated) {
+            throw new Error("not again");
+          }
+          return createTestServer(context);
+        },
+      });
+      const id = { "Mcp-Session-Id": idOf(await start(mcp, "a")) };
+      expect((await asked(mcp, notification("notifications/initialized"), id)).status).toBe(202);
+      await vi.advanceTimersByTimeAsync(1.2 * HOUR);
+      expect((await start(mcp, "b")).status).toBe(200);
+      const { promise, resolve } = Promise.withResolvers<void>();
+      building = promise;
+      const revived = asked(mcp, request("ping"), id);
+      await vi.advanceTimersByTimeAsync(10);
+      if (by === "client") expect((await asked(mcp, undefined, id, "DELETE")).status).toBe(204);
+      else expect(await mcp.sessions.end(id["Mcp-Session-Id"])).toBe(true);
+      resolve();
+      expect((await revived).status).toBe(404);
+      expect((await start(mcp, "c")).status).toBe(200);
+      await expectRefused(await start(mcp, "d", 4), 503, 4);
+    },
+  );
 
   test("have no successor where there is no place for one", async () => {
     const mcp = host({ maxSessions: 1, recovery: "rotate" });

@@ -85,7 +85,7 @@ test("what the hub no longer held when the link came back is said, and the rest 
   const heard = await numbers(stream, 5010 - oldest + 1);
   expect(heard).toEqual(upTo(5010).slice(oldest - 1));
   expect(logged("listen.gap")).toEqual([
-    { type: "listen.gap", level: "warn", topic: "default", missed: oldest - 11 },
+    { type: "listen.gap", level: "warn", time: expect.any(Number), topic: "default", missed: oldest - 11 },
   ]);
 });
 

@@ -1,6 +1,7 @@
 /** How an isolate hands changes to the hub. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Change } from "../../src/changes.ts";
+import { eventSink } from "../../src/events.ts";
 import { createPublisher, type Publisher } from "../../worker/hub-publisher.ts";
 import type { Publication } from "../../worker/hub-wire.ts";
 
@@ -34,9 +35,9 @@ function rig(
       await answer(publication);
     },
     background,
-    emit(type, fields) {
-      if (type === "listen.publish_failed") failures.push(fields as unknown as Rig["failures"][number]);
-    },
+    emit: eventSink(({ level: _level, time: _time, ...event }) => {
+      if (event.type === "listen.publish_failed") failures.push(event);
+    }, "silent"),
   });
   const change = (n: number): Change => ({ kind: "resource_updated", uri: "u", params: { n } });
   return {

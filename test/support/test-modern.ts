@@ -25,7 +25,7 @@ export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
       createServer: variables["TEST_SDK"] === "wayward 2" ? () => createWaywardV2() : createTestServer,
       maxListeners,
       maxListenersPerPrincipal,
-      ...(variables["TEST_TASKS"] === "off" ? {} : { tasks: testTasks<Env>(variables) }),
+      ...(variables["TEST_TASKS"] === "off" ? {} : { tasks: testTasks(variables) }),
     });
   return {
     modern: variables["TEST_MODERN"] === "off" ? undefined : modern(),

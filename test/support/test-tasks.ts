@@ -3,9 +3,9 @@ import type { ModernExtension } from "../../src/modern/index.ts";
 import { durableTasks } from "../../src/tasks/index.ts";
 import { testTaskUseOf } from "./task-tools.ts";
 
-export function testTasks<Env>(variables: Readonly<Record<string, unknown>>): ModernExtension<Env> {
+export function testTasks(variables: Readonly<Record<string, unknown>>): ModernExtension {
   const number = (name: string, fallback: number): number => Number(variables[name] ?? fallback);
-  return durableTasks<Env>({
+  return durableTasks({
     tool: testTaskUseOf,
     afterMs: number("TEST_TASK_AFTER_MS", 500),
     ttlMs: number("TEST_TASK_TTL_MS", 86_400_000),

@@ -1,9 +1,12 @@
 /** Tasks as a raw client of 2026-07-28 meets them. */
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { hosts, mortal } from "../support/hosts.ts";
+import type { ProcessServer } from "../support/process.ts";
 import { textOf } from "../support/messages.ts";
 import { headersFor, modernRequest, postModern } from "../support/modern.ts";
+import { startNode } from "../support/node.ts";
 import { accept, KNOWS_TASKS, taskClient, textIn } from "../support/tasks.ts";
+import { readEvents } from "../support/sse.ts";
 import { eventually } from "../support/wait.ts";
 
 const NOT_FOUND = { error: { code: -32602, message: expect.stringContaining("Task not found") as string } };
@@ -295,5 +298,44 @@ describe.each(hosts)("on $name", (host) => {
       expect((await ann.get(taskId)).status).toBe("working");
       await ann.cancel(taskId);
     });
+  });
+});
+
+describe("a call that is a task", () => {
+  let started: ProcessServer | undefined;
+  beforeAll(async () => {
+    started = await startNode({ vars: { HOLDFAST_MAX_CALL_MS: "300" } });
+  });
+  afterAll(() => started?.close());
+  const running = (): ProcessServer => {
+    if (started === undefined) throw new Error("the server runs only while the tests do");
+    return started;
+  };
+  const client = taskClient(() => running().url);
+
+  test("has its own time, and not that of a plain one", async () => {
+    const plain = taskClient(() => running().url, {}, {});
+    expect((await plain.call("maybe_wait", { ms: 2000 })).error).toMatchObject({
+      data: { reason: "timeout" },
+    });
+    const { taskId } = await client.start("task_wait", { ms: 900 });
+    expect(textIn(await client.until(taskId, "completed"))).toBe("waited 900");
+  });
+
+  test("is heard of until the server says goodbye", async () => {
+    const { taskId } = await client.start("task_hang", { tag: "goodbye" });
+    const message = modernRequest(
+      "subscriptions/listen",
+      { notifications: { taskIds: [taskId] } },
+      "l",
+      KNOWS_TASKS,
+    );
+    const stream = readEvents(await postModern(running().url, message));
+    await stream.messages(2);
+    await running().end("SIGTERM");
+    expect((await stream.rest()).at(-1)).toMatchObject({ id: "l", result: { resultType: "complete" } });
+    await running().restart();
+    // It was interrupted, as by any end of the process.
+    expect((await client.until(taskId, "failed")).error).toMatchObject({ data: { reason: "interrupted" } });
   });
 });

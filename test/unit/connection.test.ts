@@ -250,6 +250,7 @@ describe("onDisconnect", () => {
         {
           type: "hook.error",
           level: "warn",
+          time: expect.any(Number),
           hook: "onDisconnect",
           message: "no table",
           stack: expect.stringContaining("connection.test.ts"),
@@ -268,7 +269,13 @@ describe("onDisconnect", () => {
     await vi.advanceTimersByTimeAsync(699);
     expect(failures(events)).toEqual([]);
     await vi.advanceTimersByTimeAsync(1);
-    const told = { type: "cleanup.timeout", level: "warn", connectionId: "c", afterMs: 700 };
+    const told = {
+      type: "cleanup.timeout",
+      level: "warn",
+      time: expect.any(Number),
+      connectionId: "c",
+      afterMs: 700,
+    };
     expect(failures(events)).toEqual([told]);
     finish();
     await vi.advanceTimersByTimeAsync(10_000);

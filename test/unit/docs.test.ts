@@ -30,22 +30,48 @@ describe("docs/options.md", () => {
 });
 
 describe("docs/events.md", () => {
-  it("lists every event with its level", () => {
-    const text = read("docs/events.md");
-    const source = read("src/events.ts");
-    const [fields = "", levels = ""] =
-      source.split("interface EventFields {")[1]?.split("const LEVELS") ?? [];
-    const level = new Map(
-      [...levels.matchAll(/^ {2}"?([a-z_.]+)"?: "(\w+)",$/gm)].map(([, ...pair]) => pair as [string, string]),
-    );
-    const events = [...fields.matchAll(/^ {2}"?([a-z_.]+)"?: \{/gm)].map(([, name = ""]) => name);
-    expect(events.length).toBeGreaterThan(25);
-    expect([...level.keys()].filter((name) => !events.includes(name))).toEqual([]);
-    for (const name of events) {
-      expect(text).toMatch(
-        new RegExp(`\\| \`${name.replaceAll(".", "\\.")}\` +\\| ${level.get(name) ?? "info"} +\\|`),
-      );
-    }
+  const source = read("src/events.ts").replaceAll(/\/\*\*.*?\*\//gs, "");
+  const [block = "", rest = ""] = source.split("interface EventFields {")[1]?.split("\n}\n\n") ?? [];
+  const levels = source.split("const LEVELS")[1]?.split("\n};")[0] ?? "";
+
+  /** The fields of an interface of the file, those that it extends first. */
+  const fieldsOf = (name: string): string[] => {
+    const [, parent, body = ""] =
+      new RegExp(`export interface ${name}(?: extends (\\w+))? {(.*?)\\n}`, "s").exec(source) ?? [];
+    const own = [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field = ""]) => field);
+    return [...(parent === undefined ? [] : fieldsOf(parent)), ...own];
+  };
+  const events = [...block.matchAll(/^ {2}"?([a-z_.]+)"?: (?:{([^}]*)}|(\w+));/gm)].map(
+    ([, name = "", inline, type]) => ({
+      name,
+      fields:
+        type === undefined
+          ? [...(inline ?? "").matchAll(/(\w+)\??:/g)].map(([, field = ""]) => field)
+          : fieldsOf(type),
+    }),
+  );
+  const level = new Map(
+    [...levels.matchAll(/^ {2}"?([a-z_.]+)"?: "(\w+)",$/gm)].map(([, ...pair]) => pair as [string, string]),
+  );
+
+  it("lists every event with its level and its fields, and no other", () => {
+    expect(rest).not.toBe("");
+    expect(events.length).toBeGreaterThan(45);
+    expect([...level.keys()].filter((name) => !events.some((event) => event.name === name))).toEqual([]);
+    const rows = [...read("docs/events.md").matchAll(/^\| `([a-z_.]+)` +\| (\w+) +\| ([^|]+) \|/gm)];
+    const listed = rows.map(([, name, of, fields = ""]) => ({
+      name,
+      level: of,
+      fields: fields.replaceAll("`", "").trim().split(", ").toSorted(),
+    }));
+    const expected = events.map(({ name, fields }) => ({
+      name,
+      level: level.get(name) ?? "info",
+      fields: fields.toSorted(),
+    }));
+    const byName = (a: { name?: string }, b: { name?: string }): number =>
+      String(a.name).localeCompare(String(b.name));
+    expect(listed.toSorted(byName)).toEqual(expected.toSorted(byName));
   });
 });
 

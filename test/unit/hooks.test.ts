@@ -44,6 +44,7 @@ it.each([
     {
       type: "hook.error",
       level: "warn",
+      time: expect.any(Number),
       hook: "rerun",
       message,
       stack: hasStack ? (expect.stringContaining("Error: no") as string) : undefined,

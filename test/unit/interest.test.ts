@@ -99,13 +99,13 @@ test("the lists are asked for once; a hub that cannot be reached is asked again 
   const { interest, rings, told, asked } = found;
   found.isUp = false;
   await interest.listening();
-  for (let n = 0; n < 7; n++) await interest.again();
+  for (let n = 0; n < 7; n++) await interest.again(true);
   expect(rings).toEqual([5000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000]);
   expect(new Set(told)).toEqual(new Set(["listen.watch_failed"]));
   found.isUp = true;
-  await interest.again();
+  await interest.again(true);
   const before = asked.length;
-  await interest.again();
+  await interest.again(true);
   await interest.listening();
   expect([asked.length, rings.length]).toEqual([before, 8]);
   // Where it fails for another topic after that, the waits begin anew.
@@ -140,4 +140,20 @@ test("of what the hub tells, the client gets lists and what it subscribed to; th
   ]);
   expect(unwanted).toHaveLength(1);
   expect(unwanted[0]).toContain("test://others");
+});
+
+test("of a session that is taken up again, what the hub refuses is asked for again by the alarm, with nobody listening", async () => {
+  const found = hub();
+  const { interest, rings, told, asked } = found;
+  for (const uri of ["test://a", "test://b"]) found.subscribe(uri);
+  found.isUp = false;
+  // Nothing is refused to the request that has woken the session.
+  await interest.revived(["test://a", "test://b"]);
+  expect([rings, told]).toEqual([[5000], ["listen.watch_failed"]]);
+  found.isUp = true;
+  await interest.again(false);
+  expect(asked.map(([, add]) => add.length)).toEqual([2, 2]);
+  // Then it has them, and nothing more is asked.
+  await interest.again(false);
+  expect([asked.length, rings.length]).toEqual([2, 1]);
 });

@@ -1,6 +1,6 @@
 /** What a session keeps over all of its streams, how it is counted, and what goes first. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { DisconnectReason, EventSink } from "../../src/events.ts";
+import { type DisconnectReason, eventSink } from "../../src/events.ts";
 import type { Outlet } from "../../src/session/streams/outlet.ts";
 import { unfinishedIn } from "../../src/session/streams/owed.ts";
 import type { SessionRow } from "../../src/session/store/schema.ts";
@@ -27,8 +27,7 @@ const generous = { maxEvents: 1000, maxStoredBytes: 1e6, maxSessionEvents: 1e6, 
 
 let clock = 0;
 let told: Readonly<Record<string, unknown>>[] = [];
-const emit: EventSink = (type, fields) =>
-  void told.push({ ...((typeof fields === "function" ? fields() : fields) as object), type });
+const emit = eventSink(({ level: _level, time: _time, ...event }) => void told.push(event), "silent");
 
 beforeEach(() => {
   vi.useFakeTimers();

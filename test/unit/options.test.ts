@@ -82,7 +82,9 @@ describe("events", () => {
       session: "12345678",
       missed: 3,
     });
-    expect(seen).toEqual([{ type: "replay.gap", level: "warn", session: "12345678", missed: 3 }]);
+    expect(seen).toEqual([
+      { type: "replay.gap", level: "warn", time: expect.any(Number), session: "12345678", missed: 3 },
+    ]);
 
     const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
     const { emit } = resolveOptions({
@@ -101,7 +103,9 @@ describe("events", () => {
     const { emit } = resolveOptions({ logLevel: "info" });
     emit("session.terminated", { session: "12345678" });
     emit("ping.sent", { connectionId: "c", pingCount: 1 });
-    expect(info.mock.calls).toEqual([['{"type":"session.terminated","level":"info","session":"12345678"}']]);
+    const lines = info.mock.calls.map(([line]) => JSON.parse(String(line)) as unknown);
+    const time = expect.any(Number);
+    expect(lines).toEqual([{ type: "session.terminated", level: "info", time, session: "12345678" }]);
     expect(debug).not.toHaveBeenCalled();
     info.mockRestore();
     debug.mockRestore();

@@ -399,6 +399,7 @@ it("what is unreadable is told with its version, and any other error is passed o
     {
       type: "wire.unreadable",
       level: "warn",
+      time: expect.any(Number),
       at: "edge",
       what: "reply to post",
       version: 9,

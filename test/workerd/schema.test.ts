@@ -79,6 +79,7 @@ describe("a session that a later version stored", () => {
     expect(toldBy("calm")).toContainEqual({
       type: "storage.newer",
       level: "error",
+      time: expect.any(Number),
       session: session.id.slice(0, 8),
       found: 99,
       known: 2,

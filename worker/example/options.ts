@@ -18,7 +18,7 @@ export function exampleOptions(): McpWorkerOptions<Env> {
     version: "0.1.0",
     createServer: createExampleServer,
     namespace: (bindings) => bindings.MCP_SESSION,
-    modern: modernHandler<Env>({ createServer: createExampleServer, tasks: exampleTasks<Env>() }),
+    modern: modernHandler<Env>({ createServer: createExampleServer, tasks: exampleTasks() }),
     hub: (bindings) => bindings.MCP_HUB,
     landing: landingPage({ description: EXAMPLE_DESCRIPTION }),
   };

@@ -32,8 +32,7 @@ export function taskUseOf({ params }: JsonRpcRequest): TaskUse {
 }
 
 /** The example's tasks. */
-export const exampleTasks = <Env>() =>
-  durableTasks<Env>({ tool: taskUseOf, afterMs: 500, pollIntervalMs: 200 });
+export const exampleTasks = () => durableTasks({ tool: taskUseOf, afterMs: 500, pollIntervalMs: 200 });
 
 const ask = (message: string, requestedSchema: z.ZodObject) =>
   inputRequired.elicit({ message, requestedSchema });

@@ -2,12 +2,13 @@
  * Hands a POST's messages to the user's server, which is woken for it where need be.
  * @module
  */
-import { shortId } from "../../events.ts";
+import { type Outcome, shortId } from "../../events.ts";
 import { expiryOf } from "../../expiry.ts";
 import type { Call, Caller, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
+import { markOfText } from "../../names.ts";
 import { isPermanent } from "../../setup.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { createJsonExchange } from "./exchange.ts";
@@ -24,6 +25,8 @@ import { createPhase } from "./phase.ts";
 import { createStarter, type SessionSide } from "./starter.ts";
 import { createState } from "../server/state.ts";
 import { openingOf, type Streams } from "../streams/streams.ts";
+import { watchCalls } from "../../watch.ts";
+import { sessionOrigin } from "./origin.ts";
 import { createExtra, polls } from "../server/extra.ts";
 import type { MessageExtra } from "../server/transport.ts";
 import { createWaker, startFailed } from "../server/waker.ts";
@@ -44,6 +47,8 @@ export interface Dispatch {
   /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
   open(call: Call): Promise<Reply | Refusal>;
   run(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
+  /** Tells that requests were turned away; undefined where nobody listens. */
+  readonly turnedAway: ((call: Call) => void) | undefined;
   /** Starts the server of a session that is taken up again; rejects where it refuses. */
   revive(row: SessionRow): Promise<unknown>;
   /** Once in an isolate: answers what an earlier one left unanswered, but for what may run again. */
@@ -94,8 +99,14 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     return Promise.resolve();
   };
 
+  const watch = watchCalls(
+    settings,
+    sessionOrigin(id, lifecycle.live, () => phase.opening()?.caller.principal),
+  );
+
   const start = createStarter({
     ...options,
+    watch,
     phase,
     state,
     journal,
@@ -105,12 +116,13 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
 
   const waker = createWaker({ sessionId: id, settings, start });
 
-  const close = (settle: (exchange: Exchange) => void): void => {
-    waker.close(settle);
+  const close = (settle: (exchange: Exchange) => void, outcome?: Outcome): void => {
+    waker.close(settle, outcome);
     phase.drop();
   };
 
-  const abandon = (): void => close((exchange) => exchange.fail(failures.sessionEnded));
+  const abandon = (): void =>
+    close((exchange) => exchange.fail(failures.sessionEnded), failures.SESSION_ENDED);
 
   /** Tells the edge that sent the `ping` with this id, and no other. That one knows whether it waits for it. */
   const pong = (row: SessionRow, value: string): void => {
@@ -154,6 +166,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
   const interrupted = createInterrupted({
     sessionId: id,
     emit: settings.emit,
+    watch,
     store,
     maxCallMs: settings.maxCallMs,
     now,
@@ -209,6 +222,15 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
         () => undefined,
       );
     },
+    turnedAway:
+      watch &&
+      (({ payload, caller: { principal } }) => {
+        const isOwn = lifecycle.live()?.principal === (principal ?? null);
+        // Of somebody else's session nothing is told under a stranger's name.
+        const stranger = { principal: principal && markOfText(principal), client: undefined };
+        const known = isOwn ? {} : { ...stranger, clientVersion: undefined };
+        for (const request of payload.messages.filter(isRequest)) watch.over(request, "refused", known);
+      }),
     close: abandon,
     suspend: () => close((exchange) => exchange.suspend()),
 
@@ -287,8 +309,10 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       for (const message of messages) {
         if (isRequest(message)) {
           const full = journal.refuse(message, server.requests);
-          if (exchange !== undefined && full !== undefined) void exchange.answer(message.id, toWire(full));
-          else if (exchange !== undefined) {
+          if (exchange !== undefined && full !== undefined) {
+            void exchange.answer(message.id, toWire(full));
+            watch?.over(message, "refused");
+          } else if (exchange !== undefined) {
             server.request(message, exchange, extra, began + callLimit(settings, message));
           }
         } else if (isNotification(message)) {

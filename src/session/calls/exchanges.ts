@@ -6,6 +6,7 @@ import { createCallExchange, createJsonExchange, createRelayExchange, type JsonO
 import type { AnswerStream, PostOptions } from "./post.ts";
 import type { Exchange } from "../server/reply.ts";
 import type { SessionRow } from "../store/schema.ts";
+import { writeRequests } from "../../watch.ts";
 import { openingOf, type Streams } from "../streams/streams.ts";
 
 /** What exchanges are made of. */
@@ -48,7 +49,7 @@ export function createExchanges(
   return (row, requests, kind) => {
     const ids = requests.map((request) => request.id);
     const rerun = requests.every(settings.rerun);
-    const kept = (): string | null => (rerun ? JSON.stringify(requests) : null);
+    const kept = (): string | null => (rerun ? writeRequests(requests) : null);
     let { owed } = kind;
     const post = {
       ids,

@@ -7,6 +7,7 @@ import type { Caller } from "../../host.ts";
 import { interrupted, timedOut } from "../../jsonrpc/failures.ts";
 import type { JsonRpcRequest, JsonRpcResponse, RequestId } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
+import { type CallWatch, outcomeOf, readRequests } from "../../watch.ts";
 import { type EventSink, shortId } from "../../events.ts";
 import type { SessionStore } from "../store/store.ts";
 import type { Stream } from "../streams/stream.ts";
@@ -41,6 +42,8 @@ export interface Rerun {
 export interface InterruptedOptions {
   readonly sessionId: string;
   readonly emit: EventSink;
+  /** Undefined where nobody listens. */
+  readonly watch?: CallWatch | undefined;
   readonly store: SessionStore;
   /** How long a call may run, restarts included; 0 for as long as it takes. */
   readonly maxCallMs: number;
@@ -78,10 +81,17 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
       if (kind === "relay") held.settle(id);
     });
     if (kind === "call") stream.finish();
+    const requests = request === null ? [] : requestsOf(unfinished);
+    for (const id of ids) {
+      const outcome = outcomeOf(answerTo(id));
+      options.watch?.over(requests.find((known) => known.id === id) ?? {}, outcome, {
+        attempts: unfinished.attempts,
+      });
+    }
   };
 
   const requestsOf = (call: Unfinished): JsonRpcRequest[] =>
-    (JSON.parse(call.request ?? "[]") as JsonRpcRequest[]).filter((request) => call.ids.includes(request.id));
+    readRequests(call.request ?? "[]", call.attempts + 1).filter(({ id }) => call.ids.includes(id));
 
   return {
     waiting: (id) => (waiting.get(id) ?? []).filter((call) => !isOverdue(call)).flatMap(requestsOf),

@@ -20,6 +20,7 @@ import { startInstance } from "../server/instance.ts";
 import type { Journal } from "../server/journal.ts";
 import type { KeptState } from "../server/state.ts";
 import type { WakerOptions } from "../server/waker.ts";
+import type { CallWatch } from "../../watch.ts";
 import { PART, type SessionRow } from "../store/schema.ts";
 import type { SessionStore } from "../store/store.ts";
 import type { Phase } from "./phase.ts";
@@ -61,6 +62,8 @@ export interface SessionSide<Env> {
 
 /** What a server is started with. */
 export interface StarterOptions<Env> extends SessionSide<Env> {
+  /** Undefined where nobody listens. */
+  readonly watch: CallWatch | undefined;
   readonly phase: Phase;
   readonly state: KeptState;
   readonly journal: Journal;
@@ -141,6 +144,7 @@ export function createStarter<Env>(options: StarterOptions<Env>): WakerOptions["
       sessionId: id,
       questionPrefix: options.isKeyed() ? questionPrefix(id) : undefined,
       emit: settings.emit,
+      watch: options.watch,
       hookTimeoutMs: settings.initializeTimeoutMs,
       create: () => options.createServer(context),
       maxEventBytes: settings.maxEventBytes,

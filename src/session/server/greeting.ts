@@ -11,6 +11,7 @@ import {
   type JsonRpcRequest,
   type JsonRpcResponse,
 } from "../../jsonrpc/messages.ts";
+import { markOfText } from "../../names.ts";
 import { SUBSCRIBE, UNSUBSCRIBE } from "./journal.ts";
 
 /** Kinds of lists that a client may hold. */
@@ -21,17 +22,7 @@ const LISTS = ["tools", "prompts", "resources"] as const;
  * marks; that two different ones have the same is one chance in 2^53, and costs a hint.
  */
 export function markOf({ serverInfo, capabilities, instructions }: JsonObject): string {
-  const text = JSON.stringify([serverInfo, capabilities, instructions]);
-  let a = 0xdeadbeef;
-  let b = 0x41c6ce57;
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    a = Math.imul(a ^ unit, 2654435761);
-    b = Math.imul(b ^ unit, 1597334677);
-  }
-  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
-  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
-  return (4294967296 * (b & 0x1fffff) + (a >>> 0)).toString(36);
+  return markOfText(JSON.stringify([serverInfo, capabilities, instructions]));
 }
 
 /** The notifications that have a client list anew what this server promises to tell of. */

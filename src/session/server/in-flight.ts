@@ -3,7 +3,7 @@
  * here once: answered, cancelled, refused, out of time, or with the server that had it.
  * @module
  */
-import { clientText, type EventSink, messageOf, shortId } from "../../events.ts";
+import { clientText, type EventSink, messageOf, type Outcome, shortId } from "../../events.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import {
   isObject,
@@ -18,7 +18,8 @@ import type { Exchange } from "./reply.ts";
 import { heartbeatMessage } from "./heartbeat.ts";
 import { createPulses, type Pulse } from "./pulses.ts";
 import type { CallDetail } from "../../sessions.ts";
-import { callFailed, nameIn, withoutPayload } from "./reports.ts";
+import { type CallWatch, nameIn, outcomeOf, type WatchedCall } from "../../watch.ts";
+import { callFailed, withoutPayload } from "./reports.ts";
 
 /** What becomes of an answer that grants something, once the transport has borne it out, or could not. */
 export interface Confirmed {
@@ -35,6 +36,8 @@ export type Confirm = (request: JsonRpcRequest, response: JsonRpcResponse) => Pr
 export interface ClientCall {
   readonly exchange: Exchange;
   readonly request: JsonRpcRequest;
+  /** Undefined where nobody listens. */
+  watched: WatchedCall | undefined;
   /** When it began, in milliseconds since 1970. */
   readonly began: number;
   /** When it has run for too long; Infinity for never. */
@@ -64,6 +67,8 @@ export interface Calls {
   exchanges(): Set<Exchange>;
   /** A client's request is handed to the server; returns the id under which it is. */
   begin(request: JsonRpcRequest, exchange: Exchange, due: number): number;
+  /** The request in flight under `id` is watched. */
+  watched(id: number, watched: WatchedCall): void;
   /** A request of our own is; `replayed` hears the answer. */
   replay(replayed: (response: JsonRpcResponse) => void): number;
   /** The request that the server knows under `id`; undefined once it is over. */
@@ -89,8 +94,8 @@ export interface Calls {
   due(): number | undefined;
   /** Answers what is due with an error; `tell` is handed the id and request of each that the server still has. */
   expire(now: number, tell: (id: number, request: JsonRpcRequest) => void): void;
-  /** The server is no more: nothing is in flight, and each exchange is settled. */
-  end(settle: (exchange: Exchange) => void): void;
+  /** The server is no more: nothing is in flight, and each exchange is settled, by which its calls end so. */
+  end(settle: (exchange: Exchange) => void, outcome: Outcome): void;
 }
 
 /** How requests are answered, and who hears of it; sizes in bytes, times in milliseconds. */
@@ -108,6 +113,8 @@ export interface CallsOptions {
   readonly instead?:
     | ((request: JsonRpcRequest, response: JsonRpcResponse) => JsonRpcResponse | undefined)
     | undefined;
+  /** Undefined where nobody listens. */
+  readonly watch?: CallWatch | undefined;
   /** A request was answered, before the answer goes out. */
   readonly onAnswered: (request: JsonRpcRequest, response: JsonRpcResponse) => void;
 }
@@ -138,7 +145,7 @@ export function createCalls(options: CallsOptions): Calls {
 
   /** Answers a client's call and lets go of it. Throws where the answer cannot be stored: it is tried again then. */
   const settle = (id: RequestId, call: ClientCall, response: JsonRpcResponse): Promise<void> => {
-    const { exchange, request } = call;
+    const { exchange, request, watched } = call;
     const [restored, json] = written(request, response);
     const finish = (): Promise<void> => {
       options.onAnswered(request, restored);
@@ -162,6 +169,7 @@ export function createCalls(options: CallsOptions): Calls {
       }
     }
     inbound.take(id);
+    watched?.ended(outcomeOf(restored), { bytes: json.length, streamed: exchange.stores() });
     return paced;
   };
 
@@ -200,11 +208,16 @@ export function createCalls(options: CallsOptions): Calls {
       inbound.add(request.id, {
         exchange,
         request,
+        watched: undefined,
         began: Date.now(),
         due,
         pulse: pulses.of(request),
         lost: false,
       }),
+    watched(id, watched) {
+      const call = inbound.get(id);
+      if (call?.exchange !== undefined) call.watched = watched;
+    },
     replay: (replayed) => inbound.add("replay", { replayed }),
     find: inbound.get,
     ofToken: (token) =>
@@ -256,7 +269,9 @@ export function createCalls(options: CallsOptions): Calls {
       const call = id === undefined ? undefined : inbound.take(id);
       if (call === undefined) return;
       tell(call.id);
-      call.entry.exchange?.cancel(call.original);
+      if (call.entry.exchange === undefined) return;
+      call.entry.exchange.cancel(call.original);
+      call.entry.watched?.ended("cancelled", unanswered(call.entry));
     },
     due() {
       let first = Infinity;
@@ -278,14 +293,21 @@ export function createCalls(options: CallsOptions): Calls {
         if (!lost) tell(id, request);
       }
     },
-    end(settleExchange) {
+    end(settleExchange, outcome) {
       const open = exchanges();
+      const left = options.watch === undefined ? [] : clientCalls();
       inbound.clear();
       pulses.stop();
       // One whose answers cannot be stored must not keep the others from theirs.
       for (const exchange of open) attempt(() => settleExchange(exchange));
+      for (const { entry } of left) entry.watched?.ended(outcome, unanswered(entry));
     },
   };
+}
+
+/** What is told of an answer that the server has not given. */
+function unanswered({ exchange }: ClientCall): { readonly bytes: number; readonly streamed: boolean } {
+  return { bytes: 0, streamed: exchange.stores() };
 }
 
 /**

@@ -4,7 +4,7 @@
  * `initialize`, `initialized` and sticky requests, whose answers are swallowed.
  * @module
  */
-import { type EventSink, shortId } from "../../events.ts";
+import { type EventSink, type Outcome, shortId } from "../../events.ts";
 import { isThenable } from "../../guard.ts";
 import { clientUnreachable, interrupted } from "../../jsonrpc/failures.ts";
 import {
@@ -22,7 +22,8 @@ import { createOutgoing, type OutgoingWays } from "./outgoing.ts";
 import type { Exchange } from "./reply.ts";
 import { challengeBy, type Challenger, type ScopeRefusal } from "./scopes.ts";
 import type { ConnectableServer } from "./factory.ts";
-import { isAnswerLost, withoutPayload } from "./reports.ts";
+import { isAnswerLost, toolThrew, withoutPayload } from "./reports.ts";
+import { hearThrows } from "./throws.ts";
 import { createTransport, type MessageExtra } from "./transport.ts";
 import { type UserServer, userServer } from "./user-server.ts";
 
@@ -48,8 +49,8 @@ export interface Instance {
   due(): number | undefined;
   /** Cancels what is due by now, and answers it with an error. */
   expire(now: number): void;
-  /** Settles each exchange that is under way, then ends the server: aborts its handlers and rejects what it waits for. Never throws. */
-  close(settle: (exchange: Exchange) => void): void;
+  /** Settles each exchange that is under way, by which its calls end as `outcome` says (`interrupted`), then ends the server: aborts its handlers and rejects what it waits for. Never throws. */
+  close(settle: (exchange: Exchange) => void, outcome?: Outcome): void;
 }
 
 /** How the server is built, what is replayed into it, and where its messages go. */
@@ -77,7 +78,7 @@ export interface InstanceOptions extends CallsOptions, OutgoingWays {
 
 /** Builds, connects and rehydrates. */
 export function startInstance(options: InstanceOptions): Instance {
-  const { emit } = options;
+  const { emit, watch } = options;
   const session = options.sessionId && shortId(options.sessionId);
   const calls = createCalls(options);
   const outbound = createOutbound(options.questionPrefix ?? "");
@@ -85,8 +86,11 @@ export function startInstance(options: InstanceOptions): Instance {
   let replaying = true;
   let isOver = false;
   let server: UserServer | undefined;
+  let created: ConnectableServer | undefined;
   /** What the server has reported since it was handed the last message. */
   let complaint: unknown;
+
+  const threw = (tool: string | undefined, error: unknown): void => toolThrew(emit, { session, tool }, error);
 
   const complain = (error: unknown): void => {
     complaint = error ?? "the server reported an error";
@@ -95,10 +99,10 @@ export function startInstance(options: InstanceOptions): Instance {
   };
 
   /** Each exchange is settled, and the server told that it is over. */
-  const end = (settle: (exchange: Exchange) => void): void => {
+  const end = (settle: (exchange: Exchange) => void, outcome: Outcome = "interrupted"): void => {
     if (isOver) return;
     isOver = true;
-    calls.end(settle);
+    calls.end(settle, outcome);
     giveUp(new Error("the server closed its transport while it was being started"));
     server?.close();
   };
@@ -164,7 +168,7 @@ export function startInstance(options: InstanceOptions): Instance {
 
   const start = async (): Promise<void> => {
     let greeting: JsonObject | undefined;
-    const created = await options.create();
+    created = await options.create();
     server = userServer(created, transport, { emit, onError: complain });
     await server.connect();
     if (isOver) {
@@ -202,7 +206,12 @@ export function startInstance(options: InstanceOptions): Instance {
     // Four of them, by place, as nowhere else: an object would be made for each request that a session takes.
     request(request, exchange, extra, due) {
       const id = calls.begin(request, exchange, due);
-      deliver({ ...request, id }, extra, id);
+      const tool = request.method === "tools/call" ? request.params?.["name"] : undefined;
+      if (typeof tool === "string") hearThrows(created, tool, threw);
+      if (watch === undefined) return deliver({ ...request, id }, extra, id);
+      const watched = watch.began(request, () => extra.requestInfo?.headers);
+      calls.watched(id, watched);
+      watched.run(() => deliver({ ...request, id }, extra, id));
     },
     notify(message, extra) {
       if (!isNotification(message)) return;

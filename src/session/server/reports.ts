@@ -5,22 +5,6 @@ import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 const LONGEST_NAME = 128;
 const LONGEST_MESSAGE = 200;
 
-/** Where a request says what it is about. Any other member is what it says of it, and is for no log. */
-const NAMED_BY: Readonly<Record<string, string | undefined>> = {
-  "tools/call": "name",
-  "prompts/get": "name",
-  "resources/read": "uri",
-  "resources/subscribe": "uri",
-  "resources/unsubscribe": "uri",
-};
-
-/** The name of a request's tool, prompt or resource; cut, control characters escaped. */
-export function nameIn({ method, params }: JsonRpcRequest): string | undefined {
-  const by = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined;
-  const name = by && params?.[by];
-  return typeof name === "string" ? clientText(name) : undefined;
-}
-
 /** A call that is answered in its server's place. */
 export interface CallFailed {
   /** The session's id as events show it; undefined for a call without one. */
@@ -37,6 +21,23 @@ export function callFailed(emit: EventSink, { session, request, reason, message 
   const name = method === "tools/call" ? params?.["name"] : undefined;
   const tool = typeof name === "string" ? name.slice(0, LONGEST_NAME) : undefined;
   emit("call.failed", { session, method: method.slice(0, LONGEST_NAME), tool, reason, message });
+}
+
+/** Most characters of what a tool throws, and of its stack. */
+const LONGEST_THROWN = 4096;
+
+/** Says what a tool has thrown. */
+export function toolThrew(
+  emit: EventSink,
+  { session, tool }: { readonly session: string | undefined; readonly tool: string | undefined },
+  error: unknown,
+): void {
+  emit("tool.threw", {
+    session,
+    tool: clientText(tool),
+    message: messageOf(error).slice(0, LONGEST_THROWN),
+    stack: error instanceof Error ? error.stack?.slice(0, LONGEST_THROWN) : undefined,
+  });
 }
 
 /**

@@ -3,7 +3,7 @@
  * ended by itself.
  * @module
  */
-import { messageOf, shortId } from "../../events.ts";
+import { messageOf, type Outcome, shortId } from "../../events.ts";
 import type { Settings } from "../../options.ts";
 import type { Exchange } from "./reply.ts";
 import { inTime } from "../../within.ts";
@@ -18,8 +18,8 @@ export interface Waker {
   isStarting(): boolean;
   /** The server; a start that failed is tried again by the next who asks. */
   wake(row: SessionRow | undefined): Promise<Instance>;
-  /** Ends the server, once each exchange that is under way has been settled. */
-  close(settle: (exchange: Exchange) => void): void;
+  /** Ends the server, once each exchange that is under way has been settled, by which its calls end as `outcome` says. */
+  close(settle: (exchange: Exchange) => void, outcome?: Outcome): void;
 }
 
 /** How a server is started. */
@@ -88,10 +88,10 @@ export function createWaker({ sessionId, settings, start }: WakerOptions): Waker
       current = mine;
       return awake;
     },
-    close(settle) {
+    close(settle, outcome) {
       const ended = current;
       current = undefined;
-      ended?.instance.close(settle);
+      ended?.instance.close(settle, outcome);
     },
   };
 }

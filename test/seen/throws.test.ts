@@ -1,0 +1,125 @@
+/** What a tool throws is heard, of each SDK's servers, and its client is told what it was told before. */
+import { McpServer as V1McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
+import { McpServer as V2McpServer } from "@modelcontextprotocol/server";
+import { McpServer as OldMcpServer } from "sdk-1.20/server/mcp.js";
+import { describe, expect, test } from "vitest";
+import type { HoldfastEvent } from "../../src/index.ts";
+import { createLocalMcp } from "../../src/local/index.ts";
+import type { ConnectableServer } from "../../src/session/server/factory.ts";
+import { hearThrows } from "../../src/session/server/throws.ts";
+import { initialize, type Message, toolCall } from "../support/messages.ts";
+import { createWaywardServer, SDKS } from "../support/wayward-server.ts";
+import { eventually } from "../support/wait.ts";
+
+/** All that is common to the three. */
+interface Registering extends ConnectableServer {
+  registerTool(name: string, config: object, callback: () => Promise<never>): { update?(to: object): void };
+}
+const info = { name: "throws", version: "1" };
+const MAKERS: Record<(typeof SDKS)[number], () => Registering> = {
+  "1.20": () => new OldMcpServer(info) as unknown as Registering,
+  "1.32": () => new V1McpServer(info) as unknown as Registering,
+  "2": () => new V2McpServer(info) as unknown as Registering,
+};
+
+class Unforeseen extends Error {}
+const failing = async (): Promise<never> => {
+  throw new Unforeseen("the table is away");
+};
+
+interface Rig {
+  readonly threw: Extract<HoldfastEvent, { type: "tool.threw" }>[];
+  call(message: Message): Promise<Message>;
+}
+
+async function rig(createServer: () => ConnectableServer): Promise<Rig> {
+  const threw: Rig["threw"] = [];
+  const mcp = createLocalMcp({
+    createServer,
+    onEvent: (event) => void (event.type === "tool.threw" && threw.push(event)),
+  });
+  const send = async (message: Message, id?: string): Promise<Response> =>
+    mcp.router.request("http://localhost/mcp", {
+      method: "POST",
+      headers: {
+        "Content-Type": "application/json",
+        Accept: "application/json",
+        ...(id !== undefined && { "Mcp-Session-Id": id }),
+      },
+      body: JSON.stringify(message),
+    });
+  const id = (await send(initialize())).headers.get("mcp-session-id") ?? "";
+  return { threw, call: async (message) => (await send(message, id)).json() as Promise<Message> };
+}
+
+describe.each(SDKS)("SDK %s", (sdk) => {
+  test("a tool that throws leaves message and stack, each time; one that is not there is no such tool", async () => {
+    const { threw, call } = await rig(() => {
+      const server = MAKERS[sdk]();
+      server.registerTool("fails", { description: "Fails" }, failing);
+      return server;
+    });
+    for (const times of [1, 2]) {
+      const { result } = await call(toolCall("fails"));
+      expect(result).toEqual({ content: [{ type: "text", text: "the table is away" }], isError: true });
+      await eventually(() => expect(threw.length).toBe(times));
+    }
+    expect(threw[0]).toMatchObject({
+      tool: "fails",
+      message: "the table is away",
+      session: expect.any(String),
+    });
+    expect(threw[0]?.stack).toContain("failing");
+    for (const name of ["none", "constructor", "__proto__", "toString"]) await call(toolCall(name));
+    expect(threw.length).toBe(2);
+  });
+
+  test("so does one that was given another handler", async () => {
+    let replace: (() => void) | undefined;
+    const { threw, call } = await rig(() => {
+      const server = MAKERS[sdk]();
+      const tool = server.registerTool("fails", { description: "Fails" }, failing);
+      replace = () =>
+        tool.update?.({
+          callback: () => {
+            throw new Error("another");
+          },
+        });
+      return server;
+    });
+    await call(toolCall("fails"));
+    replace?.();
+    await call(toolCall("fails"));
+    await eventually(() =>
+      expect(threw.map(({ message }) => message)).toEqual(["the table is away", "another"]),
+    );
+  });
+
+  test("so does a handler of a low-level server", async () => {
+    const { threw, call } = await rig(() => createWaywardServer(sdk));
+    const { error } = await call(toolCall("wayward", { act: "throw", tag: "t" }));
+    expect(error?.message).toContain("thrown t");
+    await eventually(() =>
+      expect(threw.map(({ tool, message }) => [tool, message])).toEqual([["wayward", "thrown t"]]),
+    );
+    await call(toolCall("wayward", { act: "answer", tag: "t" }));
+    expect(threw.length).toBe(1);
+  });
+});
+
+test("of a server that keeps its tools elsewhere, or has frozen them, nothing is heard and nothing is harmed", () => {
+  const frozen = { _registeredTools: { fails: Object.freeze({ handler: failing }) } };
+  const odd = [
+    undefined,
+    null,
+    1,
+    {},
+    { _registeredTools: null },
+    { _registeredTools: { fails: null } },
+    frozen,
+  ];
+  for (const server of odd) {
+    expect(() => hearThrows(server, "fails", () => expect.unreachable())).not.toThrow();
+  }
+  expect(frozen._registeredTools.fails.handler).toBe(failing);
+});
