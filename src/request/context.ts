@@ -16,7 +16,16 @@ export interface CallFor<Env> extends Pick<
 /** The factory's context for one request. */
 export function contextOf<Env, Era extends "request" | "modern" | "task">(
   era: Era,
-  { env, request, payload, caller, bus, userChannel, waitUntil, settings: { maxUserStateBytes } }: CallFor<Env>,
+  {
+    env,
+    request,
+    payload,
+    caller,
+    bus,
+    userChannel,
+    waitUntil,
+    settings: { maxUserStateBytes },
+  }: CallFor<Env>,
 ): StatelessContext<Env> & { readonly era: Era } {
   const { principal, topic, authInfo } = caller;
   const user = userOf({ principal, topic, channel: userChannel, maxUserStateBytes });
