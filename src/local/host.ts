@@ -28,7 +28,7 @@ import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
 import { createGuests } from "./guests.ts";
 import { createFileLook } from "./lost-file.ts";
-import { sessionsThatFit } from "./memory.ts";
+import { createRoom } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
 import { createPlaces } from "./places.ts";
 import { createReplies } from "./replies.ts";
@@ -136,7 +136,7 @@ export function createLocalHost<Env>(
   /** What goes on in all sessions, in what belongs to none, and in guests. */
   const background = createBackground(settings.emit, { now });
   const lookForFile = createFileLook(sqlite, settings.emit, now);
-  const maxResidents = settings.maxResidents || sessionsThatFit();
+  const room = createRoom(settings.maxResidents);
   const tellLimit = createLimitNotice(settings.emit, now);
   const census = createCensus(sql, settings, tellLimit);
   const endings = createEndings();
@@ -234,7 +234,7 @@ export function createLocalHost<Env>(
   const residents = createResidents({
     now,
     evictAfterMs,
-    most: maxResidents,
+    most: room,
     create,
     onError: (id, error) => settings.emit("send.error", { session: shortId(id), message: messageOf(error) }),
   });
@@ -262,7 +262,7 @@ export function createLocalHost<Env>(
     new Promise((resolve, reject) => {
       if (closing !== undefined) throw new Error("The host is closed");
       if (!residents.admit(id)) {
-        tellLimit("maxResidents", maxResidents);
+        tellLimit("maxResidents", residents.size);
         return resolve({ kind: "refused", failure: failures.noMemory });
       }
       const resident = residents.load(id, key);
