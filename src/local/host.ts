@@ -93,14 +93,25 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   return createLocalHost(options);
 }
 
-/**
- * The same for options that are known to be the right ones.
- * @param warnings told first: variables that look like settings and are none
- */
+/** What a host is made with, besides its options. */
+interface Making {
+  /** Told first: variables that look like settings and are none. */
+  readonly warnings?: readonly string[];
+  /** The time in milliseconds. */
+  readonly now?: () => number;
+}
+
+/** A host whose clock can be moved. */
+export interface ClockedHost extends LocalHost {
+  /** The clock was moved: does what is due by now. Resolves when it is done. */
+  catchUp(): Promise<void>;
+}
+
+/** The same for options that are known to be the right ones. */
 export function createLocalHost<Env>(
   options: LocalHostOptions<Env>,
-  warnings: readonly string[] = [],
-): LocalHost {
+  { warnings = [], now = () => Date.now() }: Making = {},
+): ClockedHost {
   const { createServer, database, evictAfterMs = 60_000 } = options;
   const settings = resolveOptions(options);
   if (!Number.isInteger(evictAfterMs) || evictAfterMs < 10 || evictAfterMs > 86_400_000) {
@@ -118,7 +129,6 @@ export function createLocalHost<Env>(
     });
   const sql = createTurns(sqlite, failedToStore);
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
-  const now = (): number => Date.now();
   const quick = createDelay(settings.quickAnswerMs);
   let closing: Promise<void> | undefined;
   let isClosed = false;
@@ -370,6 +380,11 @@ export function createLocalHost<Env>(
       if (!sqlite.isInPlace()) throw new SetupError("the database file is gone");
     },
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
+    async catchUp() {
+      await alarms.catchUp();
+      await guests.catchUp();
+      residents.sweep();
+    },
     close: () => (closing ??= close()),
   };
 }

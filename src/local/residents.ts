@@ -43,6 +43,8 @@ export interface Residents {
   forget(id: string): void;
   /** Drops the session now, if nothing is under way in it. */
   evict(id: string): void;
+  /** Drops those that have not been used for long enough, as is done from time to time. */
+  sweep(): void;
   /** Has every session let go: see `Session.shutdown`. */
   shutdown(): void;
   /** Resolves once nobody holds a session, or after `ms`. */
@@ -178,6 +180,10 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
     keyOf: (id) => entries.get(id)?.key,
     forget: (id) => void drop(id),
     evict,
+    sweep() {
+      clearTimeout(timer);
+      sweep();
+    },
     shutdown() {
       clearTimeout(timer);
       for (const [id, { session }] of entries) letGo(id, session);

@@ -19,6 +19,7 @@ import type { CallEvent, EndedCall, StartedCall } from "../events.ts";
 import type { OnCall } from "../watch.ts";
 import { errorType } from "./outcome.ts";
 
+/** The spans of calls that are under way. */
 export interface Spans {
   readonly run: OnCall;
   /** Ends the call's span; one that never ran gets a span of no length. */
@@ -28,6 +29,7 @@ export interface Spans {
 /** Spans of calls whose end was not told, as where a tool never answers: more are not kept. */
 const MOST_OPEN = 10_000;
 
+/** Makes them by this tracer. */
 export function createSpans(tracer: Tracer): Spans {
   const open = new Map<string, Span>();
 

@@ -92,7 +92,7 @@ export function testConsolePage(browser: () => Browser, server: Mortal): void {
       // The last of what it asks by itself.
       await user.entry("response", '"resourceTemplates"');
       await user.click("Clear Log");
-      expect(await page.locator("#log li").count()).toBe(0);
+      await eventually(async () => expect(await page.locator("#log li").count()).toBe(0));
       await user.click("Send Ping");
       await user.entry("response", '"result": {}');
       await user.click("Disconnect");

@@ -19,6 +19,7 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** Picks a tool from the list. */
 export async function pick({ page }: User, tool: string): Promise<void> {
   // Where the page is narrow, what was picked before stands in the list's place.
+  await page.locator(".drive").waitFor();
   const back = page.getByRole("button", { name: "‹ Back" });
   if (await back.isVisible()) await back.click();
   await page.getByRole("searchbox", { name: "Search" }).fill(tool);
@@ -139,10 +140,14 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       await user.click("Cancel call");
       await outcome(user, "cancelled");
 
+      // A call in flight ends with the one error that says so.
+      await callPicked(user, { ms: "600000", steps: "6000" });
+      await progress.waitFor();
       await server.kill();
       await user.status("Reconnecting");
       await server.restart();
       await user.status("Connected");
+      await (await outcome(user, "error")).getByText('"interrupted"').waitFor();
       await call(user, "counter", { by: "1" }, "42");
 
       await inOrder(user, [
@@ -154,6 +159,7 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
         /^resume: .*resumed from \S+ after [\d.]+ s.*standalone stream/,
         /^answer: .*counter → 42/,
       ]);
+      await inOrder(user, [/^drop: .*sleep/, /^resume: .*sleep/, /^error: .*sleep: /]);
       await page.getByText("0 lost").waitFor();
       await page.getByText("0 doubled").waitFor();
       // A server that is killed is what the browser itself complains of.
@@ -186,7 +192,7 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       expect(id).toMatch(/\.2z$/);
       await last.click();
       const from = page.getByLabel("Event to resume from");
-      expect(await from.inputValue()).toBe(id);
+      await eventually(async () => expect(await from.inputValue()).toBe(id));
       await from.fill(id.replace(/2z$/, "2p"));
       await user.click("Resume from here");
       await heard(117);

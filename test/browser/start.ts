@@ -2,6 +2,7 @@
 import type { Browser } from "playwright-core";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { npmStart } from "../client/support/npm-start.ts";
+import { openPage } from "../support/browser.ts";
 import { eventually } from "../support/wait.ts";
 import { call, inOrder } from "./console.ts";
 import { visit } from "./console-page.ts";
@@ -17,7 +18,10 @@ export function testStart(browser: () => Browser): void {
         expect(server.output()).toContain(`Console  ${origin}/test\n`);
       });
 
-      const user = await visit(browser(), `${origin}/`);
+      const { page: landing } = await openPage(browser());
+      await landing.goto(`${origin}/`);
+      const link = landing.getByRole("link", { name: "console" });
+      const user = await visit(browser(), (await link.getAttribute("href")) ?? "");
       const { page } = user;
       expect(page.url()).toBe(`${origin}/test`);
       const session = await user.connect();

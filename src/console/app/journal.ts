@@ -104,6 +104,8 @@ const MAX_LANES = 60;
 /** Marks of one kind on one lane that follow each other within this time are one mark, with a number. */
 const MERGED: Partial<Record<MarkKind, number>> = { event: 1500, redial: 60_000 };
 
+/** How far back a mark may be that another is merged into. */
+const NEAR = 8;
 const NO_LANE = 0;
 
 /** The session's moments, oldest first. */
@@ -121,11 +123,14 @@ export function mark(
 ): void {
   if (more.lane === NO_LANE) return;
   const at = Date.now();
-  const last = marks.value.at(-1);
-  if (last?.kind === kind && last.lane === more.lane && at - last.until < (MERGED[kind] ?? 0)) {
+  // Streams do the same at the same time, so the mark to grow may not be the last one, but is its lane's last.
+  const near = marks.value.slice(-NEAR).findLastIndex(({ lane }) => lane === more.lane);
+  const index = marks.value.length - Math.min(NEAR, marks.value.length) + near;
+  const last = near < 0 ? undefined : marks.value[index];
+  if (last?.kind === kind && at - last.until < (MERGED[kind] ?? 0)) {
     const eventId = more.eventId ?? last.eventId;
     const grown = { ...last, count: last.count + 1, until: at, eventId };
-    marks.value = [...marks.value.slice(0, -1), grown];
+    marks.value = marks.value.with(index, grown);
     return;
   }
   const next = { n: ++lastMark, at, until: at, kind, text, lane: more.lane, eventId: more.eventId, count: 1 };

@@ -1,6 +1,7 @@
 /** What the server asks of the user, in a dialog that stands in front until it is answered. @module */
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { type Question, questions } from "../wire/questions.ts";
 import { isObject, type Json, objectsIn, textIn } from "../wire/types.ts";
 import { SchemaForm } from "./form.tsx";
@@ -90,7 +91,7 @@ function Elicitation({ question: { params, answer } }: { question: Question }): 
 }
 
 function Sampling({ question: { params, answer } }: { question: Question }): JSX.Element {
-  const [words, setWords] = useState("");
+  const words = useSignal("");
   const system = textIn(params["systemPrompt"]);
   const send = (event: Event): void => {
     event.preventDefault();
@@ -99,7 +100,7 @@ function Sampling({ question: { params, answer } }: { question: Question }): JSX
         role: "assistant",
         model: "a person at the console",
         stopReason: "endTurn",
-        content: { type: "text", text: words },
+        content: { type: "text", text: words.value },
       },
     });
   };
@@ -117,8 +118,8 @@ function Sampling({ question: { params, answer } }: { question: Question }): JSX
         <textarea
           id="sampling-words"
           rows={4}
-          value={words}
-          onInput={({ currentTarget }) => setWords(currentTarget.value)}
+          value={words.value}
+          onInput={({ currentTarget }) => (words.value = currentTarget.value)}
         />
       </div>
       <div class="row">
@@ -134,10 +135,10 @@ function Sampling({ question: { params, answer } }: { question: Question }): JSX
 }
 
 function Roots({ question: { answer } }: { question: Question }): JSX.Element {
-  const [uris, setUris] = useState("file:///");
+  const uris = useSignal("file:///");
   const send = (event: Event): void => {
     event.preventDefault();
-    const roots = uris.split("\n").map((uri) => ({ uri: uri.trim() }));
+    const roots = uris.value.split("\n").map((uri) => ({ uri: uri.trim() }));
     answer({ result: { roots: roots.filter(({ uri }) => uri !== "") } });
   };
   return (
@@ -148,8 +149,8 @@ function Roots({ question: { answer } }: { question: Question }): JSX.Element {
           id="roots-uris"
           class="mono"
           rows={4}
-          value={uris}
-          onInput={({ currentTarget }) => setUris(currentTarget.value)}
+          value={uris.value}
+          onInput={({ currentTarget }) => (uris.value = currentTarget.value)}
         />
       </div>
       <div class="row">

@@ -1,6 +1,7 @@
 /** A form for a JSON Schema: a field for each thing it names, JSON for what no field can ask. @module */
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useId, useMemo, useState } from "preact/hooks";
+import { useId, useMemo } from "preact/hooks";
 import { type Draft, draftOf, readDraft } from "../form/draft.ts";
 import { type Field, fieldOf } from "../form/schema.ts";
 import { visible } from "./text.tsx";
@@ -17,36 +18,39 @@ interface SchemaFormProps {
 /** The form; what it hands over is as the schema's fields say, or whatever was typed as JSON. */
 export function SchemaForm({ schema, submit, disabled, onSubmit, others }: SchemaFormProps): JSX.Element {
   const field = useMemo(() => fieldOf(schema ?? { type: "object", properties: {} }), [schema]);
-  const [draft, setDraft] = useState<Draft>(() => draftOf(field));
-  const [json, setJson] = useState<string | undefined>(field.kind === "object" ? undefined : "{}");
-  const [problem, setProblem] = useState<string>();
+  // Signals, and not state: what is typed counts at once, and the page is drawn a frame later.
+  const draft = useSignal<Draft>(useMemo(() => draftOf(field), [field]));
+  const json = useSignal<string | undefined>(field.kind === "object" ? undefined : "{}");
+  const problem = useSignal<string | undefined>(undefined);
   const id = useId();
 
   const read = (): ReturnType<typeof readDraft> =>
-    json === undefined ? readDraft(field, draft, true) : readDraft({ ...field, kind: "json" }, json, true);
+    json.value === undefined
+      ? readDraft(field, draft.value, true)
+      : readDraft({ ...field, kind: "json" }, json.value, true);
 
   const send = (event: Event): void => {
     event.preventDefault();
     const now = read();
-    if ("problem" in now) return setProblem(now.problem);
-    setProblem(undefined);
-    onSubmit(now.value);
+    problem.value = "problem" in now ? now.problem : undefined;
+    if ("value" in now) onSubmit(now.value);
   };
   const asJson = (): void => {
     const now = read();
-    if (json === undefined) {
-      return setJson(JSON.stringify("value" in now ? now.value : {}, null, 2));
+    if (json.value === undefined) {
+      json.value = JSON.stringify("value" in now ? now.value : {}, null, 2);
+      return;
     }
-    if ("problem" in now) return setProblem(now.problem);
-    setProblem(undefined);
-    setDraft(draftOf(field, now.value));
-    setJson(undefined);
+    problem.value = "problem" in now ? now.problem : undefined;
+    if ("problem" in now) return;
+    draft.value = draftOf(field, now.value);
+    json.value = undefined;
   };
   const isEmpty = field.kind === "object" && field.properties.length === 0;
 
   return (
     <form class="schema" onSubmit={send}>
-      {json !== undefined ? (
+      {json.value !== undefined ? (
         <div class="field">
           <label for={id}>Arguments as JSON</label>
           <textarea
@@ -54,18 +58,22 @@ export function SchemaForm({ schema, submit, disabled, onSubmit, others }: Schem
             class="mono"
             rows={8}
             spellcheck={false}
-            value={json}
-            onInput={({ currentTarget }) => setJson(currentTarget.value)}
+            value={json.value}
+            onInput={({ currentTarget }) => (json.value = currentTarget.value)}
           />
         </div>
       ) : isEmpty ? (
         <p class="muted">It takes no arguments.</p>
       ) : (
-        <Properties field={field} draft={draft} onChange={setDraft} />
+        <Properties
+          field={field}
+          draft={draft.value}
+          onChange={(change) => (draft.value = change(draft.value))}
+        />
       )}
-      {problem !== undefined && (
+      {problem.value !== undefined && (
         <p class="problem" role="alert">
-          {visible(problem)}
+          {visible(problem.value)}
         </p>
       )}
       <div class="row">
@@ -75,7 +83,7 @@ export function SchemaForm({ schema, submit, disabled, onSubmit, others }: Schem
         {others}
         {field.kind === "object" && (
           <button type="button" class="link" onClick={asJson}>
-            {json === undefined ? "Edit as JSON" : "Edit as form"}
+            {json.value === undefined ? "Edit as JSON" : "Edit as form"}
           </button>
         )}
       </div>
@@ -86,7 +94,8 @@ export function SchemaForm({ schema, submit, disabled, onSubmit, others }: Schem
 interface PartProps {
   readonly field: Field;
   readonly draft: Draft;
-  readonly onChange: (draft: Draft) => void;
+  /** Says how the draft changes, from what it is by then. */
+  readonly onChange: (change: (draft: Draft) => Draft) => void;
 }
 
 function Properties({ field, draft, onChange }: PartProps): JSX.Element | null {
@@ -101,7 +110,14 @@ function Properties({ field, draft, onChange }: PartProps): JSX.Element | null {
           field={of}
           isRequired={isRequired}
           draft={drafts[key] ?? ""}
-          onChange={(one) => onChange(Object.assign(Object.create(null), drafts, { [key]: one }) as Draft)}
+          onChange={(change) =>
+            onChange((now) => {
+              const before = now as Readonly<Record<string, Draft>>;
+              const after = { [key]: change(before[key] ?? "") };
+              // Without a prototype: `__proto__` is a name like any other.
+              return Object.assign(Object.create(null), before, after) as Draft;
+            })
+          }
         />
       ))}
     </>
@@ -175,7 +191,10 @@ function Input({ id, field, isRequired, hasHint, draft, onChange }: InputProps):
     id,
     value,
     ...(hasHint && { "aria-describedby": `${id}-hint` }),
-    onInput: ({ currentTarget }: { currentTarget: { value: string } }) => onChange(currentTarget.value),
+    onInput: ({ currentTarget }: { currentTarget: { value: string } }) => {
+      const { value: typed } = currentTarget;
+      onChange(() => typed);
+    },
   };
   if (field.kind === "boolean" || field.kind === "choice") {
     const options =
@@ -236,40 +255,50 @@ function Input({ id, field, isRequired, hasHint, draft, onChange }: InputProps):
   );
 }
 
+const itemsOf = (draft: Draft): readonly Draft[] => (Array.isArray(draft) ? (draft as readonly Draft[]) : []);
+
 function List({ field, name, draft, onChange }: PartProps & { name: string }): JSX.Element | null {
   if (field.kind !== "list") return null;
-  const drafts = Array.isArray(draft) ? (draft as readonly Draft[]) : [];
   return (
     <>
-      {drafts.map((one, at) => (
+      {itemsOf(draft).map((one, at) => (
         <div class="item">
           <Labelled
             name={`${name} ${at + 1}`}
             field={field.item}
             isRequired={false}
             draft={one}
-            onChange={(now) => onChange(drafts.map((old, i) => (i === at ? now : old)))}
+            onChange={(change) =>
+              onChange((now) => itemsOf(now).map((old, i) => (i === at ? change(old) : old)))
+            }
           />
           <button
             type="button"
             class="link"
             aria-label={`Remove ${name} ${at + 1}`}
-            onClick={() => onChange(drafts.filter((_, i) => i !== at))}
+            onClick={() => onChange((now) => itemsOf(now).filter((_, i) => i !== at))}
           >
             Remove
           </button>
         </div>
       ))}
-      <button type="button" class="small" onClick={() => onChange([...drafts, draftOf(field.item)])}>
+      <button
+        type="button"
+        class="small"
+        onClick={() => onChange((now) => [...itemsOf(now), draftOf(field.item)])}
+      >
         Add {name}
       </button>
     </>
   );
 }
 
+const chosenIn = (draft: Draft): readonly number[] =>
+  Array.isArray(draft) ? (draft as readonly number[]) : [];
+
 function Choices({ field, draft, onChange }: PartProps): JSX.Element | null {
   if (field.kind !== "choices") return null;
-  const chosen = Array.isArray(draft) ? (draft as readonly number[]) : [];
+  const chosen = chosenIn(draft);
   return (
     <>
       {field.options.map(({ label }, at) => (
@@ -277,12 +306,11 @@ function Choices({ field, draft, onChange }: PartProps): JSX.Element | null {
           <input
             type="checkbox"
             checked={chosen.includes(at)}
-            onChange={({ currentTarget }) =>
-              onChange(
-                currentTarget.checked
-                  ? [...chosen, at].toSorted((a, b) => a - b)
-                  : chosen.filter((one) => one !== at),
-              )
+            onChange={({ currentTarget: { checked } }) =>
+              onChange((now) => {
+                const others = chosenIn(now).filter((one) => one !== at);
+                return checked ? [...others, at].toSorted((a, b) => a - b) : others;
+              })
             }
           />
           {visible(label)}
