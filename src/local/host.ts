@@ -27,7 +27,7 @@ import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
 import { createGuests } from "./guests.ts";
 import { createFileLook } from "./lost-file.ts";
-import { sessionsThatFit } from "./memory.ts";
+import { createRoom } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
 import { createPlaces } from "./places.ts";
 import { createReplies } from "./replies.ts";
@@ -133,7 +133,7 @@ export function createLocalHost<Env>(
   let closing: Promise<void> | undefined;
   let isClosed = false;
   const lookForFile = createFileLook(sqlite, settings.emit, now);
-  const maxResidents = settings.maxResidents || sessionsThatFit();
+  const room = createRoom(settings.maxResidents);
   const tellLimit = createLimitNotice(settings.emit, now);
   const census = createCensus(sql, settings, tellLimit);
   const endings = createEndings();
@@ -230,7 +230,7 @@ export function createLocalHost<Env>(
   const residents = createResidents({
     now,
     evictAfterMs,
-    most: maxResidents,
+    most: room,
     create,
     onError: (id, error) => settings.emit("send.error", { session: shortId(id), message: messageOf(error) }),
   });
@@ -258,7 +258,7 @@ export function createLocalHost<Env>(
     new Promise((resolve, reject) => {
       if (closing !== undefined) throw new Error("The host is closed");
       if (!residents.admit(id)) {
-        tellLimit("maxResidents", maxResidents);
+        tellLimit("maxResidents", residents.size);
         return resolve({ kind: "refused", failure: failures.noMemory });
       }
       const resident = residents.load(id, key);
