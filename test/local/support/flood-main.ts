@@ -11,7 +11,7 @@ import { createTestServer } from "../../support/test-server.ts";
 const [, , count = "0", database = "", megabytes = "0"] = process.argv;
 const createServer: CreateServer = (context) => {
   const server = createTestServer(context);
-  return Object.assign(server, { more: new Array(Number(megabytes) * 131_072).fill(0) });
+  return Object.assign(server, { more: Array.from({ length: Number(megabytes) * 131_072 }, () => 0) });
 };
 const mcp = createLocalMcp({ createServer, database, onEvent() {} });
 const statuses: Record<number, number> = {};
