@@ -17,7 +17,7 @@ import type { Owned } from "./owned.ts";
 /** What all sessions of a tenure share. */
 export interface Shared<Env> extends Pick<
   SessionOptions<Env>,
-  "successors" | "onTombstone" | "onRevive" | "now"
+  "successors" | "keep" | "onTombstone" | "onRevive" | "now"
 > {
   readonly settings: Settings;
   readonly createServer: CreateServer<Env>;
