@@ -15,7 +15,7 @@ interface Shape {
 const USERS: Readonly<Record<string, string>> = { "key-of-ann": "ann", "key-of-bob": "bob" };
 
 /** Turns a key into a user; nobody else gets in. */
-export function authorize(request: Request): Authorization {
+export function authorize(request: Request): Authorization | undefined {
   const key = request.headers.get("authorization")?.replace(/^Bearer /, "") ?? "";
   const principal = Object.hasOwn(USERS, key) ? USERS[key] : undefined;
   return principal === undefined ? undefined : { principal };
