@@ -1,6 +1,6 @@
 /**
  * `npm run build`: JavaScript, declarations and their maps in `dist/`, file by file, by the compiler
- * alone. Four passes, because the floors compile against the types of different platforms; what
+ * alone. Five passes, because the floors compile against the types of different platforms; what
  * they share comes out of each alike.
  *
  * The program `holdfast` is one file with all that it needs, the official SDK's client above all: `npx
@@ -22,6 +22,7 @@ for (const project of [
   "tsconfig.build.json",
   "src/local/tsconfig.build.json",
   "src/cluster/tsconfig.build.json",
+  "src/testing/tsconfig.build.json",
   "worker/tsconfig.build.json",
 ]) {
   const { status, error } = spawnSync("tsc", ["-p", project], { cwd: root, stdio: "inherit" });

@@ -11,7 +11,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import { letExit } from "../local/ringer.ts";
 import type { LocalHostOptions } from "../local/host.ts";
 import { ANYTHING, FUNCTION, type Kind, needed, STRING } from "../setup.ts";
-import { sessionsThatFit } from "../local/memory.ts";
+import { createRoom } from "../local/memory.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
@@ -105,7 +105,7 @@ export async function clusterHost<Env = unknown>(
   const peers = createPeers(seal, emit);
   const endings = createEndings();
   const quick = createDelay(settings.quickAnswerMs);
-  const maxResidents = settings.maxResidents || sessionsThatFit();
+  const room = createRoom(settings.maxResidents);
   let tenure: Tenure | undefined;
   let closing: Promise<void> | undefined;
 
@@ -126,7 +126,7 @@ export async function clusterHost<Env = unknown>(
       env: options.env as Env,
       leaseMs,
       evictAfterMs,
-      maxResidents,
+      room,
       quick,
       census,
       changes: hub.changes,

@@ -10,6 +10,7 @@ import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { createAlarms } from "../local/alarms.ts";
 import { createOwnStore } from "../local/own-store.ts";
+import type { Room } from "../local/memory.ts";
 import { createResidents, type Resident } from "../local/residents.ts";
 import { createSlots } from "../local/slots.ts";
 import type { Settings } from "../options.ts";
@@ -57,7 +58,7 @@ export interface TenureOptions<Env> {
   readonly env: Env;
   readonly leaseMs: number;
   readonly evictAfterMs: number;
-  readonly maxResidents: number;
+  readonly room: Room;
   readonly quick: Delay;
   readonly census: Census;
   readonly changes: SessionChanges;
@@ -305,7 +306,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
   const residents = createResidents({
     now,
     evictAfterMs: options.evictAfterMs,
-    most: options.maxResidents,
+    most: options.room,
     create,
     onError: (id, error) => emit("send.error", { session: shortId(id), message: messageOf(error) }),
   });

@@ -13,6 +13,8 @@ export interface Alarms {
   of(key: number): Alarm;
   /** Rows have come by another way: looks when the first of them is due. */
   look(): void;
+  /** Rings what is due by now, and resolves when it has rung. */
+  catchUp(): Promise<void>;
   /** Stops the timer; the pending times stay. */
   stop(): void;
 }
@@ -59,6 +61,7 @@ export function createAlarms(
       },
     }),
     look: ringer.look,
+    catchUp: ringer.catchUp,
     stop: ringer.stop,
   };
 }

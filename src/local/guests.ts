@@ -12,6 +12,8 @@ import { createRinger, RETRY_MS } from "./ringer.ts";
 
 /** The guests of a local host. */
 export interface LocalGuests extends Guests {
+  /** Does what is due by now, where the clock was moved. */
+  catchUp(): Promise<void>;
   /** Lets go of all that is under way. */
   close(): void;
 }
@@ -45,6 +47,7 @@ export function createGuests(options: LocalGuestsOptions): LocalGuests {
       throw new Error("this host has no guests");
     },
     find: () => undefined,
+    async catchUp() {},
     close() {},
   };
   if (kind === undefined) return none;
@@ -108,6 +111,7 @@ export function createGuests(options: LocalGuestsOptions): LocalGuests {
   return {
     mint: () => find(newId()) ?? none.mint(),
     find,
+    catchUp: ringer.catchUp,
     close() {
       ringer.stop();
       isClosed = true;

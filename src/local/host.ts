@@ -27,7 +27,7 @@ import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
 import { createGuests } from "./guests.ts";
 import { createFileLook } from "./lost-file.ts";
-import { sessionsThatFit } from "./memory.ts";
+import { createRoom } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
 import { createPlaces } from "./places.ts";
 import { createReplies } from "./replies.ts";
@@ -93,14 +93,25 @@ export function localHost<Env = unknown>(options: LocalHostOptions<Env>): LocalH
   return createLocalHost(options);
 }
 
-/**
- * The same for options that are known to be the right ones.
- * @param warnings told first: variables that look like settings and are none
- */
+/** What a host is made with, besides its options. */
+interface Making {
+  /** Told first: variables that look like settings and are none. */
+  readonly warnings?: readonly string[];
+  /** The time in milliseconds. */
+  readonly now?: () => number;
+}
+
+/** A host whose clock can be moved. */
+export interface ClockedHost extends LocalHost {
+  /** The clock was moved: does what is due by now. Resolves when it is done. */
+  catchUp(): Promise<void>;
+}
+
+/** The same for options that are known to be the right ones. */
 export function createLocalHost<Env>(
   options: LocalHostOptions<Env>,
-  warnings: readonly string[] = [],
-): LocalHost {
+  { warnings = [], now = () => Date.now() }: Making = {},
+): ClockedHost {
   const { createServer, database, evictAfterMs = 60_000 } = options;
   const settings = resolveOptions(options);
   if (!Number.isInteger(evictAfterMs) || evictAfterMs < 10 || evictAfterMs > 86_400_000) {
@@ -118,12 +129,11 @@ export function createLocalHost<Env>(
     });
   const sql = createTurns(sqlite, failedToStore);
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
-  const now = (): number => Date.now();
   const quick = createDelay(settings.quickAnswerMs);
   let closing: Promise<void> | undefined;
   let isClosed = false;
   const lookForFile = createFileLook(sqlite, settings.emit, now);
-  const maxResidents = settings.maxResidents || sessionsThatFit();
+  const room = createRoom(settings.maxResidents);
   const tellLimit = createLimitNotice(settings.emit, now);
   const census = createCensus(sql, settings, tellLimit);
   const endings = createEndings();
@@ -220,7 +230,7 @@ export function createLocalHost<Env>(
   const residents = createResidents({
     now,
     evictAfterMs,
-    most: maxResidents,
+    most: room,
     create,
     onError: (id, error) => settings.emit("send.error", { session: shortId(id), message: messageOf(error) }),
   });
@@ -248,7 +258,7 @@ export function createLocalHost<Env>(
     new Promise((resolve, reject) => {
       if (closing !== undefined) throw new Error("The host is closed");
       if (!residents.admit(id)) {
-        tellLimit("maxResidents", maxResidents);
+        tellLimit("maxResidents", residents.size);
         return resolve({ kind: "refused", failure: failures.noMemory });
       }
       const resident = residents.load(id, key);
@@ -370,6 +380,11 @@ export function createLocalHost<Env>(
       if (!sqlite.isInPlace()) throw new SetupError("the database file is gone");
     },
     named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
+    async catchUp() {
+      await alarms.catchUp();
+      await guests.catchUp();
+      residents.sweep();
+    },
     close: () => (closing ??= close()),
   };
 }

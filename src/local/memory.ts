@@ -1,19 +1,74 @@
-/** How much memory this process may use: the one adapter of `node:v8`. @module */
+/** How many sessions this process may hold in memory: the one adapter of `node:v8` and of its collections. @module */
+import { constants, PerformanceObserver } from "node:perf_hooks";
 import process from "node:process";
 import { getHeapStatistics } from "node:v8";
 
 /**
- * What is set aside for a session in memory. With its server and its connection one takes some 100 KB; the rest is
- * for what it does, and for collections that find enough that is free: at twice as many they took three quarters
- * of the time.
+ * What is set aside for a session in memory, before anything is known of it. With a small server and its connection
+ * one takes some 30 KB, with thirty tools 180; the rest is for what it does.
  */
 const SESSION_BYTES = 524_288;
+/**
+ * What V8's limit counts for the young generation, on top of what `--max-old-space-size` names: three times 64 MiB to
+ * copy in, where no session stays.
+ */
+const YOUNG_BYTES = 192 * 2 ** 20;
 /** Where the runtime has no limit of its own, as Bun has not. */
 const WITHOUT_LIMIT = 10_000;
+/**
+ * Of the heap, what may be in use after a full collection. Above it collections follow one another: at
+ * three quarters they took two thirds of the time.
+ */
+const FULL_SHARE = 0.6;
+/** What is aimed at by dropping sessions, and from where on there is room for more again. */
+const GOOD_SHARE = 0.5;
+/** Sessions that there is always room for: with fewer the heap is full of something else. */
+const LEAST = 32;
 
-/** How many sessions the heap is large enough for: 900 or so in one of 256 MB, 8,500 in Node's of 4 GB. */
-export function sessionsThatFit(): number {
-  if (process.versions["bun"] !== undefined) return WITHOUT_LIMIT;
-  const { heap_size_limit: bytes } = getHeapStatistics();
-  return bytes > 0 ? Math.max(100, Math.floor(bytes / SESSION_BYTES)) : WITHOUT_LIMIT;
+/** How many sessions may be in memory, where so many are. */
+export type Room = (inMemory: number) => number;
+
+/** What was in use after the last full collection, and how many there have been; nothing where the runtime does not tell. */
+const collected = { bytes: 0, count: 0 };
+let observer: PerformanceObserver | undefined;
+
+/**
+ * As many as the option says, or by the heap: 500 or so in one of 256 MB to begin with, 8,000 in Node's of 4 GB, and
+ * fewer where they turn out to be large. How large is the user's choice (a hundred tools with schemas of their own are half a
+ * megabyte), so it is measured: what a full collection leaves in use tells.
+ * @param maxResidents 0 goes by the heap
+ */
+export function createRoom(maxResidents: number): Room {
+  if (maxResidents > 0) return () => maxResidents;
+  if (process.versions["bun"] !== undefined) return () => WITHOUT_LIMIT;
+  const { heap_size_limit: heap } = getHeapStatistics();
+  if (heap === 0) return () => WITHOUT_LIMIT;
+  const limit = Math.max(heap - YOUNG_BYTES, heap / 2);
+  observe();
+  const atFirst = Math.max(LEAST, Math.floor(limit / SESSION_BYTES));
+  let most = atFirst;
+  let seen = collected.count;
+  return (inMemory) => {
+    if (collected.count === seen) return most;
+    seen = collected.count;
+    const share = collected.bytes / limit;
+    // Each collection is one step: what was dropped after the last is seen by the next.
+    if (share > FULL_SHARE) most = Math.max(LEAST, Math.floor((inMemory * GOOD_SHARE) / share));
+    else if (share < GOOD_SHARE && inMemory >= most) most = Math.min(atFirst, Math.ceil(most * 1.1));
+    return most;
+  };
+}
+
+/** Begins to listen for full collections: once a process, and it does not keep it from ending. */
+function observe(): void {
+  const { supportedEntryTypes } = PerformanceObserver as { supportedEntryTypes?: readonly string[] };
+  if (observer !== undefined || supportedEntryTypes?.includes("gc") !== true) return;
+  observer = new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries() as { detail?: { kind?: number } }[]) {
+      if (detail?.kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue;
+      collected.bytes = getHeapStatistics().used_heap_size;
+      collected.count += 1;
+    }
+  });
+  observer.observe({ entryTypes: ["gc"] });
 }

@@ -7,6 +7,7 @@
  */
 import { guard } from "../guard.ts";
 import type { Session } from "../session/contract.ts";
+import type { Room } from "./memory.ts";
 import { letExit } from "./ringer.ts";
 
 /** A session in memory. */
@@ -43,6 +44,8 @@ export interface Residents {
   forget(id: string): void;
   /** Drops the session now, if nothing is under way in it. */
   evict(id: string): void;
+  /** Drops those that have not been used for long enough, as is done from time to time. */
+  sweep(): void;
   /** Has every session let go: see `Session.shutdown`. */
   shutdown(): void;
   /** Resolves once nobody holds a session, or after `ms`. */
@@ -54,7 +57,7 @@ export interface ResidentsOptions {
   readonly now: () => number;
   readonly evictAfterMs: number;
   /** Most sessions that are loaded on demand; those with something under way are never dropped for others. */
-  readonly most: number;
+  readonly most: Room;
   /** Builds the session; it calls `touch` whenever the session does something of its own accord. */
   readonly create: (id: string, key: number, touch: () => void) => Session;
   /** Hears what a session throws as it is let go, which keeps no other from being let go. */
@@ -124,8 +127,11 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
     letGo(id, entry.session);
   };
 
+  const isFull = (): boolean => entries.size >= most(entries.size);
+
   const makeRoom = (): boolean => {
-    for (let tries = 0; tries < TRIES && entries.size >= most && ends.after !== ends; tries++) {
+    const before = entries.size;
+    for (let tries = 0; tries < TRIES && isFull() && ends.after !== ends; tries++) {
       const { after: oldest } = ends;
       evict(oldest.id);
       if (!isFree(oldest)) continue;
@@ -133,7 +139,8 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
       leave(oldest);
       join(oldest);
     }
-    return entries.size < most;
+    // Where what there is room for has shrunk by many, each that comes drops some: fewer than before is good enough.
+    return !isFull() || entries.size < before;
   };
 
   const add = (id: string, key: number): Resident => {
@@ -157,7 +164,7 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
       return entries.size;
     },
     load: (id, key) => entries.get(id) ?? add(id, key),
-    admit: (id) => entries.size < most || entries.has(id) || makeRoom(),
+    admit: (id) => !isFull() || entries.has(id) || makeRoom(),
     hold({ usage }) {
       if (usage.holds === 0) {
         held += 1;
@@ -178,6 +185,10 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
     keyOf: (id) => entries.get(id)?.key,
     forget: (id) => void drop(id),
     evict,
+    sweep() {
+      clearTimeout(timer);
+      sweep();
+    },
     shutdown() {
       clearTimeout(timer);
       for (const [id, { session }] of entries) letGo(id, session);

@@ -7,6 +7,8 @@ export interface Ringer {
   arm(at: number): void;
   /** Pending times have come by another way: makes sure that it is set for the first of them. */
   look(): void;
+  /** Rings what is due by now, where the clock was moved and the timer does not know; resolves when it has rung. */
+  catchUp(): Promise<void>;
   /** Stops the timer; the pending times stay. */
   stop(): void;
 }
@@ -32,18 +34,20 @@ export function createRinger<Due>({ now, earliest, due, ring }: RingerOptions<Du
   let timer: ReturnType<typeof setTimeout> | undefined;
   let timerAt = Infinity;
   let isRinging = false;
+  let rung = Promise.resolve();
   let isStopped = false;
 
   const arm = (at: number): void => {
     if (isStopped || isRinging || at >= timerAt) return;
     clearTimeout(timer);
     timerAt = at;
-    timer = setTimeout(() => void ringDue(), Math.min(Math.max(0, at - now()), LONGEST_TIMER_MS));
+    timer = setTimeout(() => void ringOnce(), Math.min(Math.max(0, at - now()), LONGEST_TIMER_MS));
     letExit(timer);
   };
 
   const ringDue = async (): Promise<void> => {
     isRinging = true;
+    clearTimeout(timer);
     timerAt = Infinity;
     let next: number;
     try {
@@ -55,12 +59,18 @@ export function createRinger<Due>({ now, earliest, due, ring }: RingerOptions<Du
     isRinging = false;
     arm(next);
   };
+  const ringOnce = (): Promise<void> => (isRinging ? rung : (rung = ringDue()));
 
   arm(earliest());
 
   return {
     arm,
     look: () => arm(earliest()),
+    async catchUp() {
+      // What is rung already may have begun before the clock was moved.
+      do await ringOnce();
+      while (!isStopped && earliest() <= now());
+    },
     stop() {
       isStopped = true;
       clearTimeout(timer);

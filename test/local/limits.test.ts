@@ -392,3 +392,13 @@ test("20,000 sessions that are opened and not used again leave a small heap aliv
   expect(inMemory).toBeGreaterThan(100);
   expect(inMemory).toBeLessThan(1500);
 }, 240_000);
+
+test("sessions that turn out to be large are fewer in memory, and end no process", async () => {
+  const main = new URL("support/flood-main.ts", import.meta.url).pathname;
+  const command = ["node", "--max-old-space-size=256", main, "600", freshFile(), "1"];
+  const { code, stdout } = await run(command);
+  expect(code).toBe(0);
+  const { statuses, inMemory } = JSON.parse(stdout) as { statuses: unknown; inMemory: number };
+  expect(statuses).toEqual({ 200: 600 });
+  expect(inMemory).toBeLessThan(250);
+}, 120_000);

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { current, linked } from "../../scripts/links.ts";
 import { BUN } from "../support/bun.ts";
 import { DENO } from "../support/deno.ts";
 import { post } from "../support/mcp.ts";
@@ -167,6 +168,63 @@ describe("deno.json", () => {
   test("`deno publish --dry-run` passes, types as fast as JSR wants them", async () => {
     const args = ["publish", "--dry-run", "--allow-dirty"];
     expect(await succeeds([join(BIN, "deno"), ...args], ROOT)).toContain("Success");
+  });
+});
+
+describe("in a project without its optional peers", () => {
+  test("`serve` of holdfast/node says what to install, and the rest of the entry works", async () => {
+    const bare = join(root, "bare");
+    mkdirSync(join(bare, "node_modules"), { recursive: true });
+    cpSync(join(project, "node_modules/holdfast"), join(bare, "node_modules/holdfast"), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules/hono"), join(bare, "node_modules/hono"));
+    writeFileSync(
+      join(bare, "main.mjs"),
+      `import { createLocalMcp, serve } from "holdfast/node";
+      const mcp = createLocalMcp({ createServer() {}, logLevel: "silent" });
+      console.log((await mcp.router.request("/health")).status);
+      await serve({ fetch: mcp.router.fetch, port: 0 }).catch((error) => console.log(error.message));
+      await mcp.close();`,
+    );
+    expect(await succeeds([...NODE, "main.mjs"], bare)).toContain(
+      "200\nserve of holdfast/node needs @hono/node-server: npm install @hono/node-server\n",
+    );
+  });
+});
+
+describe("where it comes from", () => {
+  test("is said in one place, which the rest follows (`npm run links`)", () => {
+    expect(current()).toEqual(linked(current()));
+    const moved = JSON.parse(JSON.stringify(current())) as ReturnType<typeof current>;
+    const there = linked({
+      ...moved,
+      manifest: moved.manifest.replace("OWNER/holdfast.git", "else/where.git"),
+    });
+    expect(there.readme).toContain("](https://github.com/else/where/blob/main/docs/");
+    expect(there.manifest).toContain('"https://github.com/else/where/issues"');
+    expect(there.readme + there.manifest).not.toContain("OWNER");
+  });
+
+  test("each link of the README is absolute, and leads to a file of this repository", () => {
+    const links = Array.from(current().readme.matchAll(/\]\(([^)]+)\)/g), ([, link = ""]) => link);
+    expect(links.length).toBeGreaterThan(10);
+    for (const link of links) {
+      const path = /^https:\/\/github\.com\/[\w-]+\/[\w-]+\/blob\/main\/([^#]+)/.exec(link)?.[1];
+      if (path === undefined) expect(link).toMatch(/^https:\/\//);
+      else expect(existsSync(join(ROOT, path)), link).toBe(true);
+    }
+  });
+
+  test("a release is a person's word, and nobody else's", () => {
+    const release = readFileSync(join(ROOT, ".github/workflows/release.yml"), "utf8");
+    expect(/^on:\n([^]*?)\n\n/m.exec(release)?.[1]?.match(/^ {2}\w+:/gm)).toEqual(["  workflow_dispatch:"]);
+    expect(release).toContain("npm publish --provenance");
+    expect(release).toMatch(/deno publish$/m);
+    const others = readdirSync(join(ROOT, ".github/workflows")).filter((name) => name !== "release.yml");
+    for (const name of others) {
+      expect(readFileSync(join(ROOT, ".github/workflows", name), "utf8")).not.toMatch(
+        /publish|id-token|secrets\./,
+      );
+    }
   });
 });
 

@@ -1,11 +1,19 @@
-/** Opens as many sessions as the first argument says, 16 at a time, in the file that the second names; prints the statuses. */
+/**
+ * Opens as many sessions as the first argument says, 16 at a time, in the file that the second names; prints the
+ * statuses. Each server holds as many MB as the third says.
+ */
 import process from "node:process";
 import { createLocalMcp } from "../../../src/local/index.ts";
+import type { CreateServer } from "../../../src/session/server/factory.ts";
 import { initialize } from "../../support/messages.ts";
 import { createTestServer } from "../../support/test-server.ts";
 
-const [, , count = "0", database = ""] = process.argv;
-const mcp = createLocalMcp({ createServer: createTestServer, database, onEvent() {} });
+const [, , count = "0", database = "", megabytes = "0"] = process.argv;
+const createServer: CreateServer = (context) => {
+  const server = createTestServer(context);
+  return Object.assign(server, { more: Array.from({ length: Number(megabytes) * 131_072 }, () => 0) });
+};
+const mcp = createLocalMcp({ createServer, database, onEvent() {} });
 const statuses: Record<number, number> = {};
 let left = Number(count);
 
