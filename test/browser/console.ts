@@ -351,6 +351,7 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       await user.status("Connected");
       await page.getByRole("searchbox", { name: "Search" }).focus();
       await page.keyboard.type("test_elicitation");
+      await page.locator(".offers li:first-child", { hasText: "test_elicitation" }).waitFor();
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
       await page
