@@ -68,6 +68,8 @@ export interface CallEvent {
 
 /** A call as it begins. */
 export interface StartedCall extends CallEvent {
+  /** The client's id of the request; cut, control characters escaped. */
+  readonly requestId: string;
   /** The span that it belongs to at its client (W3C Trace Context): of its `_meta`, else of its headers. */
   readonly traceparent: string | undefined;
   readonly tracestate: string | undefined;
@@ -186,8 +188,10 @@ interface EventFields {
   /** A session whose time was up was taken up again under its own id. */
   "session.revived": { session: string };
   "session.rotated": { session: string; successor: string };
-  "session.expired": { session: string; provisional: boolean };
-  "session.terminated": { session: string };
+  "session.expired": { session: string; provisional: boolean; durationMs: number };
+  "session.terminated": { session: string; durationMs: number };
+  /** A client came back to a stream, and is sent again what it had not got. */
+  "stream.resumed": { session: string; connectionId: string; replayed: number };
   /** A call has become a task: at once, or as it took long. `task` is cut as session ids are. */
   "task.created": { task: string; tool: string | undefined };
   /** A task was with a server as its isolate died; `again` where its call runs once more, else it has failed. */
@@ -260,6 +264,7 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "call.failed": "warn",
   "call.started": "debug",
   "tool.threw": "warn",
+  "stream.resumed": "debug",
   "task.interrupted": "warn",
   "storage.lost": "error",
   "storage.memory": "warn",

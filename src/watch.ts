@@ -68,7 +68,8 @@ export function watchCalls({ emit, onCall }: WatchOptions, origin: () => CallOri
     began(request, headers) {
       const { attempts = 1, mark: first } = carried.get(request) ?? {};
       const call = describe(request, attempts);
-      const started = { ...call, ...traceOf(request.params, headers?.()), first };
+      const requestId = clientText(String(request.id));
+      const started = { ...call, requestId, ...traceOf(request.params, headers?.()), first };
       emit("call.started", started);
       return new Watched({ emit, call, request, run: onCall && ((run) => onCall(started, run)) });
     },

@@ -14,6 +14,7 @@ const PEERS = [
   "hono/*",
   "@hono/*",
   "jose",
+  "@opentelemetry/*",
   "pg",
   "bun",
   "cloudflare:*",

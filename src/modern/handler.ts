@@ -62,6 +62,13 @@ const KINDS: Required<{ [Name in keyof ModernOptions]: Kind }> = {
   tasks: ANYTHING,
 };
 
+/** What is done with a server between its factory and its connection. */
+interface Preparing {
+  readonly prepare: (server: McpServer | Server) => McpServer | Server;
+  /** Hears why there is no server. */
+  readonly onError: (error: unknown) => void;
+}
+
 /** The revision that is served statelessly. */
 const VERSION = "2026-07-28";
 
@@ -110,16 +117,16 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       parsedBody,
     });
 
-  /** Builds a server in time; `onError` hears why there is none. */
+  /** Builds a server in time, ready to be connected. */
   const build = async (
     context: ServerContext<Env>,
     { initializeTimeoutMs, emit }: Settings,
-    onError: (error: unknown) => void,
+    { prepare, onError }: Preparing,
   ): Promise<McpServer | Server> => {
     try {
       const server = await hookInTime("createServer", createServer(context), initializeTimeoutMs);
       checkServer(server);
-      return server;
+      return prepare(server);
     } catch (error) {
       if (error instanceof HookLate) hookFailed(emit, "createServer", error);
       else onError(error);
@@ -133,10 +140,12 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     const { emit, initializeTimeoutMs: limitMs } = settings;
     let made: ((response: Response) => Promise<Response>) | undefined;
     builders.set(request, async () => {
-      const server = await build(contextOf("modern", call), settings, call.onError);
-      made = extension?.extend(hooksOf(server), call);
-      end.served(server);
-      return scopesInTime(server, { emit, limitMs });
+      const prepare = (server: McpServer | Server): McpServer | Server => {
+        made = extension?.extend(hooksOf(server), call);
+        end.served(server);
+        return scopesInTime(server, { emit, limitMs });
+      };
+      return build(contextOf("modern", call), settings, { prepare, onError: call.onError });
     });
     const response = await fetch(request, caller.authInfo, bodyOf(payload));
     return made === undefined ? response : made(response);
@@ -149,11 +158,13 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     // Neither does a call's time end it, which has a longer one, nor whoever is shut out from now on: he is where he asks.
     const end = callEnd({ payload, settings: { ...settings, maxCallMs: 0 }, caller, since: 0 }, seen);
     builders.set(request, async () => {
-      const failed = (error: unknown): void => hookFailed(settings.emit, "createServer", error);
-      const server = await build(context as ServerContext<Env>, settings, failed);
-      onServer(server);
-      end.served(server);
-      return server;
+      const prepare = (server: McpServer | Server): McpServer | Server => {
+        onServer(server);
+        end.served(server);
+        return server;
+      };
+      const onError = (error: unknown): void => hookFailed(settings.emit, "createServer", error);
+      return build(context as ServerContext<Env>, settings, { prepare, onError });
     });
     const answering = seen.run(() => fetch(request, caller.authInfo, message)).finally(end.stop);
     answering.then(

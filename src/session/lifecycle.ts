@@ -23,6 +23,8 @@ export interface Lifecycle {
   admit(principal: string | undefined, transport: TransportKind): SessionRow | undefined;
   /** Notes that the session is in use: written at once where it was not before, then at most once in a tenth of its TTL. */
   touch(): void;
+  /** How long ago the session was opened, in milliseconds. */
+  age(): number;
   /** When the session was last used, as far as this isolate knows. */
   lastUsed(): number;
   /** True where nothing is stored under this id: it was never opened, or has been forgotten. */
@@ -140,6 +142,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
       if (current.status === "provisional") update({});
       else if (seen - current.seen > timeToLive(current) / 10) update({ seen });
     },
+    age: () => now() - (row?.created ?? now()),
     lastUsed: () => used.at,
     isVacant: () => row === undefined,
     isRevivable: (principal, transport) =>

@@ -181,6 +181,11 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const isBare = request.lastEventId === undefined && !request.redial && stream.log.last() > 0;
       const notesPlace = isBare || request.notesPlace === true;
       const expiresAt = expiryOf(request.caller.authInfo);
+      const replayed = stream.log.last() - after;
+      if (request.lastEventId !== undefined && !request.redial && replayed > 0) {
+        const { connectionId } = request;
+        settings.emit("stream.resumed", { session: shortId(id), connectionId, replayed });
+      }
       stream.attach(outlet, { after, opening, retryMs, expiresAt, notesPlace });
       arrival.arrived();
       await upkeep.connected(outlet);
@@ -194,7 +199,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       if (lifecycle.admit(caller.principal, "streamable") === undefined && !isAsleep) {
         return lifecycle.gone(caller.principal, false);
       }
-      settings.emit("session.terminated", { session: shortId(id) });
+      settings.emit("session.terminated", { session: shortId(id), durationMs: lifecycle.age() });
       await stop(true);
       return { kind: "ended" };
     },
@@ -206,7 +211,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
         await lifecycle.end(forget);
         return false;
       }
-      settings.emit("session.terminated", { session: shortId(id) });
+      settings.emit("session.terminated", { session: shortId(id), durationMs: lifecycle.age() });
       await stop(forget);
       return true;
     },

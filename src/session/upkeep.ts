@@ -89,7 +89,11 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     const inUse = streams(row).attached().length > 0;
     const deadline = lifecycle.deadline(inUse);
     if (deadline !== undefined && deadline <= now()) {
-      settings.emit("session.expired", { session: shortId(id), provisional: row.status === "provisional" });
+      settings.emit("session.expired", {
+        session: shortId(id),
+        provisional: row.status === "provisional",
+        durationMs: lifecycle.age(),
+      });
       await stop();
       return undefined;
     }

@@ -41,9 +41,26 @@ const ANY = {
   },
 } as const;
 
+/**
+ * Servers that were changed for one call: whoever came by the same server next would be answered with that caller's task, or
+ * let in on his scopes.
+ */
+const spent = new WeakSet<object>();
+
+/** @throws {Error} where the factory gave such a server once more */
+function spend(server: Server): void {
+  if (spent.has(server)) {
+    throw new Error(
+      "createServer returned a server that has served a task: it must build a new one each time it is called",
+    );
+  }
+  spent.add(server);
+}
+
 /** Has servers announce tasks, and `answererOf` answer for them. */
 export function extender(answererOf: AnswererOf): ModernExtension["extend"] {
   return (server, call) => {
+    if (spent.has(server)) spend(server);
     server.registerCapabilities({ extensions: { [TASKS]: {} } });
     const [request] = call.payload.messages;
     if (request === undefined || call.payload.batch || !isRequest(request)) return undefined;
@@ -53,6 +70,7 @@ export function extender(answererOf: AnswererOf): ModernExtension["extend"] {
       server.setRequestHandler(request.method, { params: ANY }, () => answerer());
       return undefined;
     }
+    spend(server);
     // The SDK would make a tool's result of whatever it is given here: what is meant is put in its place.
     let instead: JsonObject | undefined;
     server.setRequestHandler("tools/call", async () => {
@@ -80,5 +98,6 @@ async function substituted(response: Response, instead: JsonObject): Promise<Res
  * any.
  */
 export function admit(server: McpServer | Server): void {
+  spend("server" in server ? server.server : server);
   Object.assign(server, { resolveScopeChallenge: () => undefined });
 }

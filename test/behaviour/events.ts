@@ -18,7 +18,9 @@ function lifeOf(server: Served, session: McpSession): Event[] {
     .events()
     .filter(
       ({ type, session: id, connectionId }) =>
-        type !== "request" && !type.startsWith("call.") && (id === short || connections.has(connectionId)),
+        type !== "request" &&
+        !/^(call|stream)\./.test(type) &&
+        (id === short || connections.has(connectionId)),
     );
 }
 
@@ -91,7 +93,13 @@ export function testEvents(subject: Subject): void {
           maxStreamMs: 3_600_000,
         },
         { type: "connection.established", level: "debug", time: expect.any(Number), connectionId },
-        { type: "session.terminated", level: "info", time: expect.any(Number), session: short },
+        {
+          type: "session.terminated",
+          level: "info",
+          time: expect.any(Number),
+          session: short,
+          durationMs: expect.any(Number),
+        },
         {
           type: "connection.closed",
           level: "info",

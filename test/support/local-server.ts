@@ -10,6 +10,7 @@ import type { ServeOptions, Server } from "../../src/local/serve.ts";
 import type { Inspection } from "./back-door.ts";
 import { testModern } from "./test-modern.ts";
 import { testAdmin, testOptions } from "./test-options.ts";
+import { testTelemetry } from "./test-telemetry.ts";
 import { testServers } from "./test-server.ts";
 
 const bootId = crypto.randomUUID();
@@ -75,5 +76,6 @@ await main(
     createServer: testServers(process.env),
     ...testModern(process.env),
     ...testAdmin(process.env),
+    ...testTelemetry(process.env),
   },
 );

@@ -2,13 +2,7 @@
  * Tools for tests of tasks. Those named `task_…` are tasks at once, those named `maybe_…` where they take long.
  * @module
  */
-import {
-  acceptedContent,
-  inputRequired,
-  inputResponse,
-  type McpServer,
-  requireScopes,
-} from "@modelcontextprotocol/server";
+import { acceptedContent, inputRequired, inputResponse, type McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { JsonRpcRequest } from "../../src/jsonrpc/messages.ts";
 import type { ServerContext } from "../../src/session/server/factory.ts";
@@ -27,6 +21,11 @@ export function testTaskUseOf(request: JsonRpcRequest): TaskUse {
 
 const Steps = z.object({ count: z.int(), ms: z.int(), tag: z.string() });
 const Word = z.object({ word: z.string() });
+
+/** Of whoever shows nothing it asks too, as `requireScopes` does not. */
+function needsToWrite({ authInfo }: { authInfo?: { scopes: string[] } }) {
+  return authInfo?.scopes.includes("notes:write") ? undefined : { scopes: ["notes:write"] as [string] };
+}
 
 export function registerTaskTools(server: McpServer, context: ServerContext): void {
   const task = context.era === "task" ? context.task : undefined;
@@ -148,7 +147,7 @@ export function registerTaskTools(server: McpServer, context: ServerContext): vo
 
   server.registerTool(
     "task_guarded",
-    { description: "Needs a scope", scopeChallenge: requireScopes("notes:write") },
+    { description: "Needs a scope", scopeChallenge: needsToWrite },
     async () => {
       log({ type: "test.guarded", attempt: task?.attempt });
       await pause(3000);

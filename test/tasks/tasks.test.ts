@@ -1,6 +1,7 @@
 /** Tasks as a raw client of 2026-07-28 meets them. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hosts, mortal } from "../support/hosts.ts";
+import { inspect } from "../support/back-door.ts";
+import { hosts, mortal, workerd } from "../support/hosts.ts";
 import type { ProcessServer } from "../support/process.ts";
 import { textOf } from "../support/messages.ts";
 import { headersFor, modernRequest, postModern } from "../support/modern.ts";
@@ -298,6 +299,28 @@ describe.each(hosts)("on $name", (host) => {
       expect((await ann.get(taskId)).status).toBe("working");
       await ann.cancel(taskId);
     });
+  });
+});
+
+describe("a task's object", () => {
+  const server = mortal(workerd, { TEST_AUTH: "on" });
+  const as = (principal: string) => taskClient(() => server.url, { Authorization: `Bearer ${principal}:1` });
+
+  test("is not woken by whoever comes with another's id, whatever he makes of it", async () => {
+    const { taskId } = await as("ann").start("task_wait", { ms: 0 });
+    await as("ann").until(taskId, "completed");
+    const bob = await as("bob").start("task_wait", { ms: 0 });
+    const [id = ""] = taskId.split(".");
+    const [, bobsMark = ""] = bob.taskId.split(".");
+    const { fetches } = await inspect(server.url, id);
+    for (const forged of [taskId, `${id}.${bobsMark}`, id, `${id}.${"0".repeat(32)}`]) {
+      for (const method of ["tasks/get", "tasks/update", "tasks/cancel"]) {
+        await as("bob").ask(method, { taskId: forged, inputResponses: {} });
+      }
+    }
+    expect((await inspect(server.url, id)).fetches).toBe(fetches);
+    await as("ann").get(taskId);
+    expect((await inspect(server.url, id)).fetches).toBe(fetches + 1);
   });
 });
 

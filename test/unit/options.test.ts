@@ -92,7 +92,7 @@ describe("events", () => {
         throw new Error("broken hook");
       },
     });
-    expect(() => emit("session.terminated", { session: "12345678" })).not.toThrow();
+    expect(() => emit("session.terminated", { session: "12345678", durationMs: 1 })).not.toThrow();
     expect(warn.mock.calls[0]?.[0]).toContain("broken hook");
     warn.mockRestore();
   });
@@ -101,11 +101,13 @@ describe("events", () => {
     const info = vi.spyOn(console, "info").mockImplementation(() => {});
     const debug = vi.spyOn(console, "debug").mockImplementation(() => {});
     const { emit } = resolveOptions({ logLevel: "info" });
-    emit("session.terminated", { session: "12345678" });
+    emit("session.terminated", { session: "12345678", durationMs: 1 });
     emit("ping.sent", { connectionId: "c", pingCount: 1 });
     const lines = info.mock.calls.map(([line]) => JSON.parse(String(line)) as unknown);
     const time = expect.any(Number);
-    expect(lines).toEqual([{ type: "session.terminated", level: "info", time, session: "12345678" }]);
+    expect(lines).toEqual([
+      { type: "session.terminated", level: "info", time, session: "12345678", durationMs: 1 },
+    ]);
     expect(debug).not.toHaveBeenCalled();
     info.mockRestore();
     debug.mockRestore();

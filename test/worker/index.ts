@@ -10,6 +10,7 @@ import { createMcpWorker, optionsFromEnv } from "../../worker/cloudflare.ts";
 import { indexName } from "../../worker/session-index.ts";
 import { testModern } from "../support/test-modern.ts";
 import { testAdmin, testOptions } from "../support/test-options.ts";
+import { testTelemetry } from "../support/test-telemetry.ts";
 import { testServers } from "../support/test-server.ts";
 
 interface Env {
@@ -27,6 +28,7 @@ const mcp = createMcpWorker<Env>({
   hub: (bindings) => bindings.MCP_HUB,
   ...testModern<Env>(settings),
   ...testAdmin(settings),
+  ...testTelemetry(settings),
   sessions: settings["TEST_SESSIONS"] === "on",
   ...optionsFromEnv(settings),
 });

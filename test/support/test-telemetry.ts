@@ -1,0 +1,35 @@
+/** With `TEST_OTEL=on`, each span is printed as it ends: `test.span` with its trace, parent, links and attributes. @module */
+import { BasicTracerProvider, type ReadableSpan, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import type { HoldfastOptions } from "../../src/index.ts";
+import { telemetry } from "../../src/otel/index.ts";
+
+function print(span: ReadableSpan): void {
+  const { name, attributes, links, parentSpanContext } = span;
+  const { traceId, spanId } = span.spanContext();
+  const linked = links.map(({ context }) => context.spanId);
+  const line = {
+    type: "test.span",
+    name,
+    traceId,
+    spanId,
+    parent: parentSpanContext?.spanId,
+    linked,
+    attributes,
+  };
+  console.log(JSON.stringify(line));
+}
+
+export function testTelemetry(
+  variables: Readonly<Record<string, unknown>>,
+): Pick<HoldfastOptions, "onEvent" | "onCall"> {
+  if (variables["TEST_OTEL"] !== "on") return {};
+  const exporter = {
+    export(spans: readonly ReadableSpan[], done: (result: { code: number }) => void) {
+      spans.forEach(print);
+      done({ code: 0 });
+    },
+    shutdown: () => Promise.resolve(),
+  };
+  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+  return telemetry({ tracer: provider.getTracer("test") });
+}
