@@ -20,7 +20,7 @@ const WITHOUT_LIMIT = 10_000;
  * three quarters they took two thirds of the time.
  */
 const FULL_SHARE = 0.6;
-/** What is aimed at by dropping sessions, and from where on there is room for more again. */
+/** What is aimed at, by dropping sessions or by letting more in. */
 const GOOD_SHARE = 0.5;
 /** Sessions that there is always room for: with fewer the heap is full of something else. */
 const LEAST = 32;
@@ -33,8 +33,8 @@ const collected = { bytes: 0, count: 0 };
 let observer: PerformanceObserver | undefined;
 
 /**
- * As many as the option says, or by the heap: 500 or so in one of 256 MB to begin with, 8,000 in Node's of 4 GB, and
- * fewer where they turn out to be large. How large is the user's choice (a hundred tools with schemas of their own are half a
+ * As many as the option says, or by the heap: 500 or so in one of 256 MB to begin with, 8,000 in Node's of 4 GB, then
+ * fewer where they turn out to be large, and more where they are small. How large is the user's choice (a hundred tools with schemas of their own are half a
  * megabyte), so it is measured: what a full collection leaves in use tells.
  * @param maxResidents 0 goes by the heap
  */
@@ -45,16 +45,16 @@ export function createRoom(maxResidents: number): Room {
   if (heap === 0) return () => WITHOUT_LIMIT;
   const limit = Math.max(heap - YOUNG_BYTES, heap / 2);
   observe();
-  const atFirst = Math.max(LEAST, Math.floor(limit / SESSION_BYTES));
-  let most = atFirst;
+  let most = Math.max(LEAST, Math.floor(limit / SESSION_BYTES));
   let seen = collected.count;
   return (inMemory) => {
     if (collected.count === seen) return most;
     seen = collected.count;
     const share = collected.bytes / limit;
     // Each collection is one step: what was dropped after the last is seen by the next.
-    if (share > FULL_SHARE) most = Math.max(LEAST, Math.floor((inMemory * GOOD_SHARE) / share));
-    else if (share < GOOD_SHARE && inMemory >= most) most = Math.min(atFirst, Math.ceil(most * 1.1));
+    const fit = Math.floor((inMemory * GOOD_SHARE) / share);
+    if (share > FULL_SHARE) most = Math.max(LEAST, fit);
+    else if (inMemory >= most) most = Math.max(most, Math.min(fit, 2 * most));
     return most;
   };
 }

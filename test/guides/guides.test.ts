@@ -15,9 +15,10 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { afterAll, describe, expect, test } from "vitest";
 import { BIN } from "../support/process.ts";
-import { startWorkerd } from "../support/workerd.ts";
+import { bundleWorker, freePort } from "../support/workerd.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const GUIDES = join(ROOT, "docs/guides");
@@ -40,7 +41,7 @@ interface Guide {
 }
 
 const guides: Guide[] = readdirSync(GUIDES)
-  .filter((file) => file.endsWith(".md"))
+  .filter((file) => file.endsWith(".md") && file !== "README.md")
   .map((file) => {
     const text = readFileSync(join(GUIDES, file), "utf8");
     const blocks = text.matchAll(/^```(?:ts|js|jsonc)\n\/\/ ([\w.-]+)\n([^]*?)^```$/gm);
@@ -75,6 +76,12 @@ test("each block of code says which file it is", () => {
   }
 });
 
+test("the list of guides names each, and each once", () => {
+  const list = readFileSync(join(GUIDES, "README.md"), "utf8");
+  const named = Array.from(list.matchAll(/\]\(([\w-]+)\.md\)/g), ([, name = ""]) => name);
+  expect(named.toSorted()).toEqual(guides.map(({ name }) => name).toSorted());
+});
+
 test("links lead somewhere", () => {
   const broken = guides.flatMap(({ name, text }) =>
     Array.from(text.matchAll(/\]\((?!https?:)([^)#]+)/g), ([, link = ""]) => link)
@@ -84,29 +91,57 @@ test("links lead somewhere", () => {
   expect(broken).toEqual([]);
 });
 
-describe.each(guides)("$name", async ({ name, files }) => {
+describe.each(guides.map((guide) => [guide.name, guide] as const))("%s", async (name, { text, files }) => {
   for (const file of files.keys()) {
     // Its `test` calls are tests of this file.
     if (file.endsWith(".test.ts")) await import(join(folder, name, file));
   }
 
   test.runIf([...files.keys()].some(isWorker))("is a Worker that serves its tools", async () => {
-    for (const file of [...files.keys()].filter(isWorker)) {
-      const server = await startWorkerd({ entry: join(folder, name, file) });
-      try {
+    // Where that guide says that clients connect.
+    const paths = [...new Set(Array.from(text.matchAll(/`(\/[\w/]+\/mcp)`/g), ([, path = ""]) => path))];
+    const config = JSON.parse((files.get("wrangler.jsonc") ?? "").replaceAll(/,(?=\s*[\]}])/g, "")) as {
+      main: string;
+      compatibility_date: string;
+      durable_objects: { bindings: { name: string; class_name: string }[] };
+    };
+    const port = await freePort();
+    const running = new Miniflare(
+      convertV4MiniflareOptions({
+        port,
+        host: "127.0.0.1",
+        modules: true,
+        script: await bundleWorker(join(folder, name, config.main)),
+        compatibilityDate: config.compatibility_date,
+        durableObjects: Object.fromEntries(
+          config.durable_objects.bindings.map((at) => [
+            at.name,
+            { className: at.class_name, useSQLite: true },
+          ]),
+        ),
+      }),
+    );
+    try {
+      await running.ready;
+      for (const path of name === "several-servers" ? paths : ["/mcp"]) {
         const client = new Client({ name: "guides", version: "1" });
-        const path = /basePath: "([^"]+)"/.exec(files.get(file) ?? "")?.[1] ?? "";
-        const headers = { Authorization: "Bearer of-ann" };
-        await client.connect(
-          new StreamableHTTPClientTransport(new URL(`${server.url}${path}/mcp`), {
-            requestInit: { headers },
-          }),
-        );
-        expect((await client.listTools()).tools.length).toBeGreaterThan(0);
+        await client.connect(new StreamableHTTPClientTransport(new URL(`http://127.0.0.1:${port}${path}`)));
+        const { tools } = await client.listTools();
+        expect(tools.length).toBe(1);
+        const [tool] = tools;
+        const given = Object.keys(tool?.inputSchema.properties ?? {}).map((key) => [
+          key,
+          key === "a" ? 1 : "tea",
+        ]);
+        const called = await client.callTool({
+          name: tool?.name ?? "",
+          arguments: Object.fromEntries(given),
+        });
+        expect(called.isError).not.toBe(true);
         await client.close();
-      } finally {
-        await server.close();
       }
+    } finally {
+      await running.dispose();
     }
   });
 });
