@@ -297,9 +297,13 @@ export interface EventSink {
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
 /** The sink for a user's hook, or, without one, a logger of one JSON line an event from `least` up. */
-export function eventSink(hook: ((event: HoldfastEvent) => unknown) | undefined, least: LogLevel): EventSink {
+export function eventSink(
+  hook: ((event: HoldfastEvent) => unknown) | undefined,
+  least: LogLevel,
+  line: (event: HoldfastEvent) => string = JSON.stringify,
+): EventSink {
   const isHeard = (level: LogLevel): boolean => RANK[level] >= RANK[least];
-  const write = (event: HoldfastEvent): void => console[event.level](JSON.stringify(event));
+  const write = (event: HoldfastEvent): void => console[event.level](line(event));
   const levelOf = (type: keyof EventFields): Exclude<LogLevel, "silent"> => LEVELS[type] ?? "info";
   const hears = (type: keyof EventFields): boolean => hook !== undefined || isHeard(levelOf(type));
   const emit = (type: keyof EventFields, fields: object | (() => object)): void => {

@@ -4,6 +4,7 @@
  * These are the types in which whoever brings guests speaks with the hosts; nobody else knows what they are for.
  * @module
  */
+import type { WaitUntil } from "./background.ts";
 import type { Caller } from "./caller.ts";
 import type { ChangeBus } from "./changes.ts";
 import type { JsonObject } from "./jsonrpc/messages.ts";
@@ -31,6 +32,8 @@ export interface GuestPlace {
   /** The hub's bus of a topic; undefined where there is no hub. */
   readonly bus: (topic: string) => ChangeBus | undefined;
   readonly userChannel: (name: string) => UserChannel;
+  /** The factory's `context.waitUntil`. */
+  readonly waitUntil: WaitUntil;
   /** Removes all that the host keeps for the guest, which has removed its own rows. */
   readonly erase: () => Promise<void>;
   /** Milliseconds since 1970. */

@@ -24,7 +24,8 @@ export type HookName =
   | "sessionKey"
   | "tasks.tool"
   | "console"
-  | "topic";
+  | "topic"
+  | "waitUntil";
 
 /** Tells the operator that a hook failed. */
 export function hookFailed(emit: EventSink, hook: HookName, error: unknown): void {

@@ -4,6 +4,7 @@
  * Object, this process) and carries the types of this file between the halves.
  * @module
  */
+import type { WaitUntil } from "./background.ts";
 import type { ChangeBus } from "./changes.ts";
 import type { Caller } from "./caller.ts";
 import type { Endings } from "./endings.ts";
@@ -147,6 +148,11 @@ export interface SessionHost<Env = unknown> {
   /** What lives here besides sessions. */
   guests(env: Env): Guests;
   /**
+   * Keeps what a request has begun once it is answered (`context.waitUntil`), in the platform's own way; what it is
+   * given never rejects. Without it such work goes on as long as its isolate does.
+   */
+  keep?(work: Promise<void>): void;
+  /**
    * Looks whether this host has what it needs. Called for each request, so it is cheap, and wakes nothing.
    * @throws {SetupError} saying what is missing
    */
@@ -174,6 +180,8 @@ export interface StatelessCall<Env = unknown> {
   readonly topic: string;
   /** The way to a user's state; see {@link SessionHost.user}. */
   readonly userChannel: (name: string) => UserChannel;
+  /** The factory's `context.waitUntil`. */
+  readonly waitUntil: WaitUntil;
   /** What lives besides sessions; see {@link SessionHost.guests}. */
   readonly guests: () => Guests;
   /** The mark of its host's endings as it came. */

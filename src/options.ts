@@ -29,6 +29,7 @@ import {
   STRING,
   STRINGS,
 } from "./setup.ts";
+import { prettyLine } from "./log.ts";
 import type { OnCall } from "./watch.ts";
 
 /** What an idle stream carries: an SSE comment, a named event, or a JSON-RPC `ping` that must be answered. */
@@ -128,6 +129,8 @@ const CHOICES = {
   onGap: ["continue", "404"],
   /** Least level that the default logger prints. */
   logLevel: ["info", "debug", "warn", "error", "silent"],
+  /** What it prints: lines for people or JSON. `auto` is `pretty` on a terminal, in one process, and else `json`. */
+  logFormat: ["auto", "pretty", "json"],
 } as const;
 
 type Numbers = { -readonly [Name in keyof typeof NUMBERS]: number };
@@ -228,6 +231,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
     sessionless: checkChoice("sessionless", options.sessionless),
     onGap: checkChoice("onGap", options.onGap),
     logLevel: checkChoice("logLevel", options.logLevel),
+    logFormat: checkChoice("logFormat", options.logFormat),
   };
   if (numbers.keepaliveIntervalMs >= numbers.sessionTtlMs) {
     throw new RangeError(
@@ -240,7 +244,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
     );
   }
   const { rerun: userRerun, onEvent, onCall, onDisconnect, console } = options;
-  const emit = eventSink(onEvent, choices.logLevel);
+  const emit = eventSink(onEvent, choices.logLevel, choices.logFormat === "pretty" ? prettyLine : undefined);
   return Object.freeze({
     ...numbers,
     ...choices,

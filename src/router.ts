@@ -4,6 +4,7 @@
  * @module
  */
 import { type Context, type Env, Hono, type Next } from "hono";
+import { createWaitUntil } from "./background.ts";
 import type { ChangeHub } from "./changes.ts";
 import { clientText, shortId } from "./events.ts";
 import { hookFailed, hookInTime, runHook } from "./hooks.ts";
@@ -137,6 +138,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     version,
     host,
     settings,
+    waitUntil: createWaitUntil(settings.emit, (work) => host.keep?.(work)),
     bodies: createBodyReader(settings),
     authorize,
     modern,

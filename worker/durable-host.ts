@@ -3,6 +3,7 @@
  * `idFromString` refuses what this namespace did not mint, so a forged id never creates or wakes one.
  * @module
  */
+import { waitUntil } from "cloudflare:workers";
 import type { Endings } from "../src/endings.ts";
 import { type EventSink, eventSink, shortId } from "../src/events.ts";
 import type { GuestRef } from "../src/guest.ts";
@@ -71,6 +72,7 @@ export function durableHost<Env>(
       if (!response.ok) throw new Error(`the user's state answered ${response.status}`);
       return response.json<UserReply>();
     },
+    keep: (work) => waitUntil(work),
     guests(env) {
       const namespace = namespaceOf(env);
       return {

@@ -6,6 +6,7 @@
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
+import { createWaitUntil } from "../src/background.ts";
 import type { SessionHost, Call, Refusal } from "../src/host.ts";
 import type { Guest, GuestKind } from "../src/guest.ts";
 import { isKnown } from "../src/changes.ts";
@@ -142,6 +143,7 @@ export function sessionObject<Env>(
           successors: successorsIn(options.namespace(env)),
           interest: hub && ((session) => createInterest(hub.forSession(session.id), session)),
           userChannel: (name) => options.host.user(name, env),
+          keep: (work) => ctx.waitUntil(work),
           redialMs: REDIAL_MS,
           quick: createDelay(options.settings.quickAnswerMs),
           erase: async () => {
@@ -362,6 +364,7 @@ export function sessionObject<Env>(
         settings,
         bus: (topic) => hub?.bus(topic),
         userChannel: (name) => host.user(name, this.env),
+        waitUntil: createWaitUntil(emit, (work) => this.ctx.waitUntil(work)),
         async erase() {
           await storage.deleteAlarm();
           await storage.deleteAll();

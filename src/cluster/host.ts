@@ -3,6 +3,7 @@
  * stored is in a database that they share; what must be fenced is fenced there.
  * @module
  */
+import { createBackground } from "../background.ts";
 import type { ChangeHub } from "../changes.ts";
 import { messageOf, shortId } from "../events.ts";
 import { createEndings, ENDED_TOPIC } from "../endings.ts";
@@ -111,6 +112,8 @@ export async function clusterHost<Env = unknown>(
 
   const places = createPlaces({ engine, emit, onFenced: peers.lose });
 
+  const background = createBackground(emit, { now: Date.now });
+
   const join = async (): Promise<void> => {
     const node: NodeRow = { id: crypto.randomUUID(), address, schema: SCHEMA_VERSION };
     const since = elapsed.mark();
@@ -131,6 +134,7 @@ export async function clusterHost<Env = unknown>(
       census,
       changes: hub.changes,
       userChannel,
+      background,
       mint: seal.mint,
       isLive,
       onOver(why) {
@@ -404,6 +408,7 @@ export async function clusterHost<Env = unknown>(
     mint: () => freshRef(seal.mint()),
     named: (name) => refTo(seal.named(name), true),
     user: userChannel,
+    keep: background.waitUntil,
     // What lasts without being a session has no place among several processes yet; `createClusterMcp` says so.
     guests: () => ({
       mint() {

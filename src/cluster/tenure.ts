@@ -4,6 +4,7 @@
  * lets go of the whole, and begins another tenure as another node.
  * @module
  */
+import { type Background, CLOSE_WORK_MS } from "../background.ts";
 import type { Answer, Attach, Call, Caller, Refusal } from "../host.ts";
 import type { Change } from "../changes.ts";
 import { messageOf, shortId } from "../events.ts";
@@ -63,6 +64,8 @@ export interface TenureOptions<Env> {
   readonly census: Census;
   readonly changes: SessionChanges;
   readonly userChannel: (name: string) => UserChannel;
+  /** What goes on after its answer, in all of the process. */
+  readonly background: Background;
   readonly mint: () => string;
   /** True where the session can be used, whoever has it. */
   readonly isLive: (id: string) => Promise<boolean>;
@@ -284,6 +287,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
         await gate.stored(key);
         return options.userChannel(name)(request);
       },
+      keep: options.background.waitUntil,
       redialMs: REDIAL_MS,
       quick: options.quick,
       async erase() {
@@ -541,7 +545,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
     async close(ms) {
       isClosing = true;
       residents.shutdown();
-      await residents.settled(ms);
+      await Promise.all([residents.settled(ms), options.background.settled(CLOSE_WORK_MS)]);
       alarms.stop();
       for (const reject of waiting.items()) reject(new Error("The host is closed"));
       if (!isOver) {

@@ -3,6 +3,7 @@
  * asked, or have something under way.
  * @module
  */
+import type { WaitUntil } from "../background.ts";
 import type { ChangeBus } from "../changes.ts";
 import type { Guest, GuestKind, Guests } from "../guest.ts";
 import type { Settings } from "../options.ts";
@@ -27,6 +28,7 @@ export interface LocalGuestsOptions {
   readonly settings: Settings;
   readonly bus: (topic: string) => ChangeBus;
   readonly userChannel: (name: string) => UserChannel;
+  readonly waitUntil: WaitUntil;
   readonly newId: () => string;
   readonly now: () => number;
 }

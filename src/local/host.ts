@@ -2,6 +2,7 @@
  * The session host in one process: every session in one SQLite database, those in use in memory.
  * @module
  */
+import { CLOSE_WORK_MS, createBackground } from "../background.ts";
 import type { ChangeHub } from "../changes.ts";
 import { createEndings } from "../endings.ts";
 import type { GuestKind } from "../guest.ts";
@@ -62,7 +63,7 @@ export interface LocalHost extends SessionHost {
   readonly sessions: Sessions;
   /**
    * Ends all streams, with the hint to come back, answers calls in flight, and closes the database.
-   * Takes two seconds at most.
+   * Takes two seconds at most, or five while work of `context.waitUntil` goes on.
    */
   close(): Promise<void>;
 }
@@ -132,6 +133,8 @@ export function createLocalHost<Env>(
   const quick = createDelay(settings.quickAnswerMs);
   let closing: Promise<void> | undefined;
   let isClosed = false;
+  /** What goes on in all sessions, in what belongs to none, and in guests. */
+  const background = createBackground(settings.emit, { now });
   const lookForFile = createFileLook(sqlite, settings.emit, now);
   const room = createRoom(settings.maxResidents);
   const tellLimit = createLimitNotice(settings.emit, now);
@@ -215,6 +218,7 @@ export function createLocalHost<Env>(
       successors,
       interest: (session) => createInterest(hub.changes, session),
       userChannel,
+      keep: background.waitUntil,
       redialMs: 0,
       quick,
       async erase() {
@@ -295,6 +299,7 @@ export function createLocalHost<Env>(
     settings,
     bus: hub.bus,
     userChannel,
+    waitUntil: background.waitUntil,
     newId() {
       lookForFile();
       return randomId();
@@ -353,7 +358,7 @@ export function createLocalHost<Env>(
   const close = async (): Promise<void> => {
     guests.close();
     residents.shutdown();
-    await residents.settled(CLOSE_MS);
+    await Promise.all([residents.settled(CLOSE_MS), background.settled(CLOSE_WORK_MS)]);
     alarms.stop();
     isClosed = true;
     for (const reject of waiting.items()) reject(new Error("The host is closed"));
@@ -374,6 +379,7 @@ export function createLocalHost<Env>(
     },
     mint: () => refTo(randomId(), ++lastKey),
     user: userChannel,
+    keep: background.waitUntil,
     guests: () => guests,
     look() {
       if (closing !== undefined) throw new SetupError("the server is shutting down");

@@ -2,6 +2,7 @@
 import type { Env, Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
 import { OPTIONS, unknownVariables, withVariables } from "../options.ts";
+import { loggedHere } from "./terminal.ts";
 import { requestHandler } from "../request/handler.ts";
 import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";
@@ -64,7 +65,7 @@ export function assembleLocalMcp<Shared, E extends Env>(
   const { env, createServer, database, evictAfterMs, ...given } = options;
   const variables = env === false ? {} : { ...environment(), ...(env as object | undefined) };
   const shared = env === false ? undefined : env;
-  const routed = withVariables(given, variables);
+  const routed = loggedHere(withVariables(given, variables));
   const { HOLDFAST_DB: file, HOLDFAST_EVICT_AFTER_MS: evicts } = variables as Record<
     string,
     string | undefined

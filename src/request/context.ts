@@ -8,7 +8,7 @@ import { userOf } from "../user/user.ts";
 /** What of a request its server is built for. */
 export interface CallFor<Env> extends Pick<
   StatelessCall<Env>,
-  "env" | "request" | "caller" | "bus" | "userChannel" | "payload"
+  "env" | "request" | "caller" | "bus" | "userChannel" | "waitUntil" | "payload"
 > {
   readonly settings: Pick<StatelessCall<Env>["settings"], "maxUserStateBytes">;
 }
@@ -16,7 +16,16 @@ export interface CallFor<Env> extends Pick<
 /** The factory's context for one request. */
 export function contextOf<Env, Era extends "request" | "modern" | "task">(
   era: Era,
-  { env, request, payload, caller, bus, userChannel, settings: { maxUserStateBytes } }: CallFor<Env>,
+  {
+    env,
+    request,
+    payload,
+    caller,
+    bus,
+    userChannel,
+    waitUntil,
+    settings: { maxUserStateBytes },
+  }: CallFor<Env>,
 ): StatelessContext<Env> & { readonly era: Era } {
   const { principal, topic, authInfo } = caller;
   const user = userOf({ principal, topic, channel: userChannel, maxUserStateBytes });
@@ -27,6 +36,7 @@ export function contextOf<Env, Era extends "request" | "modern" | "task">(
     message: payload.messages[0] as JsonRpcMessage,
     principal,
     authInfo,
+    waitUntil,
     ...(bus && { notify: createNotifier((change) => bus.publish(change)) }),
     ...(user && { user }),
   };

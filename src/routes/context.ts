@@ -3,6 +3,7 @@
  * its answer must carry whatever the answer is.
  * @module
  */
+import type { WaitUntil } from "../background.ts";
 import type { Context, Env } from "hono";
 import { formatChallenge, metadataUrlOf } from "../challenge.ts";
 import type { ChangeHub } from "../changes.ts";
@@ -55,6 +56,8 @@ export interface Site<E extends Env> {
   readonly sessionKey: SessionKey<E> | undefined;
   /** Requests of the session eras that name no session; without it they are refused. */
   readonly requests: RequestHandler<E["Bindings"]> | undefined;
+  /** `context.waitUntil` of what belongs to no session. */
+  readonly waitUntil: WaitUntil;
   readonly hub: ChangeHub | undefined;
   readonly topic: Topic<E> | undefined;
   /** Whether a request may name the Host that it names. */

@@ -14,7 +14,7 @@ interface StatelessHandler<Env> {
 
 /** Answers a request that belongs to no session: in 2026-07-28 an id that it may carry means nothing (C30). */
 export async function stateless<E extends Env>(
-  { settings, hub, host }: Site<E>,
+  { settings, hub, host, waitUntil }: Site<E>,
   { c, request, caller, since, headers }: Admitted<E>,
   { handler, payload }: { handler: StatelessHandler<E["Bindings"]>; payload: Payload },
 ): Promise<Response> {
@@ -27,6 +27,7 @@ export async function stateless<E extends Env>(
     topic,
     bus: hub?.bus(topic),
     userChannel: (name) => host.user(name, c.env),
+    waitUntil,
     guests: () => host.guests(c.env),
     since,
     endings: host.endings,

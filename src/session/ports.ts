@@ -25,6 +25,8 @@ export interface SessionOptions<Env> {
   readonly interest?: ((session: Interested) => Interest) | undefined;
   /** The way to the state of the user of this name. */
   readonly userChannel: (name: string) => UserChannel;
+  /** Keeps the isolate for work that goes on after its answer, in the platform's own way. */
+  readonly keep?: ((work: Promise<void>) => void) | undefined;
   /** How long edges take to dial again once a link has broken, in milliseconds; 0 where they die with the session. */
   readonly redialMs: number;
   /** Waits `quickAnswerMs`; one for all sessions where the host can share a timer. */

@@ -7,6 +7,7 @@
  * through a log (`streams/log.ts`) to a connection (`streams/stream.ts`).
  * @module
  */
+import { createBackground } from "../background.ts";
 import { shortId } from "../events.ts";
 import { expiryOf } from "../expiry.ts";
 import type { Call, Caller, Refusal } from "../host.ts";
@@ -58,8 +59,17 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
   const streamsOf = (row: SessionRow): Streams =>
     (streams ??= createStreams({ row, store, limits: settings, now, emit: settings.emit }));
 
+  const background = createBackground(settings.emit, {
+    ...(options.keep && { keep: options.keep }),
+    onBusy: () => void upkeep.busy(),
+    // As long as the call that it comes from might have run.
+    mostMs: settings.maxCallMs || Infinity,
+    now,
+  });
+
   const dispatch = createDispatch({
     ...options,
+    waitUntil: background.waitUntil,
     lifecycle,
     streams: streamsOf,
     confirm: interest && createConfirm(store, interest),
@@ -88,6 +98,7 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     deadlines,
     streams: streamsOf,
     calls: dispatch,
+    background,
     stop: () => stop(false),
   });
 
@@ -273,7 +284,10 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
     }),
 
     isIdle: () =>
-      (streams?.attached() ?? []).length === 0 && dispatch.inFlight() === 0 && !dispatch.isStarting(),
+      (streams?.attached() ?? []).length === 0 &&
+      dispatch.inFlight() === 0 &&
+      !dispatch.isStarting() &&
+      !background.isBusy(),
 
     shutdown() {
       dispatch.suspend();

@@ -1,8 +1,10 @@
 /**
  * What a session has its alarm for: it ends what is too old, looks whether the edges of its streams are
- * alive, and keeps the isolate from being taken for idle while a call runs with nobody listening.
+ * alive, and keeps the isolate from being taken for idle while a call runs with nobody listening, or goes
+ * on after its answer.
  * @module
  */
+import type { Background } from "../background.ts";
 import { shortId } from "../events.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Dispatch } from "./calls/dispatch.ts";
@@ -22,6 +24,8 @@ export interface Upkeep {
   connected(outlet: Outlet): Promise<void>;
   /** A connection is over. */
   disconnected(): Promise<void>;
+  /** Something goes on for which the isolate is to be kept. */
+  busy(): Promise<void>;
 }
 
 /** What upkeep looks after. */
@@ -30,18 +34,22 @@ export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "set
   readonly deadlines: Deadlines;
   readonly streams: (row: SessionRow) => Streams;
   readonly calls: Pick<Dispatch, "inFlight" | "due" | "expire">;
+  readonly background: Pick<Background, "isBusy">;
   /** Ends a session whose time is up. */
   readonly stop: () => Promise<void>;
 }
 
-/** How soon the alarm rings again while a call is in flight. */
+/** How soon the alarm rings again while a call is in flight, or its work goes on. */
 const HOLD_MS = 20_000;
 
 /** One for each session and isolate; sets no alarm before something is to be looked after. */
 export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { id, settings, now, lifecycle, deadlines, streams, calls, stop } = options;
+  const { id, settings, now, lifecycle, deadlines, streams, calls, background, stop } = options;
   const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));
   const supervises = settings.keepaliveIntervalMs > 0;
+
+  const isBusy = (): boolean => calls.inFlight() > 0 || background.isBusy();
+  const busy = (): Promise<void> => deadlines.by(now() + HOLD_MS);
 
   /** When the session next has something to do; `oldest` is when the oldest of its messages was stored. */
   const next = (oldest: number | undefined): number | undefined => {
@@ -52,7 +60,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
       lifecycle.deadline(outlets.length > 0),
       ...outlets.map(({ outlet }) => outlet.openedAt + settings.maxStreamMs),
       outlets.length > 0 ? now() + superviseMs : undefined,
-      calls.inFlight() > 0 ? now() + HOLD_MS : undefined,
+      isBusy() ? now() + HOLD_MS : undefined,
       calls.due(),
       oldest === undefined ? undefined : oldest + settings.messageTtlMs,
     ].filter((at) => at !== undefined);
@@ -130,6 +138,7 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
     },
     connected: (outlet) =>
       deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs)),
-    disconnected: () => (calls.inFlight() > 0 ? deadlines.by(now() + HOLD_MS) : begun()),
+    disconnected: () => (isBusy() ? busy() : begun()),
+    busy,
   };
 }

@@ -1,6 +1,6 @@
 /**
  * `holdfast/tasks`: calls of 2026-07-28 that outlive their connection, their client and their isolate: the extension
- * `io.modelcontextprotocol/tasks` (SEP-2663).
+ * `io.modelcontextprotocol/tasks` (SEP-2663), and a store for the tasks that 2025-11-25 has of its own.
  * @module
  */
 import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
@@ -13,6 +13,14 @@ import { openTask, type TaskLimits } from "./task.ts";
 
 export type { TaskContext, TaskInfo } from "../session/server/factory.ts";
 export type { TaskUse } from "./edge.ts";
+export {
+  type InterruptedTask,
+  type SessionTask,
+  type SessionTasksOptions,
+  type SessionTaskStatus,
+  sessionTaskStore,
+  type SessionTaskStore,
+} from "./session-tasks.ts";
 
 /** Numbers: `[default, least, most]`. Durations are milliseconds. */
 const NUMBERS = {

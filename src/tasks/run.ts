@@ -62,7 +62,7 @@ export function originOf({ url, headers }: Caller): TaskTexts["origin"] {
 /** Begins the call, and returns at once. */
 export function startRun(begun: Begun, options: RunOptions): Run {
   const { place, serve, ttlMs, state, onProgress } = options;
-  const { env, settings, userChannel } = place;
+  const { env, settings, userChannel, waitUntil } = place;
   const { taskId, call, origin, topic, attempt, given, authInfo } = begun;
   const controller = new AbortController();
   const request = new Request(origin.url, {
@@ -86,6 +86,7 @@ export function startRun(begun: Begun, options: RunOptions): Run {
       caller,
       bus: place.bus(topic),
       userChannel,
+      waitUntil,
       settings,
     }),
     task: { id: taskId, attempt, ttlMs, state, progress: onProgress },

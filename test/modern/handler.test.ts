@@ -211,6 +211,7 @@ describe("a sealed state", () => {
     message: modernRequest("tools/call", { name: "t", arguments: {} }) as never,
     principal,
     authInfo: undefined,
+    waitUntil: () => {},
   });
   const call = { mcpReq: { method: "tools/call" } } as never;
 

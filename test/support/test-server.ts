@@ -28,6 +28,11 @@ const Flood = z.object({
   size: z.int().min(0),
   on: z.enum(["request", "standalone"]),
 });
+const Later = z.object({
+  name: z.string(),
+  fails: z.boolean().default(false),
+  hangs: z.boolean().default(false),
+});
 const Bulk = z.object({ size: z.int().min(0), ms: z.int().min(0) });
 
 const Publish = z.object({
@@ -126,6 +131,27 @@ export function createTestServer(context: ServerContext): McpServer {
           : server.server.sendLoggingMessage(params));
       }
       return text(`flooded ${count}`);
+    },
+  );
+
+  server.registerTool(
+    "later",
+    {
+      description:
+        "Has work go on after its answer: once `go <name>` is set for its user, it sets `done <name>`",
+      inputSchema: Later,
+    },
+    async ({ name, fails, hangs }) => {
+      const { waitUntil } = context;
+      const state = userState<Record<string, number>>(context);
+      const work = async (): Promise<void> => {
+        if (fails) throw new Error(`failed later: ${name}`);
+        while ((await state?.get(`go ${name}`)) === undefined) await pause(50);
+        await state?.set(`done ${name}`, 1);
+      };
+      waitUntil(work());
+      await state?.set(`begun ${name}`, 1);
+      return hangs ? new Promise<never>(() => {}) : text("answered");
     },
   );
 

@@ -68,7 +68,14 @@ describe("a sealed state", () => {
   } as const;
   const call = { mcpReq: { method: "tools/call" } } as never;
   const secret = "0123456789abcdef0123456789abcdef";
-  const base = { env: {}, message, principal: "ann", authInfo: undefined, request: new Request("http://h/") };
+  const base = {
+    env: {},
+    message,
+    principal: "ann",
+    waitUntil: () => {},
+    authInfo: undefined,
+    request: new Request("http://h/"),
+  };
   const task = { id: "t", attempt: 1, ttlMs: 86_400_000, state: {} as never, progress() {} };
 
   test.each([

@@ -3,6 +3,7 @@
  * and notes what the server says of itself, so that the next one can.
  * @module
  */
+import type { WaitUntil } from "../../background.ts";
 import type { Notifier } from "../../changes.ts";
 import { shortId } from "../../events.ts";
 import type { Refusal, TransportKind } from "../../host.ts";
@@ -47,6 +48,8 @@ export interface SessionSide<Env> {
   /** The way to the state of the user of this name. */
   readonly userChannel: (name: string) => UserChannel;
   readonly lifecycle: CalledSession;
+  /** The factory's `context.waitUntil`. */
+  readonly waitUntil: WaitUntil;
   /** The topic of the session's requests. */
   readonly topic: () => string | undefined;
   /** Whether the session is found by its client's key. */
@@ -133,6 +136,7 @@ export function createStarter<Env>(options: StarterOptions<Env>): WakerOptions["
       era: "session",
       session,
       env,
+      waitUntil: options.waitUntil,
       ...(notify && { notify }),
       ...(user && { user }),
     } as const;

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { WaitUntil } from "../../background.ts";
 import type { Notifier } from "../../changes.ts";
 import type { User } from "../../user/state.ts";
 import type { JsonRpcMessage } from "../../jsonrpc/messages.ts";
@@ -48,6 +49,13 @@ interface AnyContext<Env> {
   readonly notify?: Notifier;
   /** Whoever calls, with a state of his own that lasts in every era; undefined without an `authorize` hook. */
   readonly user?: User;
+  /**
+   * Has work go on once its call is answered, or its client gone: a write to a log, a message to elsewhere. On Workers
+   * the platform keeps the session's object, or the request, alive for it; in one process `close` waits for it, five
+   * seconds at most. Nothing of it outlives the isolate or the process: what must be done in any case is a task. A
+   * rejection is a `hook.error`. Takes the promise, not a function, and may be passed on by itself.
+   */
+  readonly waitUntil: WaitUntil;
 }
 
 /** One session's server: it lives over many requests, each with its own `authInfo` in the handler's context. */
