@@ -7,9 +7,10 @@ import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
 import { createLimitNotice, type TellLimit } from "../limits.ts";
 import type { ModernExtension } from "../modern/extension.ts";
 import { taskEdge, type TaskUse } from "./edge.ts";
+import type { TaskLimits } from "./limits.ts";
 import { extender } from "./serving.ts";
 import { hasTask } from "./store.ts";
-import { openTask, type TaskLimits } from "./task.ts";
+import { openTask } from "./task.ts";
 
 export type { TaskContext, TaskInfo } from "../session/server/factory.ts";
 export type { TaskUse } from "./edge.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import type { JsonObject, JsonRpcErrorObject } from "../jsonrpc/messages.ts";
+import { openOf, type Questions } from "./questions.ts";
 
 /** The extension's name, for capabilities. */
 export const TASKS = "io.modelcontextprotocol/tasks";
@@ -35,18 +36,6 @@ export interface TaskRecord {
   running: number;
 }
 
-/** A question that a task has asked its client. */
-export interface Question {
-  /** What the tool calls it. */
-  readonly name: string;
-  readonly request: JsonObject;
-  /** Undefined while it is not answered. */
-  readonly response?: JsonObject | undefined;
-}
-
-/** Questions of one round, by the keys that their client sees: unique in the task's life. */
-export type Questions = Readonly<Record<string, Question>>;
-
 /** How a call ended. */
 export type Outcome = { readonly result: JsonObject } | { readonly error: JsonRpcErrorObject };
 
@@ -58,56 +47,6 @@ export function isOver({ status }: Pick<TaskRecord, "status">): boolean {
 /** When nothing of it is kept any more. */
 export function endOf({ created, ttlMs }: TaskRecord): number {
   return created + ttlMs;
-}
-
-/** The questions of a round, under keys of their own. */
-export function questionsOf(round: number, asked: Readonly<Record<string, unknown>>): Questions {
-  return Object.fromEntries(
-    Object.entries(asked).map(([name, request]) => [
-      `${round}.${name}`,
-      { name, request: request as JsonObject },
-    ]),
-  );
-}
-
-/** Those that are still to be answered. */
-export function openOf(questions: Questions): Readonly<Record<string, JsonObject>> {
-  return Object.fromEntries(
-    Object.entries(questions)
-      .filter(([, { response }]) => response === undefined)
-      .map(([key, { request }]) => [key, request]),
-  );
-}
-
-/** What the tool gets when all of them are answered: its own names. */
-export function answersOf(questions: Questions): Readonly<Record<string, JsonObject>> {
-  return Object.fromEntries(
-    Object.values(questions).flatMap(({ name, response }) =>
-      response === undefined ? [] : [[name, response]],
-    ),
-  );
-}
-
-/** What is wrong with an answer to this question; undefined for nothing. Elicitation, sampling and roots are known. */
-export function wrongWith({ request }: Question, response: unknown): string | undefined {
-  if (typeof response !== "object" || response === null || Array.isArray(response)) return "is no object";
-  const given = response as JsonObject;
-  switch (request["method"]) {
-    case "elicitation/create":
-      return ["accept", "decline", "cancel"].includes(given["action"] as string)
-        ? undefined
-        : "is no ElicitResult: its action is accept, decline or cancel";
-    case "sampling/createMessage": {
-      const isMessage = typeof given["model"] === "string" && typeof given["role"] === "string";
-      return isMessage && typeof given["content"] === "object" && given["content"] !== null
-        ? undefined
-        : "is no CreateMessageResult: it has role, model and content";
-    }
-    case "roots/list":
-      return Array.isArray(given["roots"]) ? undefined : "is no ListRootsResult: it has roots";
-    default:
-      return undefined;
-  }
 }
 
 /** The task without what its status brings: what `tools/call` is answered with. */

@@ -12,7 +12,8 @@
 import type { JsonObject, JsonRpcRequest } from "../jsonrpc/messages.ts";
 import { createEntryStore, type EntryStore } from "../session/store/entries.ts";
 import { PART, partEnd, type SqlStore, type SqlValue } from "../session/store/schema.ts";
-import type { Outcome, Questions, TaskRecord } from "./record.ts";
+import type { Questions } from "./questions.ts";
+import type { Outcome, TaskRecord } from "./record.ts";
 
 /** The texts of a task. */
 export interface TaskTexts {

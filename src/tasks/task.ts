@@ -22,32 +22,13 @@ import type { Serve } from "../modern/extension.ts";
 import { createDeadlines } from "../session/deadlines.ts";
 import { createState } from "../session/server/state.ts";
 import { within } from "../within.ts";
-import {
-  answersOf,
-  detailedTaskOf,
-  endOf,
-  isOver,
-  openOf,
-  type Outcome,
-  questionsOf,
-  type TaskRecord,
-  taskOf,
-  wrongWith,
-} from "./record.ts";
+import { type TaskLimits, turnedAway } from "./limits.ts";
+import { answered, answersOf, openOf, questionsOf } from "./questions.ts";
+import { detailedTaskOf, endOf, isOver, type Outcome, type TaskRecord, taskOf } from "./record.ts";
 import { type Begun, originOf, type Run, startRun } from "./run.ts";
 import { createSaying } from "./saying.ts";
 import { createTaskStore, type TaskTexts } from "./store.ts";
 import { type TaskReply, type TaskRequest, taskRequestFrom } from "./wire.ts";
-
-/** What holds for all tasks of a deployment. */
-export interface TaskLimits {
-  readonly afterMs: number;
-  readonly ttlMs: number;
-  readonly pollIntervalMs: number;
-  readonly maxAttempts: number;
-  readonly maxTasks: number;
-  readonly maxTasksPerPrincipal: number;
-}
 
 /** What a task is given besides its place. */
 export interface TaskOptions {
@@ -75,7 +56,7 @@ function errorOf({ error }: JsonRpcResponse): JsonRpcErrorObject {
 /** The task that is stored in this place, or the place for one. */
 export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   const { id, settings, now } = place;
-  const { limits, serve, tellLimit } = options;
+  const { limits, serve } = options;
   const { emit } = settings;
   const store = createTaskStore(place.sql, id);
   const deadlines = createDeadlines(place.alarm, now);
@@ -202,15 +183,8 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
 
   /** Stores the call as a task; or what to answer where there is no place for it. */
   const create = (call: Begun): failures.Failure | undefined => {
-    const { all, own } = store.count(call.principal);
-    if (call.principal !== null && own >= limits.maxTasksPerPrincipal) {
-      tellLimit("maxTasksPerPrincipal", limits.maxTasksPerPrincipal);
-      return failures.tooManyTasks(limits.maxTasksPerPrincipal);
-    }
-    if (all >= limits.maxTasks) {
-      tellLimit("maxTasks", limits.maxTasks);
-      return failures.noTaskMore(limits.maxTasks);
-    }
+    const failure = turnedAway(call.principal, store.count(call.principal), options);
+    if (failure !== undefined) return failure;
     const at = now();
     const { ttlMs, pollIntervalMs } = limits;
     const { taskId, principal, topic, origin } = call;
@@ -323,19 +297,10 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     authInfo: unknown,
   ): Promise<TaskReply> => {
     const questions = row.status === "input_required" ? store.text("questions") : undefined;
-    // What is not asked, or not any more, is passed over (SEP-2663, "Task Update Requests").
-    const fresh = Object.entries(questions ?? {}).filter(
-      ([key, { response }]) => response === undefined && Object.hasOwn(inputResponses, key),
-    );
-    if (questions === undefined || fresh.length === 0) return { kind: "done" };
-    for (const [key, question] of fresh) {
-      const wrong = wrongWith(question, inputResponses[key]);
-      if (wrong !== undefined) return { kind: "refused", failure: failures.notTheInput(key, wrong) };
-    }
-    const answered = Object.fromEntries(
-      fresh.map(([key, question]) => [key, { ...question, response: inputResponses[key] as JsonObject }]),
-    );
-    const all = { ...questions, ...answered };
+    const found = questions && answered(questions, inputResponses);
+    if (found === undefined) return { kind: "done" };
+    if ("failure" in found) return { kind: "refused", ...found };
+    const all = found.questions;
     if (Object.keys(openOf(all)).length > 0) {
       change({}, { questions: all });
       return { kind: "done" };
