@@ -130,8 +130,8 @@ export interface Engine {
   reserve(session: string, by: Reservation): Promise<boolean>;
   /** Takes sessions whose alarm is due and whose owner is not alive; their ids. Passes over those that others take just now. */
   due(node: string, schema: number, limit: number): Promise<string[]>;
-  /** The rows of a session that this node has. */
-  load(session: string): Promise<Claimed | undefined>;
+  /** The rows of a session that this node has; undefined where it does not. */
+  load(session: string, node: string): Promise<Claimed | undefined>;
   /** All that are alive. */
   members(): Promise<Owner[]>;
   /** Sessions that want to hear of a change: those that hold the first of these entries and, where it is given, the second. */

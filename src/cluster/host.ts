@@ -5,7 +5,7 @@
  */
 import { createBackground } from "../background.ts";
 import type { ChangeHub } from "../changes.ts";
-import { messageOf, shortId } from "../events.ts";
+import { messageOf } from "../events.ts";
 import { createEndings, ENDED_TOPIC } from "../endings.ts";
 import type { Answer, Attached, Refusal, SessionHost, SessionRef } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
@@ -24,11 +24,13 @@ import { createClock, createElapsed } from "./clock.ts";
 import type { Engine, NodeRow } from "./engine.ts";
 import { createClusterHub } from "./hub.ts";
 import { createInbound, type Inbound } from "./inbound.ts";
-import { createPeers, Refused } from "./peers.ts";
-import { createPlaces, type Place } from "./places.ts";
+import { createErrands, PATIENCE_MS, PAUSE_MS, sleep } from "./errands.ts";
+import { createPeers } from "./peers.ts";
+import { createPlaces } from "./places.ts";
 import { createSeal } from "./seal.ts";
 import { clusterSessions } from "./sessions.ts";
-import { createTenure, NotHere, type Owned, type Tenure } from "./tenure.ts";
+import type { Owned } from "./owned.ts";
+import { createTenure, NotHere, type Tenure } from "./tenure.ts";
 
 /** What the host serves, and how others reach it. */
 export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions<Env>, "database" | "guest"> {
@@ -74,16 +76,11 @@ export const HOST_OPTIONS: Required<{
 };
 
 const CLOSE_MS = 2000;
-/** How long a request is held for a session that changes hands, or a database that is away. */
-const PATIENCE_MS = 5000;
-const PAUSE_MS = 50;
 const LOOK_MOST_MS = 2000;
 const DUE = 50;
 /** Looks between two counts of all sessions, and between two sweeps. */
 const COUNT_EVERY = 5;
 const SWEEP_EVERY = 500;
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
  * Makes the host and joins the others.
@@ -161,70 +158,12 @@ export async function clusterHost<Env = unknown>(
     }
   };
 
-  /** What can be done with a session, here or there. */
-  interface Deed<T> {
-    readonly here: (tenure: Tenure, owned: Owned) => Promise<T>;
-    readonly there: (node: NodeRow) => Promise<T>;
-    /** What to answer where it is not done. */
-    readonly refused: (failure: failures.Failure) => T;
-    readonly mayCreate?: boolean;
-  }
-
-  const laterOf = (session: string, found: number): failures.Failure => {
-    emit("storage.newer", { session: shortId(session), found, known: SCHEMA_VERSION });
-    return failures.storedByLater;
-  };
-
-  const doAt = async <T>(place: Place, session: string, deed: Deed<T>): Promise<{ done: T } | undefined> => {
-    switch (place.kind) {
-      case "here":
-        return { done: await deed.here(place.tenure, place.owned) };
-      case "there": {
-        const done = await deed.there(place.node);
-        places.reached(place.node);
-        return { done };
-      }
-      case "nowhere":
-        return { done: deed.refused(failures.sessionNotFound) };
-      case "later":
-        return { done: deed.refused(laterOf(session, place.found)) };
-      default:
-        return undefined;
-    }
-  };
-
-  /**
-   * Does it wherever the session is. It is asked again, for a while, only where it is known that nothing has been done.
-   * Rejects where it is not known what has been done.
-   */
-  const run = async <T>(session: string, deed: Deed<T>): Promise<T> => {
-    const began = elapsed.mark();
-    let refusedBy: string | undefined;
-    for (let attempt = 0; elapsed.since(began) < PATIENCE_MS; attempt++) {
-      if (closing !== undefined) throw new Error("The host is closed");
-      if (attempt > 0) await sleep(Math.min(PAUSE_MS * attempt, 500) * Math.random());
-      if (tenure === undefined) continue;
-      let place: Place;
-      try {
-        place = await places.locate(tenure, session, deed.mayCreate ?? false);
-      } catch {
-        // The database does not answer: nothing is known, and nothing done.
-        continue;
-      }
-      try {
-        const outcome = await doAt(place, session, deed);
-        if (outcome !== undefined) return outcome.done;
-      } catch (error) {
-        if (place.kind === "there") places.forget(session);
-        if (error instanceof NotHere) continue;
-        if (!(error instanceof Refused) || place.kind !== "there") throw error;
-        // Twice, so that one that has just let go of its sessions and ends is not taken for dead in the midst of it.
-        if (refusedBy === place.node.id) await places.refused(place.node).catch(() => {});
-        refusedBy = place.node.id;
-      }
-    }
-    return deed.refused(failures.unreachable);
-  };
+  const run = createErrands({
+    emit,
+    places,
+    tenure: () => tenure,
+    isClosing: () => closing !== undefined,
+  });
 
   const refusal = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
   const unknown = (failure: failures.Failure): boolean => {
@@ -344,8 +283,10 @@ export async function clusterHost<Env = unknown>(
     if (!at.gate.isHeld()) return;
     for (const id of await engine.due(at.node, SCHEMA_VERSION, DUE)) {
       if (at !== tenure || at.owned(id) !== undefined) continue;
-      const loaded = await engine.load(id);
-      if (loaded === undefined) continue;
+      const { departures } = at;
+      const loaded = await engine.load(id, at.node);
+      // What has changed hands meanwhile is looked at again.
+      if (loaded === undefined || departures !== at.departures) continue;
       const owned = at.take(id, loaded);
       // What is only an id that somebody took has no alarm to ring.
       if (loaded.rows.length === 0) at.evict(owned);

@@ -6,7 +6,8 @@
 import type { EventSink } from "../events.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
 import type { Engine, Found, NodeRow, Owner } from "./engine.ts";
-import type { Owned, Tenure } from "./tenure.ts";
+import type { Owned } from "./owned.ts";
+import type { Tenure } from "./tenure.ts";
 
 /** Where a session is. */
 export type Place =
@@ -53,7 +54,7 @@ const RESERVED_MS = 300_000;
 export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places {
   const remembered = new Map<string, NodeRow>();
   /** Those that were alive at the last look. */
-  let members: ReadonlyMap<string, Owner> = new Map();
+  let members = new Map<string, Owner>();
   /** One question a session at a time. */
   const asking = new Map<string, Promise<Place>>();
   /** Addresses whose node was ended since nobody listened there, and that nobody has been reached at since. */
@@ -79,6 +80,7 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
   };
 
   const ask = async (tenure: Tenure, session: string, mayCreate: boolean): Promise<Place> => {
+    const { departures } = tenure;
     const found = await engine.find(session);
     if (found === undefined) {
       if (!mayCreate) return { kind: "nowhere" };
@@ -95,8 +97,8 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
       const held = tenure.owned(session);
       if (held !== undefined) return { kind: "here", tenure, owned: held };
       // Taken for its alarm, or by a statement whose answer did not come.
-      const loaded = await engine.load(session);
-      if (loaded === undefined) return { kind: "moving" };
+      const loaded = await engine.load(session, tenure.node);
+      if (loaded === undefined || departures !== tenure.departures) return { kind: "moving" };
       return { kind: "here", tenure, owned: tenure.take(session, loaded) };
     }
     // Only by one that has had its own lease for so long: after an outage all have run out, and each has its chance.
@@ -109,6 +111,8 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
       }
     }
     remembered.set(session, owner);
+    // It may have joined since the last look.
+    members.set(owner.id, owner);
     return { kind: "there", node: owner };
   };
 

@@ -7,14 +7,12 @@
  *   count of claims that it has seen, and takes nothing that anybody has taken since.
  * @module
  */
-import type { UserReply, UserRequest, Versioned } from "../user/store.ts";
 import type { Batch, Claimed, Engine, Found, Owner, StoredRow } from "./engine.ts";
 import { ClusterError, type PgValue, type Query, sqlState } from "./pg.ts";
+import { answerUser } from "./postgres-user.ts";
 import { newSecret } from "./seal.ts";
+import { given, kept, NOW } from "./sql.ts";
 import { FOUNDATION, migration, TABLES_VERSION } from "./tables.ts";
-
-/** Milliseconds since 1970 by the database's clock. */
-const NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::float8";
 
 const RENEW = `UPDATE holdfast.node SET expires = now() + $3 * interval '1 millisecond', flush = $2
   WHERE id = $1 AND alive AND flush = $2 - 1 RETURNING ${NOW} AS now`;
@@ -65,7 +63,7 @@ interface LoadedRow {
 }
 
 /** What processes that make the tables at once may stumble over. */
-const RACES: readonly string[] = ["23505", "42P06", "42P07", "40P01", "XX000"];
+const RACES: readonly string[] = ["23505", "42710", "42P06", "42P07", "40P01", "XX000"];
 const ATTEMPTS = 20;
 
 /** The engine over a database that is asked by `query`. */
@@ -206,11 +204,11 @@ export function postgresEngine(query: Query): Engine {
       return due.map(({ id }) => id);
     },
 
-    load: async (session) =>
+    load: async (session, node) =>
       load(
         await query<LoadedRow>(
-          `WITH head AS (SELECT id, status, principal, alarm FROM holdfast.session WHERE id = $1) ${ROWS}`,
-          [session],
+          `WITH head AS (SELECT id, status, principal, alarm FROM holdfast.session WHERE id = $1 AND owner = $2) ${ROWS}`,
+          [session, node],
         ),
       ),
 
@@ -293,80 +291,4 @@ function arraysOf({ rows, gone, heads, released, vacated }: Batch): PgValue[] {
     heads.map(({ principal }) => principal && kept(principal)),
     heads.map(({ alarm }) => alarm),
   ];
-}
-
-const encoder = new TextEncoder();
-
-/** As `user/store.ts` answers over SQLite: what stands here is how one statement does there what a transaction does here. */
-async function answerUser(
-  query: Query,
-  request: UserRequest,
-  { owner, maxBytes }: { readonly owner: string; readonly maxBytes: number },
-): Promise<UserReply> {
-  const found = async (name: string): Promise<Versioned> => {
-    const [row] = await query<Versioned & object>(
-      "SELECT value, version::float8 AS version FROM holdfast.user_state WHERE owner = $1 AND name = $2",
-      [owner, kept(name)],
-    );
-    return row === undefined ? { value: null, version: 0 } : { value: row.value, version: row.version };
-  };
-  switch (request.op) {
-    case "get":
-      return { kind: "value", found: await found(request.name) };
-    case "keys": {
-      const rows = await query<{ name: string }>(
-        'SELECT name FROM holdfast.user_state WHERE owner = $1 ORDER BY name COLLATE "C"',
-        [owner],
-      );
-      return { kind: "keys", keys: rows.map(({ name }) => given(name)) };
-    }
-    case "delete":
-    case "erase": {
-      const rows =
-        request.op === "erase"
-          ? await query("DELETE FROM holdfast.user_state WHERE owner = $1 RETURNING name", [owner])
-          : await query("DELETE FROM holdfast.user_state WHERE owner = $1 AND name = $2 RETURNING name", [
-              owner,
-              kept(request.name),
-            ]);
-      return { kind: "done", changed: rows.length > 0 };
-    }
-    default:
-  }
-  const { name, value, ifVersion } = request;
-  const size = encoder.encode(name + value).length;
-  const isChange = ifVersion !== undefined && ifVersion > 0;
-  const [row] = await query<{ bytes: number; version: number | null }>(
-    `WITH others AS (
-        SELECT coalesce(sum(size), 0) + $4 AS bytes FROM holdfast.user_state WHERE owner = $1 AND name <> $2
-      ), put AS (${isChange ? CHANGE : ifVersion === 0 ? `${INSERT} DO NOTHING` : `${INSERT} ${REPLACE}`}
-        RETURNING version
-      ) SELECT others.bytes::float8 AS bytes, (SELECT version::float8 FROM put) AS version FROM others`,
-    [owner, kept(name), value, size, maxBytes, ...(isChange ? [ifVersion] : [])],
-  );
-  if (row === undefined) throw new Error("the user's state was not answered");
-  if (row.version !== null) return { kind: "stored", version: row.version };
-  const instead = await found(name);
-  if (ifVersion !== undefined && instead.version !== ifVersion) return { kind: "lost", found: instead };
-  if (row.bytes > maxBytes) return { kind: "full", bytes: row.bytes };
-  throw new Error("the user's state could not be stored; try again");
-}
-
-/** The number of a writing is never that of an earlier one, not even of a name that was deleted in between. */
-const NEXT = `greatest(held.version + 1, ${NOW}::bigint)`;
-const CHANGE = `UPDATE holdfast.user_state AS held SET version = ${NEXT}, size = $4, value = $3
-  FROM others WHERE bytes <= $5 AND owner = $1 AND name = $2 AND version = $6`;
-const INSERT = `INSERT INTO holdfast.user_state AS held (owner, name, version, size, value)
-  SELECT $1, $2, ${NOW}::bigint, $4, $3 FROM others WHERE bytes <= $5 ON CONFLICT (owner, name)`;
-const REPLACE = `DO UPDATE SET version = ${NEXT}, size = excluded.size, value = excluded.value`;
-
-/** A text of Postgres holds no U+0000: it and the backslash that stands for it are escaped. */
-function kept(text: string): string {
-  return /[\0\\]/.test(text) ? text.replaceAll("\\", "\\\\").replaceAll("\0", "\\0") : text;
-}
-
-function given(text: string): string {
-  return text.includes("\\")
-    ? text.replace(/\\(0|\\)/g, (_, what: string) => (what === "0" ? "\0" : "\\"))
-    : text;
 }

@@ -10,7 +10,6 @@ import type { Change } from "../changes.ts";
 import { messageOf, shortId } from "../events.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { createAlarms } from "../local/alarms.ts";
-import { createOwnStore } from "../local/own-store.ts";
 import type { Room } from "../local/memory.ts";
 import { createResidents, type Resident } from "../local/residents.ts";
 import { createSlots } from "../local/slots.ts";
@@ -18,13 +17,10 @@ import type { Settings } from "../options.ts";
 import type { Delay } from "../session/calls/delays.ts";
 import type { Session } from "../session/contract.ts";
 import { inspect } from "../session/inspect.ts";
-import { createInterest, type SessionChanges } from "../session/interest.ts";
+import type { SessionChanges } from "../session/interest.ts";
 import type { Successors } from "../session/ports.ts";
 import type { CreateServer } from "../session/server/factory.ts";
-import { createSession } from "../session/session.ts";
-import { SCHEMA_VERSION, type SqlStore } from "../session/store/schema.ts";
 import { createSessionStore } from "../session/store/store.ts";
-import type { OpenOutlet } from "../session/streams/outlet.ts";
 import type { SessionDetail } from "../sessions.ts";
 import { formatEventId } from "../sse/event-id.ts";
 import type { UserChannel } from "../user/state.ts";
@@ -32,20 +28,12 @@ import { within } from "../within.ts";
 import type { Census } from "./census.ts";
 import type { Clock, Mark } from "./clock.ts";
 import { openCopy, VACANT } from "./copy.ts";
-import type { Batch, Claimed, Engine, RowOf } from "./engine.ts";
+import type { Claimed, Engine } from "./engine.ts";
 import { createGate, type Gate, type GateEnd, TenureOver } from "./gate.ts";
-import { createGatedLink, type GatedLink, type OwnerLink } from "./link.ts";
-
-/** A session that this process has. */
-export interface Owned {
-  readonly id: string;
-  /** Its key in the working copy. */
-  readonly key: number;
-  /** Requests that may open it, or have yet to be let in. */
-  users: number;
-  /** Set while it is being let go of: resolves once others can take it. */
-  leaving: Promise<void> | undefined;
-}
+import type { OwnerLink } from "./link.ts";
+import { createOwnedSessions, type Owned } from "./owned.ts";
+import { createOwnedSession, type Shared, writingTo } from "./owned-session.ts";
+import { createStreaming } from "./streaming.ts";
 
 /** What a tenure is made of. */
 export interface TenureOptions<Env> {
@@ -86,6 +74,8 @@ export interface Tenure {
   readonly inMemory: number;
   /** Sessions that the process has, in memory or about to be let go of. */
   readonly size: number;
+  /** See `OwnedSessions.departures`. */
+  readonly departures: number;
   /** A session that the process has. One that is being let go of it has no more once `leaving` resolves. */
   owned(id: string): Owned | undefined;
   /** The process has taken this session, or this id where nothing is stored under it yet. */
@@ -118,14 +108,9 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
   const { emit } = settings;
   const { now } = clock;
   const copy = openCopy();
-  const byId = new Map<string, Owned>();
-  const byKey = new Map<number, Owned>();
-  /** Those that are to be let go of with the next flush that holds nothing of theirs. */
-  const letting = new Map<Owned, () => void>();
-  const links = new Set<GatedLink>();
+  const mine = createOwnedSessions(copy, now);
   /** Ends the wait of each request that is being answered. */
   const waiting = createSlots<(error: Error) => void>();
-  let lastKey = 0;
   let isOver = false;
   let isClosing = false;
 
@@ -141,86 +126,38 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
     }
   };
 
-  const collect = (): Batch => {
-    const changed = copy.take();
-    const rows: RowOf[] = [];
-    const gone: Omit<RowOf, "data">[] = [];
-    const touched = new Set<number>();
-    for (const { key, table, pk, data } of changed.rows) {
-      const owned = byKey.get(key);
-      if (owned === undefined) continue;
-      touched.add(key);
-      if (data === undefined) gone.push({ session: owned.id, table, pk });
-      else rows.push({ session: owned.id, table, pk, data });
-    }
-    const heads = [...changed.heads].flatMap((key) => {
-      const owned = byKey.get(key);
-      if (owned === undefined) return [];
-      touched.add(key);
-      return [{ id: owned.id, schema: SCHEMA_VERSION, ...copy.head(key) }];
-    });
-    const released: string[] = [];
-    const vacated: string[] = [];
-    for (const owned of letting.keys()) {
-      if (touched.has(owned.key)) continue;
-      (copy.head(owned.key).status === VACANT ? vacated : released).push(owned.id);
-    }
-    return { rows, gone, heads, released, vacated };
-  };
-
-  const onStored = ({ released, vacated }: Batch): void => {
-    for (const id of [...released, ...vacated]) {
-      const owned = byId.get(id);
-      if (owned === undefined) continue;
-      byId.delete(id);
-      byKey.delete(owned.key);
-      copy.drop(owned.key);
-      letting.get(owned)?.();
-      letting.delete(owned);
-    }
-  };
-
   const gate = createGate({
     leaseMs,
     emit,
     since: options.since,
-    collect,
+    collect: mine.collect,
     flush: (n, batch) => engine.flush({ node, n, leaseMs }, batch),
-    onStored,
+    onStored: mine.stored,
     onClock: clock.heard,
     onEnd(why) {
-      emit("cluster.left", { node, reason: why === "lost" ? "lost" : "fenced", sessions: byId.size });
+      emit("cluster.left", { node, reason: why === "lost" ? "lost" : "fenced", sessions: mine.size });
       tenure.abandon();
       options.onOver(why);
     },
   });
 
-  /** The working copy as one session writes to it: whatever is no query waits at the gate. */
-  const writing = (key: number): Required<SqlStore> => {
-    const exec: SqlStore["exec"] = (statement, ...bindings) => {
-      if (!statement.startsWith("SELECT")) gate.wrote(key);
-      return copy.sql.exec(statement, ...bindings);
-    };
-    return { exec, defer: exec, transaction: (body) => copy.sql.transaction(body) };
-  };
-
   const isStored = (key: number): boolean => copy.head(key).status !== VACANT;
 
   /** From here on the session is as good as any other's: only a request that is on its way already still finds it. */
   const release = (owned: Owned): void => {
-    if (isOver || owned.leaving !== undefined || byId.get(owned.id) !== owned) return;
+    if (isOver || owned.leaving !== undefined || mine.of(owned.id) !== owned) return;
     if (owned.users > 0 || residents.keyOf(owned.id) !== undefined) return;
-    owned.leaving = new Promise((resolve) => letting.set(owned, resolve));
+    mine.letGo(owned);
     // By the next flush but one, if the next holds something of the session.
     void gate
       .flush()
-      .then(() => (letting.has(owned) ? gate.flush() : undefined))
+      .then(() => (mine.isStaying(owned) ? gate.flush() : undefined))
       .catch(() => {});
   };
 
   const erase = (owned: Owned): void => {
     const { id, key } = owned;
-    const sql = writing(key);
+    const sql = writingTo(copy.sql, gate, key);
     sql.transaction(() => {
       for (const table of ["event", "stream", "entry", "alarm"]) {
         sql.exec(`DELETE FROM ${table} WHERE key = ?`, key);
@@ -249,63 +186,8 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
     isLive: options.isLive,
   };
 
-  const create = (id: string, key: number, touch: () => void): Session => {
-    const owned = byKey.get(key) as Owned;
-    const sql = writing(key);
-    const own = createOwnStore(sql, touch, failedToStore);
-    const alarm = alarms.of(key);
-    const { changes } = options;
-    const session = createSession<Env>({
-      id,
-      store: createSessionStore(own, key),
-      settings,
-      createServer: options.createServer,
-      env: options.env,
-      alarm: {
-        get: () => attempt(id, alarm.get) as number | undefined,
-        set(at) {
-          gate.wrote(key);
-          attempt(id, () => alarm.set(at));
-        },
-        clear() {
-          gate.wrote(key);
-          attempt(id, alarm.clear);
-        },
-      },
-      successors,
-      interest: (interested) =>
-        createInterest(
-          {
-            publish: (topic, change) => gate.settled(key, () => changes.publish(topic, change)),
-            watch: changes.watch,
-            forget: changes.forget,
-          },
-          interested,
-        ),
-      // What a tool tells others follows from what it has written before.
-      userChannel: (name) => async (request) => {
-        await gate.stored(key);
-        return options.userChannel(name)(request);
-      },
-      keep: options.background.waitUntil,
-      redialMs: REDIAL_MS,
-      quick: options.quick,
-      async erase() {
-        own.end();
-        erase(owned);
-      },
-      onTombstone: census.left,
-      onRevive: census.revive,
-      now,
-    });
-    return {
-      ...session,
-      shutdown() {
-        session.shutdown();
-        queueMicrotask(() => release(owned));
-      },
-    };
-  };
+  const create = (_id: string, key: number, touch: () => void): Session =>
+    createOwnedSession<Env>(shared, mine.withKey(key) as Owned, touch);
 
   const residents = createResidents({
     now,
@@ -330,10 +212,26 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
   };
 
   const alarms = createAlarms(copy.sql, now, async (id, key) => {
-    const owned = byKey.get(key);
+    const owned = mine.withKey(key);
     if (owned !== undefined && owned.id === id && !isClosing)
       await visit(owned, ({ session }) => session.alarm());
   });
+
+  const shared: Shared<Env> = {
+    ...options,
+    sql: copy.sql,
+    gate,
+    alarms,
+    attempt,
+    failedToStore,
+    keep: options.background.waitUntil,
+    successors,
+    erase,
+    onShutdown: (owned) => queueMicrotask(() => release(owned)),
+    onTombstone: census.left,
+    onRevive: census.revive,
+    now,
+  };
 
   /** Runs `body` with the session in memory, where there is room; rejects where the tenure ends before it is done. */
   const use = <T>(owned: Owned, body: (resident: Resident) => Promise<T>): Promise<T | Refusal> =>
@@ -366,6 +264,11 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
     );
   };
 
+  /** Rejects where that is not known. */
+  const confirmed = async (key: number): Promise<void> => {
+    if (!(await stored(key))) throw new Error(failures.notStored.error.message);
+  };
+
   /** Answers with what the session answers, once that may leave. */
   const answer = async <R extends { kind: string }>(
     owned: Owned,
@@ -382,61 +285,14 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
     }
   };
 
-  interface Streaming {
-    /** Where an edge dials from whose link breaks before its first chunk. */
-    readonly at: (stream: number) => string | undefined;
-    readonly connectionId: () => string;
-    readonly isForwarded: boolean;
-    /** @param seq undefined where the edge did not say */
-    readonly onLeave: (resident: Resident, stream: number, seq: number | undefined) => void;
-  }
-
-  /** Asks for a reply that may be a stream. */
-  const streaming = async <R extends { kind: string }>(
-    owned: Owned,
-    { at, connectionId, isForwarded, onLeave }: Streaming,
-    ask: (resident: Resident, open: OpenOutlet) => Promise<R | { kind: "streaming" }>,
-  ): Promise<R | Refusal | { kind: "stream"; link: OwnerLink }> => {
-    let opened: GatedLink | undefined;
-    const reply = await answer(owned, async (resident) => {
-      const open: OpenOutlet = (stream) => {
-        const leave = residents.hold(resident);
-        const ends = createGatedLink({
-          at: at(stream),
-          connectionId: connectionId(),
-          openedAt: now(),
-          isForwarded,
-          settled: (action) => gate.settled(owned.key, action),
-          onAck(seq) {
-            if (!isOver) resident.session.ack(stream, connectionId(), seq);
-          },
-          onClose(seq) {
-            links.delete(ends);
-            if (!isOver) attempt(owned.id, () => onLeave(resident, stream, seq));
-            leave();
-          },
-        });
-        links.add(ends);
-        opened = ends;
-        return ends.outlet;
-      };
-      try {
-        return await ask(resident, open);
-      } catch (error) {
-        opened?.link.lose();
-        throw error;
-      }
-    }).catch((error: unknown) => {
-      opened?.link.lose();
-      throw error;
-    });
-    if (reply.kind !== "streaming") {
-      if (reply === REFUSED_UNSTORED) opened?.link.lose();
-      return reply as R;
-    }
-    if (opened === undefined) throw new Error("the session streams on no link");
-    return { kind: "stream", link: opened.link };
-  };
+  const streaming = createStreaming({
+    answer,
+    hold: residents.hold,
+    settled: gate.settled,
+    now,
+    isOver: () => isOver,
+    attempt: (id, body) => void attempt(id, body),
+  });
 
   /** Does what is asked, where there is a place for the session in case it comes to be by it. */
   const placed = async <T>(
@@ -465,26 +321,20 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       return residents.size;
     },
     get size() {
-      return byId.size;
+      return mine.size;
     },
-    owned: (id) => byId.get(id),
+    get departures() {
+      return mine.departures;
+    },
+    owned: mine.of,
     take(id, claimed) {
-      const held = byId.get(id);
-      if (held !== undefined) return held;
-      const owned: Owned = { id, key: ++lastKey, users: 0, leaving: undefined };
-      byId.set(id, owned);
-      byKey.set(owned.key, owned);
-      if (claimed !== undefined) {
-        const { head, rows } = claimed;
-        // One whose owner died between its first row and its alarm must not stay for ever.
-        copy.load(owned.key, rows, rows.length === 0 ? null : (head.alarm ?? now()));
-        alarms.look();
-      }
+      const owned = mine.take(id, claimed);
+      if (claimed !== undefined) alarms.look();
       return owned;
     },
     post: (owned, call, isForwarded) =>
       placed(owned, call, () =>
-        streaming<Exclude<Answer, { kind: "stream" }>>(
+        streaming.reply<Exclude<Answer, { kind: "stream" }>>(
           owned,
           {
             at: (stream) => formatEventId(stream, 0),
@@ -506,7 +356,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       ),
     attach: (owned, request, isForwarded) =>
       placed(owned, request, () =>
-        streaming<Refusal>(
+        streaming.reply<Refusal>(
           owned,
           {
             at: () => request.lastEventId,
@@ -520,12 +370,12 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
     end: (owned, caller) => answer(owned, ({ session }) => session.end(caller)),
     async terminate(owned) {
       const wasThere = await visit(owned, ({ session }) => session.terminate());
-      await gate.stored(owned.key);
+      await confirmed(owned.key);
       return wasThere;
     },
     async notify(owned, changes) {
       await visit(owned, ({ session }) => session.notify(changes));
-      await gate.stored(owned.key);
+      await confirmed(owned.key);
     },
     isLive: (owned) => visit(owned, async ({ session }) => session.isLive()),
     async inspect(owned) {
@@ -560,7 +410,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
           ms,
         );
       }
-      for (const link of links) link.break();
+      streaming.breakAll();
       copy.close();
     },
     abandon() {
@@ -568,10 +418,9 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       isOver = true;
       gate.end("closed");
       alarms.stop();
-      for (const link of links) link.break();
+      streaming.breakAll();
       for (const reject of waiting.items()) reject(new TenureOver());
-      for (const settle of letting.values()) settle();
-      letting.clear();
+      mine.abandon();
       // Their servers end as with the process; what they say meanwhile goes nowhere.
       residents.shutdown();
       void residents.settled(STORE_MS).then(() => copy.close());
@@ -579,9 +428,6 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
   };
   return tenure;
 }
-
-/** Edges see their links break, and dial at once; this is many times that. */
-const REDIAL_MS = 1000;
 
 /** The session is not this process's, or not any more: nothing of what was asked has been done. */
 export class NotHere extends Error {

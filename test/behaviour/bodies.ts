@@ -120,6 +120,8 @@ export function testBodies(subject: Subject): void {
     const server = serve(subject, {
       HOLDFAST_MAX_BODY_BYTES: String(300 * KIB),
       HOLDFAST_MAX_BODY_BYTES_IN_FLIGHT: String(400 * KIB),
+      // Each has a budget of its own.
+      TEST_PROCESSES: "1",
     });
 
     test("what finds no room is told when to come again; small ones find room; room comes back", async () => {

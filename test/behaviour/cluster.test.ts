@@ -1,4 +1,4 @@
-import { clusterOf } from "../support/cluster.ts";
+import { clusterOf } from "../support/cluster-subject.ts";
 import { testBehaviour } from "./index.ts";
 
-testBehaviour(clusterOf("cluster", ["node", "node", "node"]));
+testBehaviour(clusterOf("a cluster of Node, Deno and Bun", ["node", "deno", "bun"]));

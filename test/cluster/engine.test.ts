@@ -52,7 +52,11 @@ const stored = async (node: string, n: number, ...pks: string[]): Promise<string
   return id;
 };
 const rowsOf = async (session: string): Promise<string[]> =>
-  ((await engine.load(session))?.rows ?? []).map(({ pk }) => pk).sort();
+  (
+    await database.query<{ pk: string }>("SELECT pk FROM holdfast.row WHERE session = $1 ORDER BY pk", [
+      session,
+    ])
+  ).map(({ pk }) => pk);
 
 describe("the tables", () => {
   test("are made once, by however many begin at once, and all have one secret", async () => {
@@ -102,7 +106,8 @@ describe("a flush", () => {
       heads: [head(id, { status: "ended", principal: "nul\0\\0", alarm: 5 })],
     };
     expect((await engine.flush({ node: node, n: 2, leaseMs: LEASE }, batch)).kind).toBe("stored");
-    const held = await engine.load(id);
+    const held = await engine.load(id, node);
+    expect(await engine.load(id, await joined())).toBeUndefined();
     expect(held?.head).toEqual({ status: "ended", principal: "nul\0\\0", alarm: 5 });
     expect(held?.rows.find(({ pk }) => pk === "a")?.data).toBe('"new"');
     expect(await rowsOf(id)).toEqual(["a", "c", "d"]);

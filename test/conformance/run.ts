@@ -10,6 +10,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { startBun } from "../support/bun.ts";
+import { startCluster } from "../support/cluster.ts";
 import { startDeno } from "../support/deno.ts";
 import { startNode } from "../support/node.ts";
 import { startWorkerd, type TestServer } from "../support/workerd.ts";
@@ -41,7 +42,7 @@ const ALL: readonly Run[] = [
 ];
 
 const vars = { HOLDFAST_LOG_LEVEL: "warn" };
-const LOCAL = { node: startNode, deno: startDeno, bun: startBun };
+const LOCAL = { node: startNode, deno: startDeno, bun: startBun, cluster: startCluster };
 
 let passed = 0;
 let failed = 0;

@@ -1,14 +1,12 @@
 /** A cluster: processes over one database, behind a balancer that keeps no client to one of them. @module */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { afterAll } from "vitest";
 import { type Proxy, startProxy } from "../../examples/cluster/proxy.ts";
 import { BUN } from "./bun.ts";
 import { DENO } from "./deno.ts";
 import { NODE } from "./node.ts";
 import { type TestDatabase, testDatabase } from "./postgres.ts";
 import { PATH } from "./process.ts";
-import type { Subject } from "./subject.ts";
 import { freePort, type TestServer } from "./workerd.ts";
 
 const ENTRY = new URL("cluster-server.ts", import.meta.url).pathname;
@@ -179,26 +177,5 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       await Promise.all(members.map((member) => member.start()));
     },
     close,
-  };
-}
-
-/** A cluster as the suites take any host; all that one file starts share a server of Postgres. */
-export function clusterOf(name: string, runtimes: readonly Runtime[]): Subject {
-  let server: Promise<TestDatabase> | undefined;
-  afterAll(async () => (await server)?.close());
-  return {
-    name,
-    async start(vars = {}) {
-      server ??= testDatabase();
-      const database = await testDatabase((await server).url);
-      const cluster = await startCluster({ vars, runtimes, database });
-      return {
-        ...cluster,
-        async close() {
-          await cluster.close();
-          await database.close();
-        },
-      };
-    },
   };
 }
