@@ -37,7 +37,16 @@ export async function callPicked({ page }: User, args: Record<string, string> = 
     if ((await field.evaluate(({ tagName }) => tagName)) === "SELECT") await field.selectOption(value);
     else await field.fill(value);
   }
+  // The page is drawn a frame after the click: until then the call before stands where this one will.
+  const newest = (): Promise<string | undefined> =>
+    page.locator(".call").evaluateAll(([first]) => first?.getAttribute("data-call") ?? undefined);
+  const before = await newest();
   await page.getByRole("button", { name: "Call", exact: true }).click();
+  await eventually(async () => {
+    const now = await newest();
+    expect(now).toBeDefined();
+    expect(now).not.toBe(before);
+  });
 }
 
 /** What came of the last call of the tool that was picked, which has ended so. */
@@ -342,6 +351,7 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       await user.status("Connected");
       await page.getByRole("searchbox", { name: "Search" }).focus();
       await page.keyboard.type("test_elicitation");
+      await page.locator(".offers li:first-child", { hasText: "test_elicitation" }).waitFor();
       await page.keyboard.press("Tab");
       await page.keyboard.press("Enter");
       await page

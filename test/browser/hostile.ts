@@ -130,9 +130,9 @@ export function testHostile(browser: () => Browser): void {
     await callAgain("html");
     expect(await text()).toBe(HTML);
     await callAgain("links");
-    expect(
-      await page.locator(".resource a").evaluateAll((links) => links.map((link) => link.outerHTML)),
-    ).toEqual([expect.stringContaining('rel="noopener noreferrer"')]);
+    await page.locator(".resource a").waitFor();
+    const links = await page.locator(".resource a").evaluateAll((all) => all.map((link) => link.outerHTML));
+    expect(links).toEqual([expect.stringContaining('rel="noopener noreferrer"')]);
 
     // A large text comes piece by piece.
     await callAgain("large");

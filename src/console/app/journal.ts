@@ -92,6 +92,8 @@ export interface Stretch {
 export interface Lane {
   readonly n: number;
   readonly title: string;
+  /** It lasts as long as its session; a call's does not. */
+  readonly stands: boolean;
   readonly stretches: readonly Stretch[];
   /** Events that came, that never came (by their ids), and that came twice. */
   readonly events: number;
@@ -137,16 +139,16 @@ export function mark(
   marks.value = [...marks.value, next].slice(-MAX_MARKS);
 }
 
-/** Opens a lane. */
-export function openLane(title: string): number {
-  const lane: Lane = { n: ++lastLane, title, stretches: [], events: 0, lost: 0, doubled: 0 };
+/** Opens a lane, for a stream that lasts as long as its session where nothing else is said. */
+export function openLane(title: string, stands: boolean = true): number {
+  const lane: Lane = { n: ++lastLane, title, stands, stretches: [], events: 0, lost: 0, doubled: 0 };
   lanes.value = [...lanes.value, lane].slice(-MAX_LANES);
   return lane.n;
 }
 
 /** A lane for what has a name; what has none (a ping, a list, a poll) has no place in the timeline either. */
 export function laneOf(title: string | undefined): number {
-  return title === undefined ? NO_LANE : openLane(title);
+  return title === undefined ? NO_LANE : openLane(title, false);
 }
 
 /** From now on the lane is in this state; undefined: it is over. */

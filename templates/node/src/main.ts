@@ -5,7 +5,8 @@ const mcp = createLocalMcp({
   createServer,
   // Sessions outlive the process in this file: put it on a disk that outlives the container.
   database: process.env["HOLDFAST_DB"] ?? "sessions.db",
-  // Without it everybody is one and the same caller: before anybody else can reach this, see docs/guides/sign-in.md.
+  // Without it everybody is one and the same caller: before anybody else can reach this, see
+  // https://github.com/OWNER/holdfast/blob/main/docs/guides/sign-in.md.
   // authorize,
 });
 const server = await serve({ fetch: mcp.router.fetch, onClose: mcp.close });

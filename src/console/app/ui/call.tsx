@@ -23,7 +23,7 @@ export function CallCard({ call, isOpen }: { call: Call; isOpen: boolean }): JSX
   const took = duration((endedAt ?? now.value) - at);
   const isShown = open ?? isOpen;
   return (
-    <article class="call">
+    <article class="call" data-call={call.n}>
       <header>
         <button type="button" class="fold" aria-expanded={isShown} onClick={() => setOpen(!isShown)}>
           <span class={`tag ${tone}`}>{word}</span>

@@ -45,7 +45,8 @@ export function Chart(): JSX.Element | null {
   };
   const seen = all.filter(isSeen);
   // The streams that last come first, the calls after them, newest last.
-  const rows = [...seen.slice(0, 1), ...seen.slice(1).slice(1 - MAX_ROWS)];
+  const standing = seen.filter(({ stands }) => stands).slice(0, MAX_ROWS - 1);
+  const rows = [...standing, ...seen.filter(({ stands }) => !stands).slice(standing.length - MAX_ROWS)];
   const recent = marks.value.filter(({ until }) => until >= start);
   return (
     <div class="chart">

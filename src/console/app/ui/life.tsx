@@ -1,7 +1,7 @@
 /** The session's life: its streams over time, what happened to them, and the buttons that make something happen. @module */
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId } from "preact/hooks";
 import { lanes, type Mark, type MarkKind, marks } from "../journal.ts";
 import {
   canBurst,
@@ -17,6 +17,7 @@ import {
   status,
 } from "../store.ts";
 import { Chart, Windows } from "./chart.tsx";
+import { useTail } from "./tail.ts";
 import { clock, inLine } from "./text.tsx";
 
 /** The event to come back to, where it is not the last one. */
@@ -124,24 +125,11 @@ function Sums(): JSX.Element | null {
 }
 
 function Moments(): JSX.Element {
-  const ref = useRef<HTMLOListElement>(null);
-  const isAtEnd = useRef(true);
   const all = marks.value;
-  useEffect(() => {
-    if (isAtEnd.current) ref.current?.scrollTo({ top: ref.current.scrollHeight });
-  }, [all]);
+  const tail = useTail<HTMLOListElement>(all);
   const titles = new Map(lanes.value.map(({ n, title }) => [n, title]));
   return (
-    <ol
-      id="timeline"
-      class="moments"
-      aria-label="Timeline"
-      tabIndex={0}
-      ref={ref}
-      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
-        isAtEnd.current = scrollHeight - scrollTop - clientHeight < 40;
-      }}
-    >
+    <ol id="timeline" class="moments" aria-label="Timeline" tabIndex={0} {...tail}>
       {all.length === 0 && <li class="empty">Nothing has happened yet.</li>}
       {all.map((one) => (
         <Moment key={one.n} moment={one} lane={one.lane === undefined ? undefined : titles.get(one.lane)} />

@@ -1,8 +1,9 @@
 /** The wire log: every message as it went over the wire; folded, filtered, timed. @module */
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useId, useMemo, useRef, useState } from "preact/hooks";
+import { useId, useMemo, useState } from "preact/hooks";
 import { entries, type Entry, type Kind, KINDS } from "../journal.ts";
+import { useTail } from "./tail.ts";
 import { clock, duration, inLine, LongText, sizeOf } from "./text.tsx";
 
 const search = signal("");
@@ -21,17 +22,13 @@ function toggle(kind: Kind): void {
 
 export function Wire(): JSX.Element {
   const id = useId();
-  const ref = useRef<HTMLDivElement>(null);
-  const isAtEnd = useRef(true);
+  const tail = useTail<HTMLDivElement>(entries.value);
   const wanted = search.value.trim().toLowerCase();
   const shown = entries.value.filter(
     ({ kind, title, raw }) =>
       !hidden.value.has(kind) &&
       (wanted === "" || `${title}\n${raw?.slice(0, SEARCHED) ?? ""}`.toLowerCase().includes(wanted)),
   );
-  useEffect(() => {
-    if (isAtEnd.current) ref.current?.scrollTo({ top: ref.current.scrollHeight });
-  }, [entries.value]);
   return (
     <section class="panel wire" aria-labelledby="wire-title">
       <header>
@@ -70,17 +67,7 @@ export function Wire(): JSX.Element {
           </button>
         ))}
       </div>
-      <div
-        id="log"
-        role="log"
-        aria-live="off"
-        aria-label="Wire log"
-        tabIndex={0}
-        ref={ref}
-        onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
-          isAtEnd.current = scrollHeight - scrollTop - clientHeight < 40;
-        }}
-      >
+      <div id="log" role="log" aria-live="off" aria-label="Wire log" tabIndex={0} {...tail}>
         <ol>
           {shown.slice(-MAX_ROWS).map((entry) => (
             <Row key={entry.n} entry={entry} isUnfolded={isUnfolded.value} />
