@@ -27,6 +27,8 @@ export interface EmbeddedPostgres {
 
 /** Postgres refuses to run as root: then it runs as nobody. */
 const NOBODY = 65_534;
+/** A tenth of a second each. */
+const ATTEMPTS = 100;
 const isRoot = process.getuid?.() === 0;
 const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 
@@ -45,6 +47,19 @@ export async function startPostgres(): Promise<EmbeddedPostgres> {
   let server: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await startOnce();
+      } catch (error) {
+        // The children of one that was killed notice it a moment later, and hold its memory until then.
+        const isHeld = String(error).includes("shared memory block");
+        if (!isHeld || attempt === ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    }
+  };
+
+  const startOnce = async (): Promise<void> => {
     const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${root}`, "max_connections=200"];
     const started = spawn(
       join(native, "bin/postgres"),
