@@ -70,6 +70,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
 function start(): void {
   const variables = {
+    // The Worker's output comes to this terminal, which it cannot see from where it runs.
+    ...(process.stdout.isTTY && { HOLDFAST_LOG_FORMAT: "pretty" }),
     ...process.env,
     HOLDFAST_DEV_ID: id,
     HOLDFAST_DEV_SUPERVISOR: `http://127.0.0.1:${supervisorPort}${path}`,
