@@ -15,6 +15,19 @@ function formed(value: unknown): unknown {
   );
 }
 
+let keys = 0;
+/**
+ * With keys that have never been before: V8's `JSON.parse` takes a key with an escape for another that it has met at the
+ * same place. In V8 13.6, `{"x":0,"a\""` after `{"x":0,"a\\"` is read as the latter.
+ */
+function unmet(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unmet);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [`${keys++}${name}`, unmet(member)]),
+  );
+}
+
 describe("a message on the wire", () => {
   test.each([
     ["line separator", "a\u2028b", String.raw`a\u2028b`],
@@ -38,7 +51,8 @@ describe("a message on the wire", () => {
       ),
     });
     fc.assert(
-      fc.property(fc.object({ key: text, values: [text, fc.integer(), fc.constant(null)] }), (params) => {
+      fc.property(fc.object({ key: text, values: [text, fc.integer(), fc.constant(null)] }), (given) => {
+        const params = unmet(given);
         const json = toWire({ ...rest, params });
         expect(JSON.parse(json)).toEqual(formed(JSON.parse(JSON.stringify({ ...rest, params }))));
         expect(json).not.toMatch(/[\r\n\u0085\u2028\u2029]/);
