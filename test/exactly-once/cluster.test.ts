@@ -48,7 +48,12 @@ test(
     let kills = 0;
     const world: World = {
       hasLimits: false,
-      fetch: (path, init) => fetch(`${cluster.url}${path}`, init),
+      async fetch(path, init) {
+        const response = await fetch(`${cluster.url}${path}`, init);
+        // What the balancer says of a process that was killed under the request: without one, the connection would break.
+        if (response.status === 502) throw new Error("a process was killed under the request");
+        return response;
+      },
       inspect,
       async disturb() {
         kills += 1;
