@@ -13,7 +13,9 @@ export interface Proxy {
 
 /** @param targets the ports of the servers on this machine, asked for with each request */
 export async function startProxy(targets: () => readonly number[], port = 0): Promise<Proxy> {
-  const agent = new Agent({ keepAlive: true, maxSockets: Infinity, timeout: 0 });
+  // A connection for each request: on one that is kept, a request can meet its server closing it, and what of it was
+  // taken is not known.
+  const agent = new Agent({ keepAlive: false, maxSockets: Infinity, timeout: 0 });
   let turn = 0;
 
   const pass = (request: IncomingMessage, response: ServerResponse, tries: number): void => {

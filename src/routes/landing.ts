@@ -20,8 +20,8 @@ export interface LandingFacts {
 export type Landing = (facts: LandingFacts) => Response;
 
 /**
- * True for a browser that opens a page: it names HTML. MCP's GETs name `text/event-stream` (an EventSource that
- * alone), or a session.
+ * True for a browser that opens a page: it names HTML, and no Origin. MCP's GETs name `text/event-stream` (an EventSource
+ * that alone), or a session; what a page's script asks for is judged by its Origin, as everything is.
  */
 export function isBrowser({ method, headers }: Request): boolean {
   const accept = headers.get("accept");
@@ -29,7 +29,8 @@ export function isBrowser({ method, headers }: Request): boolean {
     (method === "GET" || method === "HEAD") &&
     acceptsByName(accept, "text/html") &&
     !acceptsByName(accept, SSE_TYPE) &&
-    !headers.has(SESSION_ID)
+    !headers.has(SESSION_ID) &&
+    !headers.has("origin")
   );
 }
 

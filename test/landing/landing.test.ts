@@ -74,6 +74,16 @@ describe("a browser", () => {
     expect(await page(look(routed(options), url))).toContain(">https://mcp.example/api/mcp</pre>");
   });
 
+  test("a page's script, which names its Origin, is judged by it", async () => {
+    const origin = "https://app.example";
+    const router = routed({ allowedOrigins: [origin] });
+    const answer = await look(router, "https://mcp.example/mcp", { Origin: origin });
+    expect([answer.status, answer.headers.get("access-control-allow-origin")]).toEqual([405, origin]);
+    expect((await look(router, "https://mcp.example/mcp", { Origin: "https://evil.example" })).status).toBe(
+      403,
+    );
+  });
+
   test("sees it below the mount of an app, with publicUrl, and behind a proxy that ends TLS", async () => {
     const mounted = new Hono().route("/ai", routed() as never);
     for (const path of ["/ai", "/ai/mcp"])
