@@ -1,14 +1,23 @@
 /**
- * What may be meant where a connection could not be made: one line more, for the mistakes that people make.
+ * One line more after an error: what may be meant where a connection could not be made, for the mistakes that people
+ * make, and the way back to a task that goes on.
  * @module
  */
-import { ConnectError } from "./connect-error.ts";
+import { TaskLeft } from "./cli-task.ts";
+import { ConnectError, type ConnectFailure } from "./connect-error.ts";
 
 /** The path under which most servers answer, ours among them. */
 const USUAL_PATH = "/mcp";
 
-/** A question to the user, to be put after the error; undefined where nothing is likely. */
-export function hintFor(error: unknown): string | undefined {
+/** Failures of a server that has answered. */
+const SPOKEN: ReadonlySet<ConnectFailure> = new Set(["http", "content-type", "protocol"]);
+
+/**
+ * A hint to the user, to be put after the error; undefined where nothing is likely.
+ * @param wantsTasks whether the connection was to be one with tasks
+ */
+export function hintFor(error: unknown, wantsTasks: boolean): string | undefined {
+  if (error instanceof TaskLeft) return error.resume;
   if (!(error instanceof ConnectError)) return undefined;
   const { reason, status, message } = error;
   const url = new URL(error.url);
@@ -17,6 +26,8 @@ export function hintFor(error: unknown): string | undefined {
   if (reason === "unauthorized" && status === 401)
     return 'Credentials are sent by --header "Authorization: Bearer <token>".';
   const isElsewhere = status === 404 || status === 405 || reason === "content-type";
-  if (!isElsewhere || url.pathname.endsWith(USUAL_PATH)) return undefined;
-  return `Is it ${new URL(USUAL_PATH, url).href}?`;
+  if (isElsewhere && !url.pathname.endsWith(USUAL_PATH)) return `Is it ${new URL(USUAL_PATH, url).href}?`;
+  return wantsTasks && SPOKEN.has(reason)
+    ? "Tasks are of the revision 2026-07-28: does the server speak it?"
+    : undefined;
 }

@@ -43,12 +43,25 @@ export type Report =
   | { readonly type: "notification"; readonly method: string; readonly params: unknown }
   | {
       readonly type: "result";
-      readonly tool: string;
+      /** Undefined for that of a task of which only the id is known. */
+      readonly tool: string | undefined;
       readonly isError: boolean;
       readonly content: readonly ContentBlock[];
       readonly structuredContent?: JsonObject;
       readonly ms: number;
     }
+  /** First of a task; `keptUntil` is an ISO time. */
+  | { readonly type: "task"; readonly taskId: string; readonly keptUntil?: string }
+  | {
+      readonly type: "task-status";
+      readonly taskId: string;
+      readonly status: string;
+      readonly message?: string;
+    }
+  /** A call was to become a task, and was answered without. */
+  | { readonly type: "no-task" }
+  | { readonly type: "task-unreachable"; readonly message: string }
+  | { readonly type: "task-reached"; readonly attempts: number; readonly downMs: number }
   | { readonly type: "watching" }
   | { readonly type: "nothing-to-watch" }
   | { readonly type: "ping-failed"; readonly message: string }
@@ -154,10 +167,26 @@ function linesOf(report: Report, schemas: boolean): Line[] {
       const params = report.params === undefined ? "" : ` ${line(JSON.stringify(report.params))}`;
       return [[["dim", `Notification ${line(report.method)}`], params]];
     }
-    case "result":
-      return report.isError
-        ? [[["red", "[ERROR]"], ` ${line(report.tool)} failed after ${seconds(report.ms)}`]]
-        : [[["green", `Result of ${line(report.tool)} after ${seconds(report.ms)}`]]];
+    case "result": {
+      const { tool = "the task", isError, ms } = report;
+      return isError
+        ? [[["red", "[ERROR]"], ` ${line(tool)} failed after ${seconds(ms)}`]]
+        : [[["green", `Result of ${line(tool)} after ${seconds(ms)}`]]];
+    }
+    case "task": {
+      const kept = report.keptUntil === undefined ? "" : `, kept until ${report.keptUntil}`;
+      return [[["cyan", `Task ${report.taskId.replace(/\s+/g, " ")}`], kept]];
+    }
+    case "task-status":
+      return [[`The task: ${line(report.status)}${words(report.message)}`]];
+    case "no-task":
+      return [["Answered at once: the call became no task."]];
+    case "task-unreachable":
+      return [[["yellow", `The server is not there; asking again${words(report.message)}`]]];
+    case "task-reached":
+      return [
+        [["green", `The server is there, after ${seconds(report.downMs)} and ${tries(report.attempts)}`]],
+      ];
     case "watching":
       return [["Watching. Interrupt to end."]];
     case "nothing-to-watch":
@@ -167,7 +196,7 @@ function linesOf(report: Report, schemas: boolean): Line[] {
     case "error":
       return [
         [["red", "[ERROR]"], ` ${report.message.replace(/\s+/g, " ")}`],
-        ...(report.hint === undefined ? [] : [[report.hint]]),
+        ...(report.hint === undefined ? [] : [[report.hint.replace(/\s+/g, " ")]]),
       ];
     case "closed":
       return [[["dim", "Closed."]]];

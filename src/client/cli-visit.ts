@@ -6,8 +6,10 @@ import type { JsonObject } from "../jsonrpc/messages.ts";
 import { toolArguments } from "./cli-args.ts";
 import { allTools, callTool, type Patience, patience } from "./cli-call.ts";
 import { answering, type Ask } from "./cli-questions.ts";
+import { type RawRequests, rawRequests } from "./cli-raw.ts";
 import type { Report } from "./cli-report.ts";
 import { type CliClient, newClient, TRANSPORTS } from "./cli-sdk.ts";
+import { requireTasks, watchTask } from "./cli-task.ts";
 import { PATIENT, watchChanges, watchSession } from "./cli-watch.ts";
 import { connect, type Connection, type ConnectOptions, type Era } from "./connect.ts";
 import { ConnectError } from "./connect-error.ts";
@@ -20,12 +22,16 @@ export interface VisitOptions {
   readonly args: JsonObject;
   /** More of them, each as a name and a word: the tool's input schema says what the word stands for. */
   readonly toolArgs: readonly (readonly [string, string])[];
+  /** Whether the call may become a task, which is watched then. */
+  readonly asTask: boolean;
+  /** A task to watch, in place of a call. */
+  readonly taskId: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
   /** The only era to speak; undefined for the one that shows most. */
   readonly era: Era | undefined;
   /** Limit for connecting, in milliseconds. */
   readonly timeoutMs: number;
-  /** How long a call may go without result or progress, in milliseconds. */
+  /** How long a call may go without result or progress, and the server of a task without an answer, in milliseconds. */
   readonly callTimeoutMs: number;
   readonly watch: boolean;
   /** Pause between two pings while watching, in milliseconds. */
@@ -44,11 +50,12 @@ export async function visit(
   report: (report: Report) => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { url, watch, ask, tool } = options;
+  const { url, watch, ask, tool, asTask, taskId } = options;
   let limit: Patience | undefined;
   const answer = ask && answering(ask, signal);
   const client = newClient(
     answer && ((asked) => (limit === undefined ? answer(asked) : limit.during(answer(asked)))),
+    asTask || taskId !== undefined,
   );
   client.fallbackNotificationHandler = ({ method, params }) => {
     report({ type: "notification", method, params });
@@ -66,20 +73,43 @@ export async function visit(
     ...(watch && { retry: PATIENT }),
   });
   let isDone = true;
+  const watched = (id: string, raw: RawRequests, made?: JsonObject): Promise<boolean> =>
+    watchTask(client, raw, {
+      url,
+      taskId: id,
+      made,
+      tool,
+      hasHeaders: Object.keys(options.headers).length > 0,
+      goneMs: options.callTimeoutMs,
+      ask,
+      signal,
+      report,
+    });
   try {
     const capabilities = client.getServerCapabilities() ?? {};
     const { era, protocolVersion, sessionId } = connection;
     const ms = performance.now() - since;
     const server = client.getServerVersion();
     report({ type: "connected", url, era, protocolVersion, sessionId, server, capabilities, ms });
-    const tools = "tools" in capabilities ? await orAborted(allTools(client), signal) : [];
-    if ("tools" in capabilities) report({ type: "tools", tools });
-    if (tool !== undefined) {
+    const isListed = "tools" in capabilities && taskId === undefined;
+    const tools = isListed ? await orAborted(allTools(client), signal) : [];
+    if (isListed) report({ type: "tools", tools });
+    if (taskId !== undefined) isDone = await watched(taskId, tasksOf(client));
+    else if (tool !== undefined) {
+      const raw = asTask ? tasksOf(client) : undefined;
       const schema = tools.find(({ name }) => name === tool)?.inputSchema;
       const args = { ...options.args, ...toolArguments(options.toolArgs, schema) };
       limit = patience(options.callTimeoutMs);
       const call = callTool(client, { name: tool, args, limit }, report);
-      isDone = await orAborted(call, AbortSignal.any([signal, limit.signal]));
+      const answered = raw === undefined ? call : Promise.race([raw.task, call]);
+      const result = await orAborted(answered, AbortSignal.any([signal, limit.signal]));
+      limit.stop();
+      if (raw !== undefined && typeof result === "object") {
+        isDone = await watched(String(result["taskId"]), raw, result);
+      } else {
+        isDone = result === true;
+        if (raw !== undefined) report({ type: "no-task" });
+      }
     }
     if (watch)
       await (connection.era === "modern"
@@ -91,6 +121,13 @@ export async function visit(
     report({ type: "closed" });
   }
   return isDone;
+}
+
+/** What tasks need of the connection. */
+function tasksOf(client: CliClient): RawRequests {
+  requireTasks(client);
+  if (client.transport === undefined) throw new Error("The connection was lost");
+  return rawRequests(client.transport);
 }
 
 /** Failures that another era would meet alike. */

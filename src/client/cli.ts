@@ -44,6 +44,8 @@ interface Flags {
   readonly era?: Era;
   readonly timeout: number;
   readonly callTimeout: number;
+  readonly task?: boolean;
+  readonly taskId?: string;
   readonly watch: boolean;
   readonly ping: number;
   readonly json: boolean;
@@ -79,10 +81,27 @@ export async function runCli(runtime: CliRuntime): Promise<number> {
     )
     .option("--timeout <ms>", "limit for connecting", parseMs, 10_000)
     .option("--call-timeout <ms>", "limit for the call, begun anew by progress", parseMs, 60_000)
+    .addOption(
+      new Option("--task", "have the call made a task, and watch it to its result").conflicts("watch"),
+    )
+    .addOption(
+      new Option("--task-id <id>", "watch this task, and print its result").conflicts([
+        "tool",
+        "task",
+        "args",
+        "toolArg",
+        "schemas",
+        "watch",
+      ]),
+    )
     .option("-w, --watch", "stay, and report each drop, resume and recovery, until interrupted", false)
     .option("--ping <ms>", "pause between two pings while watching", parseMs, 15_000)
     .option("--json", "print one JSON object a line, all of them to standard output", false)
-    .action(async (url: string, flags: Flags) => {
+    .action(async (url: string, flags: Flags, command: Command) => {
+      if (flags.task === true && flags.tool === undefined)
+        command.error("error: option '--task' needs '--tool': it is a call that becomes a task");
+      if ((flags.task === true || flags.taskId !== undefined) && (flags.era ?? "modern") !== "modern")
+        command.error("error: tasks are of the era modern: leave out '--era'");
       code = await connectCommand(url, flags, runtime);
     });
   try {
@@ -100,19 +119,36 @@ async function connectCommand(url: string, flags: Flags, runtime: CliRuntime): P
   const report = reporter(flags, runtime);
   const interrupted = new AbortController();
   const release = runtime.onInterrupt(() => interrupted.abort(new Error("interrupted")));
-  const { tool, args, toolArg: toolArgs, header: headers, era, watch, ping: pingMs } = flags;
+  const { tool, args, toolArg: toolArgs, header: headers, watch, ping: pingMs } = flags;
+  const { task: asTask = false, taskId } = flags;
+  const wantsTasks = asTask || taskId !== undefined;
+  const era = wantsTasks ? "modern" : flags.era;
   const { timeout: timeoutMs, callTimeout: callTimeoutMs } = flags;
   const { ask } = runtime;
   try {
     const isDone = await visit(
-      { url, tool, args, toolArgs, headers, era, timeoutMs, callTimeoutMs, watch, pingMs, ask },
+      {
+        url,
+        tool,
+        args,
+        toolArgs,
+        asTask,
+        taskId,
+        headers,
+        era,
+        timeoutMs,
+        callTimeoutMs,
+        watch,
+        pingMs,
+        ask,
+      },
       report,
       interrupted.signal,
     );
     return isDone ? 0 : 1;
   } catch (error) {
     const { reason = "failed", status } = error instanceof ConnectError ? error : {};
-    const hint = hintFor(error);
+    const hint = hintFor(error, wantsTasks);
     report({
       type: "error",
       reason,

@@ -1,36 +1,13 @@
 /** A server's questions to whoever sits at the command line, in the eras that ask differently. */
 import { afterEach, expect, test } from "vitest";
-import { type CliOutput, runCli } from "../../src/client/cli.ts";
 import { startNode } from "../support/node.ts";
+import { sitting } from "./support/sitting.ts";
 import { startStateless } from "./support/stateless-server.ts";
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
-
-/** The command line in this process, with somebody who answers from a list. */
-async function sitting(args: string[], answers: string[] | undefined) {
-  const asked: string[] = [];
-  const written = { out: "", error: "" };
-  const output = (name: keyof typeof written): CliOutput => ({
-    write: (text) => void (written[name] += text),
-    paint: (_, text) => text,
-  });
-  const code = await runCli({
-    args,
-    out: output("out"),
-    error: output("error"),
-    ask:
-      answers &&
-      ((question) => {
-        asked.push(question);
-        return Promise.resolve(answers.shift());
-      }),
-    onInterrupt: () => () => undefined,
-  });
-  return { code, asked, ...written };
-}
 
 test("in a session", async () => {
   const server = await startNode();
