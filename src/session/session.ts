@@ -188,9 +188,9 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       const opening = request.redial ? "none" : openingOf(row);
       const outlet = open(stream.id);
       const retryMs = request.noRetry ? undefined : settings.retryMs;
-      // Without an id although there were events: it keeps none, and will come so again.
-      const isBare = request.lastEventId === undefined && !request.redial && stream.log.last() > 0;
-      const notesPlace = isBare || request.notesPlace === true;
+      // Only of clients that are known to keep no id: what is noted may not have left the process when it is killed,
+      // and a client that could hear it twice would rather do that than never.
+      const notesPlace = request.notesPlace === true;
       const expiresAt = expiryOf(request.caller.authInfo);
       const replayed = stream.log.last() - after;
       if (request.lastEventId !== undefined && !request.redial && replayed > 0) {

@@ -1,9 +1,8 @@
-/** Clients that open their standalone stream again without an event id hear nothing twice, whenever the process died. */
+/** A client that is known to open its standalone stream again without an event id hears nothing twice, whenever the process died. */
 import { describe, expect, test } from "vitest";
 import { hosts, mortal } from "../support/hosts.ts";
 import { type McpSession, openSession } from "../support/mcp.ts";
 import { numbersOf } from "../support/messages.ts";
-import { node } from "../support/node.ts";
 import { type EventStream, readEvents } from "../support/sse.ts";
 
 /** As mcp-go's: the only one that is known before it has come back. */
@@ -38,24 +37,5 @@ describe.each(hosts)("on $name", (host) => {
     const stream = await listen(session, MCP_GO);
     await hear(session, stream, known);
     stream.leave();
-  });
-});
-
-describe("on node", () => {
-  const server = mortal(node);
-
-  test("any other, once it has come back so", async () => {
-    const session = await openSession(server.url);
-    const known = new Set<string | undefined>();
-    for (let round = 0; round < 3; round++) {
-      // The first time there is something that waited: a client that keeps its place would name it from then on.
-      if (round === 0) await session.tool("emit", { count: 3, on: "standalone" });
-      const stream = await listen(session, {});
-      if (round === 0) await stream.messages(3);
-      await hear(session, stream, known);
-      await server.kill();
-      stream.leave();
-      await server.restart();
-    }
   });
 });
