@@ -122,15 +122,22 @@ function Sampling({ question: { params, answer } }: { question: Question }): JSX
           onInput={({ currentTarget }) => (words.value = currentTarget.value)}
         />
       </div>
-      <div class="row">
-        <button type="submit" class="primary">
-          Send
-        </button>
-        <button type="button" onClick={() => answer(DECLINED)}>
-          Decline
-        </button>
-      </div>
+      <SendOrDecline answer={answer} />
     </form>
+  );
+}
+
+/** The end of a question's form, where to decline is an error: of sampling and of roots. */
+function SendOrDecline({ answer }: Pick<Question, "answer">): JSX.Element {
+  return (
+    <div class="row">
+      <button type="submit" class="primary">
+        Send
+      </button>
+      <button type="button" onClick={() => answer(DECLINED)}>
+        Decline
+      </button>
+    </div>
   );
 }
 
@@ -153,14 +160,7 @@ function Roots({ question: { answer } }: { question: Question }): JSX.Element {
           onInput={({ currentTarget }) => (uris.value = currentTarget.value)}
         />
       </div>
-      <div class="row">
-        <button type="submit" class="primary">
-          Send
-        </button>
-        <button type="button" onClick={() => answer(DECLINED)}>
-          Decline
-        </button>
-      </div>
+      <SendOrDecline answer={answer} />
     </form>
   );
 }
