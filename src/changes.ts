@@ -53,13 +53,36 @@ export const DEFAULT_TOPIC = "default";
 
 /** A notifier with a method for each kind of change; `publish` is handed each, and must not throw. */
 export function createNotifier(publish: (change: Change) => void): Notifier {
-  return {
-    toolsListChanged: () => publish({ kind: "tools_list_changed" }),
-    promptsListChanged: () => publish({ kind: "prompts_list_changed" }),
-    resourcesListChanged: () => publish({ kind: "resources_list_changed" }),
-    resourceUpdated: (uri) => publish({ kind: "resource_updated", uri }),
-    publish,
-  };
+  return new EachKind(publish);
+}
+
+/** A class, for each session's server has one. */
+class EachKind implements Notifier {
+  readonly #publish: (change: Change) => void;
+
+  constructor(publish: (change: Change) => void) {
+    this.#publish = publish;
+  }
+
+  toolsListChanged(): void {
+    this.#publish({ kind: "tools_list_changed" });
+  }
+
+  promptsListChanged(): void {
+    this.#publish({ kind: "prompts_list_changed" });
+  }
+
+  resourcesListChanged(): void {
+    this.#publish({ kind: "resources_list_changed" });
+  }
+
+  resourceUpdated(uri: string): void {
+    this.#publish({ kind: "resource_updated", uri });
+  }
+
+  publish(change: Change): void {
+    this.#publish(change);
+  }
 }
 
 const METHODS: Readonly<Record<Notice["kind"], string>> = {

@@ -56,7 +56,7 @@ export function createOwnedSession<Env>(shared: Shared<Env>, owned: Owned, touch
   const { id, key } = owned;
   const own = createOwnStore(writingTo(shared.sql, gate, key), touch, shared.failedToStore);
   const alarm = shared.alarms.of(key);
-  const session = createSession<Env>({
+  return createSession<Env>({
     ...shared,
     id,
     store: createSessionStore(own, key),
@@ -90,12 +90,6 @@ export function createOwnedSession<Env>(shared: Shared<Env>, owned: Owned, touch
       own.end();
       shared.erase(owned);
     },
+    onShutdown: () => shared.onShutdown(owned),
   });
-  return {
-    ...session,
-    shutdown() {
-      session.shutdown();
-      shared.onShutdown(owned);
-    },
-  };
 }

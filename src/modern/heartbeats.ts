@@ -4,7 +4,7 @@
  * @module
  */
 import { isNotification, type JsonRpcMessage, type JsonRpcRequest } from "../jsonrpc/messages.ts";
-import { heartbeatMessage } from "../session/server/heartbeat.ts";
+import { heartbeatMessage, progressTokenOf } from "../session/server/heartbeat.ts";
 import { createPulses } from "../session/server/pulses.ts";
 
 /** The heartbeats of one call. */
@@ -31,7 +31,8 @@ export function createHeartbeats(
   const pulses = createPulses(ms, () =>
     pulse === undefined ? [] : [{ pulse, beat: (params) => write(JSON.stringify(heartbeatMessage(params))) }],
   );
-  const pulse = request && pulses.of(request);
+  const token = ms === 0 ? undefined : progressTokenOf(request?.params);
+  const pulse = token === undefined ? undefined : pulses.of(token);
 
   const lifted = (line: string, json: string): string => {
     if (pulse === undefined) return line;

@@ -4,7 +4,7 @@
  * @module
  */
 import { createLiveStream, type LiveStream } from "../edge/live.ts";
-import type { Outcome } from "../events.ts";
+import type { DisconnectReason, Outcome } from "../events.ts";
 import type { Caller, StatelessCall } from "../host.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { acceptedAnswers } from "../http/negotiate.ts";
@@ -13,10 +13,10 @@ import * as failures from "../jsonrpc/failures.ts";
 import { type JsonRpcRequest, type Payload, unknownClient } from "../jsonrpc/messages.ts";
 import type { Settings } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
-import { createCallExchange, createJsonExchange } from "../session/calls/exchange.ts";
+import { CallExchange, JsonExchange } from "../session/calls/exchange.ts";
 import type { Exchange } from "../session/server/reply.ts";
 import { createExtra } from "../session/server/extra.ts";
-import { startInstance } from "../session/server/instance.ts";
+import { Instance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
 import { isPermanent } from "../setup.ts";
 import { frame } from "../sse/frames.ts";
@@ -67,25 +67,26 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     return turnedAway(failure, payload, { only });
   };
 
-  const server = startInstance({
-    sessionId: undefined,
-    emit,
-    watch: seen,
-    hookTimeoutMs: initializeTimeoutMs,
-    create: one.create,
-    maxEventBytes: settings.maxEventBytes,
-    progressHeartbeatMs: settings.progressHeartbeatMs,
-    // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs
-    // refuse by themselves to ask it anything.
-    replay: { initialize: unknownClient(one.version), initialized: true, sticky: [] },
-    // All that this server says is said within this POST.
-    sendUnrelated: (message) => exchange?.send(message) ?? Promise.resolve(),
-    hasListener: () => false,
-    refuseRequests: true,
-    transaction: (body) => body(),
-    onAnswered() {},
-    onClosed() {},
-  });
+  const server = new Instance(
+    {
+      sessionId: undefined,
+      settings,
+      watch: seen,
+      // All that this server says is said within this POST.
+      sendUnrelated: (message) => exchange?.send(message) ?? Promise.resolve(),
+      hasListener: () => false,
+      refuseRequests: true,
+      transaction: (body) => body(),
+      onAnswered() {},
+    },
+    {
+      create: one.create,
+      // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs
+      // refuse by themselves to ask it anything.
+      replay: { initialize: unknownClient(one.version), initialized: true, sticky: [] },
+      onClosed() {},
+    },
+  );
   let expiry: ReturnType<typeof setTimeout> | undefined;
   /** Nobody waits any more: what still runs is aborted. */
   const over = (): void => end(failures.interrupted, "cancelled");
@@ -93,7 +94,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     if (expiry !== undefined) clearTimeout(expiry);
     signal.removeEventListener("abort", over);
     watch?.stop();
-    server.close((left) => left.fail(why), outcome);
+    server.end((left) => left.fail(why), outcome);
   };
   // From here on: a client may leave while its server is still being built.
   signal.addEventListener("abort", over);
@@ -113,34 +114,28 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     return turnAway(lacking);
   }
 
-  const post = {
-    ids: requests.map(({ id }) => id),
-    batch: payload.batch,
+  const asked = { requests, batch: payload.batch, rerun: false };
+  const side = {
     // Its own: on Workers a timer belongs to the request that set it.
     quick: createDelay(settings.quickAnswerMs),
-    rerun: false,
-    onLasting: () => watch?.everywhere().catch(() => {}),
+    lasting: () => void watch?.everywhere().catch(() => {}),
     // A client that reads JSON alone hears nothing but the answer.
     sendStandalone: () => Promise.resolve(),
+    asideStandalone() {},
+    resumes: () => false,
+    openStream() {
+      const opened = (live = createLiveStream(settings, signal));
+      void opened.ended.then(over);
+      return {
+        id: 0,
+        emit: (message: string) => opened.write(encoder.encode(messageFrame(message))),
+        aside: (message: string) => void opened.write(encoder.encode(messageFrame(message))).catch(() => {}),
+        end: (reason: DisconnectReason) => opened.end(reason),
+        finish: () => void opened.finish().catch(() => {}),
+      };
+    },
   };
-  exchange =
-    accepted === "json"
-      ? createJsonExchange({ ...post, asideStandalone() {} })
-      : createCallExchange({
-          ...post,
-          resumes: false,
-          openStream() {
-            const opened = (live = createLiveStream(settings, signal));
-            void opened.ended.then(over);
-            return {
-              id: 0,
-              emit: (message) => opened.write(encoder.encode(messageFrame(message))),
-              aside: (message) => void opened.write(encoder.encode(messageFrame(message))).catch(() => {}),
-              end: (reason) => opened.end(reason),
-              finish: () => void opened.finish().catch(() => {}),
-            };
-          },
-        });
+  exchange = accepted === "json" ? new JsonExchange(side, asked) : new CallExchange(side, asked);
   if (maxCallMs > 0) {
     expiry = setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS));
   }
@@ -148,7 +143,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   const extra = createExtra(caller);
   for (const each of requests) server.request(each, exchange, extra, Infinity);
 
-  const reply = await exchange.reply;
+  const reply = await exchange.reply();
   if (reply.kind === "streaming" && live !== undefined) {
     return new Response(live.readable, { headers: SSE_HEADERS });
   }

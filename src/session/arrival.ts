@@ -17,27 +17,40 @@ export interface Arrival {
 
 /** @param redialMs how long edges take to dial again */
 export function createArrival(redialMs: number, now: () => number): Arrival {
-  let until = now() + redialMs;
-  let waiting: (() => void)[] = [];
-  return {
-    broke() {
-      until = now() + redialMs;
-    },
-    arrived() {
-      const resumed = waiting;
-      waiting = [];
-      for (const resume of resumed) resume();
-    },
-    awaited() {
-      const left = until - now();
-      if (left <= 0) return Promise.resolve();
-      return new Promise((resolve) => {
-        const timer = setTimeout(resolve, left);
-        waiting.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
+  return new RedialWindow(redialMs, now);
+}
+
+class RedialWindow implements Arrival {
+  readonly #redialMs: number;
+  readonly #now: () => number;
+  #until: number;
+  #waiting: (() => void)[] | undefined;
+
+  constructor(redialMs: number, now: () => number) {
+    this.#redialMs = redialMs;
+    this.#now = now;
+    this.#until = now() + redialMs;
+  }
+
+  broke(): void {
+    this.#until = this.#now() + this.#redialMs;
+  }
+
+  arrived(): void {
+    const resumed = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const resume of resumed) resume();
+  }
+
+  awaited(): Promise<void> {
+    const left = this.#until - this.#now();
+    if (left <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, left);
+      (this.#waiting ??= []).push(() => {
+        clearTimeout(timer);
+        resolve();
       });
-    },
-  };
+    });
+  }
 }

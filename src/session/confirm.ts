@@ -13,19 +13,23 @@ import type { SessionStore } from "./store/store.ts";
 
 /** Made only where there is a hub: without one nothing is promised. */
 export function createConfirm(store: SessionStore, interest: Interest): Confirm {
-  const watched = async (uri: string, response: JsonRpcResponse): Promise<Confirmed> => {
-    if (await interest.subscribing(uri)) return { response };
-    // One that stood before stands: what the hub has it keeps.
-    const undo = isSubscribed(store, uri) ? undefined : { method: UNSUBSCRIBE, params: { uri } };
-    return { response: notWatched(response.id), undo };
-  };
-
   return ({ method, params }, response) => {
     if (method !== SUBSCRIBE && method !== UNSUBSCRIBE) return undefined;
     const uri = params?.["uri"];
     if (response.error !== undefined || typeof uri !== "string") return undefined;
-    if (method === SUBSCRIBE) return watched(uri, response);
+    if (method === SUBSCRIBE) return watched(uri, response, { store, interest });
     interest.unsubscribed(uri);
     return undefined;
   };
+}
+
+async function watched(
+  uri: string,
+  response: JsonRpcResponse,
+  { store, interest }: { readonly store: SessionStore; readonly interest: Interest },
+): Promise<Confirmed> {
+  if (await interest.subscribing(uri)) return { response };
+  // One that stood before stands: what the hub has it keeps.
+  const undo = isSubscribed(store, uri) ? undefined : { method: UNSUBSCRIBE, params: { uri } };
+  return { response: notWatched(response.id), undo };
 }

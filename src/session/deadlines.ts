@@ -12,6 +12,9 @@ export interface Alarm {
   clear(): Promise<void> | void;
 }
 
+/** An alarm is never set closer than this: a duty that keeps failing must not become a loop. */
+const LEAST_AHEAD_MS = 1000;
+
 /** The duties' side of the alarm. What rejects is the host's alarm. */
 export interface Deadlines {
   /** Makes sure that the alarm rings by `at`. */
@@ -20,38 +23,48 @@ export interface Deadlines {
   rearm(next: number | undefined): Promise<void>;
 }
 
-/** An alarm is never set closer than this: a duty that keeps failing must not become a loop. */
-const LEAST_AHEAD_MS = 1000;
-
 /** Reads the host's alarm at the first need; `now` in milliseconds since 1970. */
 export function createDeadlines(alarm: Alarm, now: () => number): Deadlines {
-  let armed: number | undefined;
+  return new OneAlarm(alarm, now);
+}
+
+class OneAlarm implements Deadlines {
+  readonly #alarm: Alarm;
+  readonly #now: () => number;
+  #armed: number | undefined;
   // An isolate that has just started does not know what its predecessor left pending.
-  let known = false;
-  let queue: Promise<void> = Promise.resolve();
+  #known = false;
+  #queue: Promise<void> | undefined;
 
-  const set = async (at: number): Promise<void> => {
-    armed = Math.max(at, now() + LEAST_AHEAD_MS);
-    await alarm.set(armed);
-  };
+  constructor(alarm: Alarm, now: () => number) {
+    this.#alarm = alarm;
+    this.#now = now;
+  }
 
-  const inTurn = (step: () => Promise<void>): Promise<void> => (queue = queue.then(step, step));
+  by(at: number): Promise<void> {
+    if (this.#known && this.#armed !== undefined && this.#armed <= at) return this.#queue ?? Promise.resolve();
+    return this.#inTurn(async () => {
+      if (!this.#known) this.#armed = await this.#alarm.get();
+      this.#known = true;
+      if (this.#armed === undefined || this.#armed > at) await this.#set(at);
+    });
+  }
 
-  return {
-    by(at) {
-      if (known && armed !== undefined && armed <= at) return queue;
-      return inTurn(async () => {
-        if (!known) armed = await alarm.get();
-        known = true;
-        if (armed === undefined || armed > at) await set(at);
-      });
-    },
-    rearm: (next) =>
-      inTurn(async () => {
-        known = true;
-        armed = undefined;
-        if (next === undefined) await alarm.clear();
-        else await set(next);
-      }),
-  };
+  rearm(next: number | undefined): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#known = true;
+      this.#armed = undefined;
+      if (next === undefined) await this.#alarm.clear();
+      else await this.#set(next);
+    });
+  }
+
+  async #set(at: number): Promise<void> {
+    this.#armed = Math.max(at, this.#now() + LEAST_AHEAD_MS);
+    await this.#alarm.set(this.#armed);
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    return (this.#queue = (this.#queue ?? Promise.resolve()).then(step, step));
+  }
 }

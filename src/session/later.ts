@@ -15,7 +15,13 @@ const PUT_OFF_MS = 600_000;
 
 /** Refuses everything with 503, tells the operator, and leaves the store as it is. */
 export function createLaterSession(
-  { id, settings, alarm, now }: Pick<SessionOptions<unknown>, "id" | "settings" | "alarm" | "now">,
+  {
+    id,
+    settings,
+    alarm,
+    onShutdown,
+    now,
+  }: Pick<SessionOptions<unknown>, "id" | "settings" | "alarm" | "onShutdown" | "now">,
   { found }: LaterSchema,
 ): Session {
   const refuse = async (): Promise<Refusal> => {
@@ -40,6 +46,6 @@ export function createLaterSession(
     restore: (_stream, outlet) => outlet.end("lost"),
     inMemory: () => ({ lastUsed: 0, calls: [], streams: [] }),
     isIdle: () => true,
-    shutdown() {},
+    shutdown: () => onShutdown?.(),
   };
 }

@@ -37,6 +37,8 @@ export interface SessionOptions<Env> {
   readonly onTombstone?: ((principal: string | null) => void) | undefined;
   /** A tombstone is to become a session again; returns what to answer where there is no place for it. */
   readonly onRevive?: ((principal: string | null) => Failure | undefined) | undefined;
+  /** The session has been let go of: see `Session.shutdown`. */
+  readonly onShutdown?: (() => void) | undefined;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }

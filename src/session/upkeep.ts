@@ -4,72 +4,104 @@
  * on after its answer.
  * @module
  */
-import type { Background } from "../background.ts";
 import { shortId } from "../events.ts";
-import type { Deadlines } from "./deadlines.ts";
-import type { Dispatch } from "./calls/dispatch.ts";
-import type { Lifecycle } from "./lifecycle.ts";
-import type { SessionOptions } from "./ports.ts";
-import type { Outlet } from "./streams/outlet.ts";
+import type { Core } from "./core.ts";
 import type { SessionRow } from "./store/schema.ts";
-import { outletsOf, type Streams } from "./streams/streams.ts";
+import type { Outlet } from "./streams/outlet.ts";
+import { outletsOf } from "./streams/streams.ts";
 
-/** What begins a duty, and what the alarm does about all of them. */
-export interface Upkeep {
-  /** The session's own end is to be looked after from now on. */
-  begun(): Promise<void>;
-  /** The alarm rang: does what is due, and sets it again where something remains. Never throws. */
-  alarm(): Promise<void>;
-  /** A connection is to be looked after from now on. */
-  connected(outlet: Outlet): Promise<void>;
-  /** A connection is over. */
-  disconnected(): Promise<void>;
-  /** Something goes on for which the isolate is to be kept. */
-  busy(): Promise<void>;
-}
-
-/** What upkeep looks after. */
-export interface UpkeepOptions extends Pick<SessionOptions<unknown>, "id" | "settings" | "now"> {
-  readonly lifecycle: Lifecycle;
-  readonly deadlines: Deadlines;
-  readonly streams: (row: SessionRow) => Streams;
-  readonly calls: Pick<Dispatch, "inFlight" | "due" | "expire">;
-  readonly background: Pick<Background, "isBusy">;
-  /** Ends a session whose time is up. */
-  readonly stop: () => Promise<void>;
+/** The session's calls, as upkeep looks after them. */
+export interface KeptUp {
+  inFlight(): number;
+  due(): number | undefined;
+  expire(): void;
 }
 
 /** How soon the alarm rings again while a call is in flight, or its work goes on. */
 const HOLD_MS = 20_000;
 
-/** One for each session and isolate; sets no alarm before something is to be looked after. */
-export function createUpkeep(options: UpkeepOptions): Upkeep {
-  const { id, settings, now, lifecycle, deadlines, streams, calls, background, stop } = options;
-  const superviseMs = Math.min(settings.superviseIntervalMs, Math.max(1000, settings.sessionTtlMs / 10));
-  const supervises = settings.keepaliveIntervalMs > 0;
+/**
+ * What begins a duty, and what the alarm does about all of them. One for each session and isolate; sets no alarm
+ * before something is to be looked after.
+ */
+export class Upkeep {
+  readonly #core: Core;
+  readonly #calls: KeptUp;
+  readonly #stop: () => Promise<void>;
 
-  const isBusy = (): boolean => calls.inFlight() > 0 || background.isBusy();
-  const busy = (): Promise<void> => deadlines.by(now() + HOLD_MS);
+  /** @param stop ends a session whose time is up */
+  constructor(core: Core, calls: KeptUp, stop: () => Promise<void>) {
+    this.#core = core;
+    this.#calls = calls;
+    this.#stop = stop;
+  }
+
+  /** The session's own end is to be looked after from now on. */
+  begun(): Promise<void> {
+    const { deadlines, lifecycle, options } = this.#core;
+    return deadlines.by(lifecycle.deadline(false) ?? options.now());
+  }
+
+  /** A connection is to be looked after from now on. */
+  connected(outlet: Outlet): Promise<void> {
+    const { deadlines, options } = this.#core;
+    const { maxStreamMs } = options.settings;
+    return deadlines.by(Math.min(outlet.openedAt + maxStreamMs, options.now() + this.#superviseMs()));
+  }
+
+  /** A connection is over. */
+  disconnected(): Promise<void> {
+    return this.#isBusy() ? this.busy() : this.begun();
+  }
+
+  /** Something goes on for which the isolate is to be kept. */
+  busy(): Promise<void> {
+    return this.#core.deadlines.by(this.#core.options.now() + HOLD_MS);
+  }
+
+  /** The alarm rang: does what is due, and sets it again where something remains. Never throws. */
+  async alarm(): Promise<void> {
+    const { deadlines, options } = this.#core;
+    try {
+      await deadlines.rearm(this.#next(await this.#ring()));
+    } catch (error) {
+      options.settings.emit("send.error", { session: shortId(options.id), message: String(error) });
+      await this.#salvage();
+    }
+  }
+
+  #superviseMs(): number {
+    const { superviseIntervalMs, sessionTtlMs } = this.#core.options.settings;
+    return Math.min(superviseIntervalMs, Math.max(1000, sessionTtlMs / 10));
+  }
+
+  #isBusy(): boolean {
+    return this.#calls.inFlight() > 0 || this.#core.background.isBusy();
+  }
 
   /** When the session next has something to do; `oldest` is when the oldest of its messages was stored. */
-  const next = (oldest: number | undefined): number | undefined => {
+  #next(oldest: number | undefined): number | undefined {
+    const { lifecycle, options } = this.#core;
+    const { settings, now } = options;
     const row = lifecycle.live();
     if (row === undefined) return lifecycle.deadline(false);
-    const outlets = outletsOf(streams(row));
+    const outlets = outletsOf(this.#core.streamsOf(row));
     const due = [
       lifecycle.deadline(outlets.length > 0),
       ...outlets.map(({ outlet }) => outlet.openedAt + settings.maxStreamMs),
-      outlets.length > 0 ? now() + superviseMs : undefined,
-      isBusy() ? now() + HOLD_MS : undefined,
-      calls.due(),
+      outlets.length > 0 ? now() + this.#superviseMs() : undefined,
+      this.#isBusy() ? now() + HOLD_MS : undefined,
+      this.#calls.due(),
       oldest === undefined ? undefined : oldest + settings.messageTtlMs,
     ].filter((at) => at !== undefined);
     return due.length === 0 ? undefined : Math.min(...due);
-  };
+  }
 
   /** Ends connections that are too old, or whose edge has not been heard of for too long. */
-  const supervise = (row: SessionRow): void => {
-    for (const { stream, outlet } of outletsOf(streams(row))) {
+  #supervise(row: SessionRow): void {
+    const { settings, now } = this.#core.options;
+    const supervises = settings.keepaliveIntervalMs > 0;
+    for (const { stream, outlet } of outletsOf(this.#core.streamsOf(row))) {
       const { connectionId, openedAt } = outlet;
       const silence = now() - (outlet.lastSeen?.() ?? now());
       const failures = Math.floor(silence / settings.keepaliveIntervalMs);
@@ -81,20 +113,23 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
         stream.end("failures");
       } else if (outlet.isBlind) stream.probe();
     }
-  };
+  }
 
   /** Does what is due; returns when the oldest message that is kept was stored. */
-  const ring = async (): Promise<number | undefined> => {
+  async #ring(): Promise<number | undefined> {
+    const { lifecycle, options } = this.#core;
+    const { id, settings, now } = options;
     const row = lifecycle.live();
     if (row === undefined) {
       const deadline = lifecycle.deadline(false);
       if (deadline !== undefined && deadline <= now()) await lifecycle.forget();
       return undefined;
     }
-    calls.expire();
-    supervise(row);
+    this.#calls.expire();
+    this.#supervise(row);
     // A call alone does not keep its session: where nobody listens for as long as a session lasts, nobody will.
-    const inUse = streams(row).attached().length > 0;
+    const streams = this.#core.streamsOf(row);
+    const inUse = streams.attached().length > 0;
     const deadline = lifecycle.deadline(inUse);
     if (deadline !== undefined && deadline <= now()) {
       settings.emit("session.expired", {
@@ -102,43 +137,27 @@ export function createUpkeep(options: UpkeepOptions): Upkeep {
         provisional: row.status === "provisional",
         durationMs: lifecycle.age(),
       });
-      await stop();
+      await this.#stop();
       return undefined;
     }
     if (inUse) lifecycle.touch();
-    return streams(row).age(now() - settings.messageTtlMs);
-  };
+    return streams.age(now() - settings.messageTtlMs);
+  }
 
   /**
    * Where storage cannot be read: tries again later, until the session's time is up (or cannot be told).
    * A throwing alarm would be retried at the platform's own pace, and then never again.
    */
-  const salvage = async (): Promise<void> => {
+  async #salvage(): Promise<void> {
+    const { lifecycle, deadlines, options } = this.#core;
+    const { id, settings, now } = options;
     const end = lifecycle.deadline(false);
     const isDue = end !== undefined && !(end > now());
     try {
       if (isDue) await lifecycle.forget();
-      await deadlines.rearm(isDue ? undefined : now() + superviseMs);
+      await deadlines.rearm(isDue ? undefined : now() + this.#superviseMs());
     } catch (error) {
       settings.emit("send.error", { session: shortId(id), message: String(error) });
     }
-  };
-
-  const begun = (): Promise<void> => deadlines.by(lifecycle.deadline(false) ?? now());
-
-  return {
-    begun,
-    async alarm() {
-      try {
-        await deadlines.rearm(next(await ring()));
-      } catch (error) {
-        settings.emit("send.error", { session: shortId(id), message: String(error) });
-        await salvage();
-      }
-    },
-    connected: (outlet) =>
-      deadlines.by(Math.min(outlet.openedAt + settings.maxStreamMs, now() + superviseMs)),
-    disconnected: () => (isBusy() ? busy() : begun()),
-    busy,
-  };
+  }
 }

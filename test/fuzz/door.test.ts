@@ -32,12 +32,12 @@ async function connect<Server extends ConnectableServer>(
   const waiting = new Map<RequestId, () => void>();
   Object.assign(server.server, { onerror: ({ message: said }: Error) => errors.push(said) });
   const transport = createTransport("s", {
-    async send(sent) {
+    async onSend(sent) {
       if (isResponse(sent)) waiting.get(sent.id)?.();
     },
-    close() {},
-    error() {},
-    scopes() {},
+    onClose() {},
+    onError() {},
+    onScopes() {},
   });
   await server.connect(transport);
   let count = 0;

@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import type { HoldfastEvent } from "../../src/index.ts";
 import { createLocalMcp } from "../../src/local/index.ts";
 import type { ConnectableServer } from "../../src/session/server/factory.ts";
-import { hearThrows } from "../../src/session/server/throws.ts";
+import { unheard } from "../../src/session/server/throws.ts";
 import { initialize, type Message, toolCall } from "../support/messages.ts";
 import { createWaywardServer, SDKS } from "../support/wayward-server.ts";
 import { eventually } from "../support/wait.ts";
@@ -119,7 +119,7 @@ test("of a server that keeps its tools elsewhere, or has frozen them, nothing is
     frozen,
   ];
   for (const server of odd) {
-    expect(() => hearThrows(server, "fails", () => expect.unreachable())).not.toThrow();
+    expect(() => unheard(server, "fails")?.hear(() => expect.unreachable())).not.toThrow();
   }
   expect(frozen._registeredTools.fails.handler).toBe(failing);
 });

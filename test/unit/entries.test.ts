@@ -20,7 +20,7 @@ const setLevel = (level: string): JsonRpcRequest => ({
   method: "logging/setLevel",
   params: { level },
 });
-const none = (): JsonRpcRequest[] => [];
+const none = { requests: (): JsonRpcRequest[] => [] };
 
 const journalOf = (
   { store }: CountedStore,
@@ -75,11 +75,11 @@ describe("the journal", () => {
       subscribe("a"),
       setLevel("info"),
     ];
-    expect(journal.refuse(subscribe("c"), underway)).toBeUndefined();
-    expect(journal.refuse(subscribe("d"), () => [...underway(), subscribe("c")])?.error?.message).toContain(
+    expect(journal.refuse(subscribe("c"), { requests: underway })).toBeUndefined();
+    expect(journal.refuse(subscribe("d"), { requests: () => [...underway(), subscribe("c")] })?.error?.message).toContain(
       "3",
     );
-    expect(journal.refuse(subscribe("b"), () => [...underway(), subscribe("c")])).toBeUndefined();
+    expect(journal.refuse(subscribe("b"), { requests: () => [...underway(), subscribe("c")] })).toBeUndefined();
   });
 
   test.each([

@@ -3,333 +3,315 @@
  * @module
  */
 import { type Outcome, shortId } from "../../events.ts";
-import { expiryOf } from "../../expiry.ts";
 import type { Call, Caller, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
-import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
+import { isNotification, isRequest, type JsonRpcMessage, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import { markOfText } from "../../names.ts";
+import type { CallDetail } from "../../sessions.ts";
 import { isPermanent } from "../../setup.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
-import { createJsonExchange } from "./exchange.ts";
-import type { Exchange, Reply } from "../server/reply.ts";
-import type { CallDetail } from "../../sessions.ts";
-import { callLimit, createExchanges } from "./exchanges.ts";
-import { inTime } from "../../within.ts";
-import { createInterrupted } from "./interrupted.ts";
-import { createJournal } from "../server/journal.ts";
-import type { OpenOutlet } from "../streams/outlet.ts";
-import type { SessionRow } from "../store/schema.ts";
-import type { ScopeRefusal } from "../server/scopes.ts";
-import { createPhase } from "./phase.ts";
-import { createStarter, type SessionSide } from "./starter.ts";
-import { createState } from "../server/state.ts";
-import { openingOf, type Streams } from "../streams/streams.ts";
-import { watchCalls } from "../../watch.ts";
-import { sessionOrigin } from "./origin.ts";
+import { type CallWatch, watchCalls } from "../../watch.ts";
 import { createExtra, polls } from "../server/extra.ts";
+import type { Instance } from "../server/instance.ts";
+import { createJournal, type Journal } from "../server/journal.ts";
+import type { Exchange, Reply } from "../server/reply.ts";
+import type { ScopeRefusal } from "../server/scopes.ts";
 import type { MessageExtra } from "../server/transport.ts";
-import { createWaker, startFailed } from "../server/waker.ts";
-import type { Delay } from "./delays.ts";
+import { Waker } from "../server/waker.ts";
+import type { SessionRow } from "../store/schema.ts";
+import type { OpenOutlet } from "../streams/outlet.ts";
+import { callLimit, Exchanges } from "./exchanges.ts";
+import { createInterrupted, type Interrupted, type Rerun } from "./interrupted.ts";
+import { openWith } from "./opening.ts";
+import { sessionOrigin } from "./origin.ts";
+import { Phase } from "./phase.ts";
+import type { ServingSide } from "./side.ts";
+import { Standalone } from "./standalone.ts";
+import { Starter } from "./starter.ts";
 
-/** The session's calls, from a POST's messages to their answers. */
-export interface Dispatch {
+type Outcomes = Reply | Refusal;
+
+/** A POST on its way to the server, and the way to its connection. */
+interface Posted {
+  readonly call: Call;
+  readonly open: OpenOutlet;
+  readonly requests: readonly JsonRpcRequest[];
+}
+
+/**
+ * The session's calls, from a POST's messages to their answers. One for each session and isolate; its server is
+ * started by the first message that needs it.
+ */
+export class Dispatch<Env> {
+  readonly #side: ServingSide<Env>;
+  readonly #phase = new Phase();
+  readonly #standalone: Standalone;
+  readonly #journal: Journal;
+  /** Undefined where nobody listens. */
+  readonly #watch: CallWatch | undefined;
+  readonly #waker: Waker;
+  readonly #exchanges: Exchanges;
+  /** What an earlier isolate left: nothing where the session began in this one. */
+  #interrupted: Interrupted | undefined;
+  #hasBegun = false;
+
+  constructor(side: ServingSide<Env>) {
+    const { id, store, settings } = side.options;
+    const phase = this.#phase;
+    this.#side = side;
+    const standalone = new Standalone(side, phase);
+    const journal = createJournal(store, settings);
+    const watch = watchCalls(settings, sessionOrigin(id, side.lifecycle, phase));
+    this.#standalone = standalone;
+    this.#journal = journal;
+    this.#watch = watch;
+    this.#waker = new Waker(new Starter(side, { watch, phase, journal, standalone }));
+    this.#exchanges = new Exchanges(side, standalone);
+  }
+
   /** Number of requests in flight. */
-  inFlight(): number;
+  inFlight(): number {
+    return this.#waker.instance()?.calls.size() ?? 0;
+  }
+
   /** What they are. */
-  calls(): CallDetail[];
+  calls(): CallDetail[] {
+    return this.#waker.instance()?.calls.inFlight() ?? [];
+  }
+
   /** When the first request in flight will have run for too long. */
-  due(): number | undefined;
+  due(): number | undefined {
+    return this.#waker.instance()?.calls.due();
+  }
+
   /** Ends the requests that have. */
-  expire(): void;
+  expire(): void {
+    this.#waker.instance()?.expire(this.#side.options.now());
+  }
+
   /** True while a server is being built: requests wait for it. */
-  isStarting(): boolean;
-  /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
-  open(call: Call): Promise<Reply | Refusal>;
-  run(call: Call, open: OpenOutlet): Promise<Reply | Refusal>;
-  /** Tells that requests were turned away; undefined where nobody listens. */
-  readonly turnedAway: ((call: Call) => void) | undefined;
+  isStarting(): boolean {
+    return this.#waker.isStarting();
+  }
+
   /** Starts the server of a session that is taken up again; rejects where it refuses. */
-  revive(row: SessionRow): Promise<unknown>;
-  /** Once in an isolate: answers what an earlier one left unanswered, but for what may run again. */
-  settleInterrupted(): void;
-  /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
-  rerun(stream: number, caller: Caller): void;
-  /** What a caller's token lacks for those calls, who may wait for them no further; undefined where nothing waits. */
-  challengeRerun(stream: number, caller: Caller): ScopeRefusal;
-  /** Answers those calls instead: the one who waits is connected already, and has shown no credentials since. */
-  giveUp(stream: number): void;
-  /** Ends the server; what is in flight is answered with an error. */
-  close(): void;
-  /** Ends the server as an isolate's end would, but in order; the next request starts another. */
-  suspend(): void;
-}
+  revive(row: SessionRow): Promise<unknown> {
+    return this.#waker.wake(row);
+  }
 
-/** What dispatch asks of the rest of the session. */
-export interface DispatchOptions<Env> extends SessionSide<Env> {
-  /** Waits `quickAnswerMs`. */
-  readonly quick: Delay;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly streams: (row: SessionRow) => Streams;
-  /** Makes sure that the alarm rings by then. */
-  readonly by: (at: number) => void;
-}
-
-/** One for each session and isolate; its server is started by the first message that needs it. */
-export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
-  const { id, store, settings, lifecycle, now, quick } = options;
-  const phase = createPhase();
-  const isOpening = (): boolean => phase.opening() !== undefined && lifecycle.live() === undefined;
-  const state = createState(store, settings.maxStateBytes, isOpening);
-  const journal = createJournal(store, settings);
-
-  const streams = (): Streams | undefined => {
-    const row = lifecycle.live();
-    return row && options.streams(row);
-  };
-
-  const sendStandalone = (json: string, answers: string | null = null): Promise<void> => {
-    const held = phase.opening() === undefined ? streams() : undefined;
-    if (held !== undefined) {
-      options.by(now() + settings.messageTtlMs);
-      return held.standalone.emit(json, answers);
+  /** Hands an `initialize` to a new server; the session exists once the server has accepted it. */
+  async open(call: Call): Promise<Outcomes> {
+    this.close();
+    this.#phase.begin(call);
+    try {
+      const reply = await openWith(call, { side: this.#side, waker: this.#waker, standalone: this.#standalone });
+      return reply.kind === "json" ? { ...reply, opened: this.#phase.isAccepted() } : reply;
+    } catch (error) {
+      return notStarted(error);
+    } finally {
+      // By a key another may have come meanwhile, which has ended this one: all that is here is the other's.
+      if (this.#phase.opening() === call) this.#opensNoMore();
     }
-    phase.hold(json);
-    return Promise.resolve();
-  };
+  }
 
-  const watch = watchCalls(
-    settings,
-    sessionOrigin(id, lifecycle.live, () => phase.opening()?.caller.principal),
-  );
+  /** Hands a POST's messages to the server. */
+  run(call: Call, open: OpenOutlet): Outcomes | Promise<Outcomes> {
+    const server = this.#waker.instance();
+    const posted = { call, open, requests: call.payload.messages.filter(isRequest) };
+    return server === undefined ? this.#wakeAndRun(posted) : this.#runOn(server, posted);
+  }
 
-  const start = createStarter({
-    ...options,
-    watch,
-    phase,
-    state,
-    journal,
-    sendStandalone,
-    hasListener: () => streams()?.standalone.outlet() !== undefined,
-  });
+  /** Tells that requests were turned away, where somebody listens. */
+  turnedAway({ payload, caller: { principal } }: Call): void {
+    if (this.#watch === undefined) return;
+    const isOwn = this.#side.lifecycle.live()?.principal === (principal ?? null);
+    // Of somebody else's session nothing is told under a stranger's name.
+    const stranger = { principal: principal && markOfText(principal), client: undefined };
+    const known = isOwn ? {} : { ...stranger, clientVersion: undefined };
+    for (const request of payload.messages.filter(isRequest)) this.#watch.over(request, "refused", known);
+  }
 
-  const waker = createWaker({ sessionId: id, settings, start });
+  /** Once in an isolate: answers what an earlier one left unanswered, but for what may run again. */
+  settleInterrupted(): void {
+    if (!this.#hasBegun) this.#lookBack().settle();
+  }
 
-  const close = (settle: (exchange: Exchange) => void, outcome?: Outcome): void => {
-    waker.close(settle, outcome);
-    phase.drop();
-  };
+  /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
+  rerun(stream: number, caller: Caller): void {
+    this.#interrupted?.rerun(stream, caller);
+  }
 
-  const abandon = (): void =>
-    close((exchange) => exchange.fail(failures.sessionEnded), failures.SESSION_ENDED);
+  /** What a caller's token lacks for those calls, who may wait for them no further; undefined where nothing waits. */
+  challengeRerun(stream: number, { authInfo }: Caller): ScopeRefusal {
+    const requests = this.#interrupted?.waiting(stream) ?? [];
+    const row = this.#side.lifecycle.live();
+    if (requests.length === 0 || row === undefined) return undefined;
+    // A server that does not start is met again, and told, where the calls are to run.
+    return this.#waker.wake(row).then(
+      (server) => server.challenge(requests, authInfo),
+      () => undefined,
+    );
+  }
+
+  /** Answers those calls instead: the one who waits is connected already, and has shown no credentials since. */
+  giveUp(stream: number): void {
+    this.#interrupted?.giveUp(stream);
+  }
+
+  /** Ends the server; what is in flight is answered with an error. */
+  close(): void {
+    this.#end((exchange) => exchange.fail(failures.sessionEnded), failures.SESSION_ENDED);
+  }
+
+  /** Ends the server as an isolate's end would, but in order; the next request starts another. */
+  suspend(): void {
+    this.#end((exchange) => exchange.suspend());
+  }
+
+  #end(settle: (exchange: Exchange) => void, outcome?: Outcome): void {
+    this.#waker.close(settle, outcome);
+    this.#phase.drop();
+  }
+
+  #opensNoMore(): void {
+    const said = this.#phase.end();
+    // What was built for a client that was turned away goes with it.
+    if (!this.#phase.isAccepted() || this.#side.lifecycle.live() === undefined) return this.close();
+    this.#hasBegun = true;
+    for (const json of said) void this.#standalone.send(json);
+  }
+
+  async #wakeAndRun(posted: Posted): Promise<Outcomes> {
+    const { lifecycle } = this.#side;
+    let server: Instance;
+    try {
+      const woken = lifecycle.live();
+      this.settleInterrupted();
+      server = await this.#waker.wake(woken);
+    } catch (error) {
+      const live = lifecycle.live();
+      if (live === undefined) return lifecycle.gone(posted.call.caller.principal, true);
+      return this.#turnAway(notStarted(error).failure, live, posted.requests);
+    }
+    return this.#runOn(server, posted);
+  }
+
+  #runOn(server: Instance, posted: Posted): Outcomes | Promise<Outcomes> {
+    const { call, requests } = posted;
+    const lacking = server.challenge(requests, call.caller.authInfo);
+    if (lacking instanceof Promise) return this.#runJudged(server, posted, lacking);
+    return lacking === undefined ? this.#hand(server, posted) : { kind: "refused", failure: lacking };
+  }
+
+  async #runJudged(server: Instance, posted: Posted, judging: Promise<Lacking>): Promise<Outcomes> {
+    const lacking = await judging;
+    // Another server may have taken its place meanwhile: that one is asked too.
+    if (this.#waker.instance() !== server) return this.run(posted.call, posted.open);
+    return lacking === undefined ? this.#hand(server, posted) : { kind: "refused", failure: lacking };
+  }
+
+  /** Hands the messages on: nothing stands in their way any more but the load. */
+  #hand(server: Instance, posted: Posted): Outcomes | Promise<Outcomes> {
+    const { lifecycle, options } = this.#side;
+    const { settings } = options;
+    const { call, requests } = posted;
+    const row = lifecycle.live();
+    if (row === undefined) return lifecycle.gone(call.caller.principal, true);
+    if (server.calls.size() + requests.length > settings.maxInFlight) {
+      return this.#turnAway(failures.tooManyRequests(settings.maxInFlight), row, requests);
+    }
+    const exchange = requests.length === 0 ? undefined : this.#exchanges.of(row, requests, posted);
+    const extra = this.#extraOf(call.caller, row, exchange);
+    const began = options.now();
+    for (const message of call.payload.messages) {
+      if (exchange !== undefined && isRequest(message)) {
+        const full = this.#journal.refuse(message, server.calls);
+        if (full === undefined) server.request(message, exchange, extra, began + callLimit(settings, message));
+        else {
+          void exchange.answer(message.id, toWire(full));
+          this.#watch?.over(message, "refused");
+        }
+      } else this.#handOther(server, message, { row, extra });
+    }
+    return exchange === undefined ? { kind: "accepted" } : exchange.reply();
+  }
+
+  /** Hands on what is no request. */
+  #handOther(
+    server: Instance,
+    message: JsonRpcMessage,
+    { row, extra }: { readonly row: SessionRow; readonly extra: MessageExtra },
+  ): void {
+    const { lifecycle, options } = this.#side;
+    if (isNotification(message)) {
+      const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
+      if (isFirst) lifecycle.update({ initialized: 1 });
+      server.notify(message, extra);
+    } else if (keepaliveOf(message.id) !== undefined) {
+      this.#pong(row, String(message.id));
+    } else if (!server.respond(message, extra)) {
+      options.settings.emit("orphan.response", { session: shortId(options.id) });
+    }
+  }
 
   /** Tells the edge that sent the `ping` with this id, and no other. That one knows whether it waits for it. */
-  const pong = (row: SessionRow, value: string): void => {
+  #pong(row: SessionRow, value: string): void {
     const connectionId = keepaliveOf(value);
-    for (const stream of options.streams(row).attached()) {
+    for (const stream of this.#side.streamsOf(row).attached()) {
       // A link that was dialled again is named after its connection.
       const [name] = stream.outlet()?.connectionId.split(".") ?? [];
       if (name === connectionId) stream.tell(controlFrame({ type: "pong", value }));
     }
-  };
+  }
 
-  const exchangeFor = createExchanges({
-    settings,
-    quick,
-    now,
-    by: options.by,
-    streamsOf: options.streams,
-    streams,
-    sendStandalone,
-    asideStandalone: (json) => streams()?.standalone.aside(json),
-  });
-
-  const endStandalone = (): void => streams()?.standalone.end("closed");
-  const extraOf = (caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra =>
-    polls(row) ? createExtra(caller, exchange, endStandalone) : createExtra(caller);
+  #extraOf(caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra {
+    return polls(row) ? createExtra(caller, exchange, this.#standalone) : createExtra(caller);
+  }
 
   /**
    * What becomes of a POST that is turned away for load, or for a server that does not start. In HTTP+SSE an error status ends Python's and Go's clients, so its
    * requests are answered where they are listened for; that is stored, as any answer is.
    */
-  const turnAway = (
-    failure: failures.Failure,
-    row: SessionRow,
-    requests: readonly JsonRpcRequest[],
-  ): Reply | Refusal => {
+  #turnAway(failure: failures.Failure, row: SessionRow, requests: readonly JsonRpcRequest[]): Outcomes {
     if (row.kind !== "http+sse" || requests.length === 0) return { kind: "refused", failure };
-    for (const { id: requestId } of requests) void sendStandalone(failures.notNowBody(failure, requestId));
+    for (const { id } of requests) void this.#standalone.send(failures.notNowBody(failure, id));
     return { kind: "accepted", refused: failure.status };
-  };
+  }
 
-  const interrupted = createInterrupted({
-    sessionId: id,
-    emit: settings.emit,
-    watch,
-    store,
-    maxCallMs: settings.maxCallMs,
-    now,
-    isLive: () => lifecycle.live() !== undefined,
-    streams,
-    async run({ requests, caller, unfinished, stream }) {
-      const row = lifecycle.live();
-      if (row === undefined) return;
-      const server = await waker.wake(row);
-      const isRelay = unfinished.kind === "relay";
-      if (settings.maxCallMs > 0) options.by(unfinished.created + settings.maxCallMs);
-      const exchange = exchangeFor(
-        row,
-        requests,
-        isRelay
-          ? { mode: "relay", batch: false, owed: unfinished.stream }
-          : { mode: "call", batch: false, stream },
-      );
-      for (const request of requests) {
-        const due = unfinished.created + callLimit(settings, request);
-        server.request(request, exchange, extraOf(caller, row, exchange), due);
-      }
-    },
-  });
+  #lookBack(): Interrupted {
+    const { lifecycle, options } = this.#side;
+    return (this.#interrupted ??= createInterrupted({
+      sessionId: options.id,
+      emit: options.settings.emit,
+      watch: this.#watch,
+      store: options.store,
+      maxCallMs: options.settings.maxCallMs,
+      now: options.now,
+      isLive: () => lifecycle.live() !== undefined,
+      streams: () => this.#standalone.streams(),
+      run: (again) => this.#runAgain(again),
+    }));
+  }
 
-  const opensNoMore = (): void => {
-    const said = phase.end();
-    // What was built for a client that was turned away goes with it.
-    if (!phase.isAccepted() || lifecycle.live() === undefined) abandon();
-    else {
-      interrupted.none();
-      for (const json of said) void sendStandalone(json);
+  async #runAgain({ requests, caller, unfinished, stream }: Rerun): Promise<void> {
+    const { lifecycle, options } = this.#side;
+    const { settings } = options;
+    const row = lifecycle.live();
+    if (row === undefined) return;
+    const server = await this.#waker.wake(row);
+    if (settings.maxCallMs > 0) this.#side.by(unfinished.created + settings.maxCallMs);
+    const to = unfinished.kind === "relay" ? { owed: unfinished.stream } : { stream };
+    const exchange = this.#exchanges.again(row, requests, to);
+    for (const request of requests) {
+      const due = unfinished.created + callLimit(settings, request);
+      server.request(request, exchange, this.#extraOf(caller, row, exchange), due);
     }
-  };
-
-  const dispatch: Dispatch = {
-    inFlight: () => waker.instance()?.size() ?? 0,
-    calls: () => waker.instance()?.inFlight() ?? [],
-    due: () => waker.instance()?.due(),
-    expire: () => waker.instance()?.expire(now()),
-    isStarting: waker.isStarting,
-    revive: waker.wake,
-    settleInterrupted: interrupted.settle,
-    rerun: interrupted.rerun,
-    giveUp: interrupted.giveUp,
-    challengeRerun(stream, { authInfo }) {
-      const requests = interrupted.waiting(stream);
-      const row = lifecycle.live();
-      if (requests.length === 0 || row === undefined) return undefined;
-      // A server that does not start is met again, and told, where the calls are to run.
-      return waker.wake(row).then(
-        (server) => server.challenge(requests, authInfo),
-        () => undefined,
-      );
-    },
-    turnedAway:
-      watch &&
-      (({ payload, caller: { principal } }) => {
-        const isOwn = lifecycle.live()?.principal === (principal ?? null);
-        // Of somebody else's session nothing is told under a stranger's name.
-        const stranger = { principal: principal && markOfText(principal), client: undefined };
-        const known = isOwn ? {} : { ...stranger, clientVersion: undefined };
-        for (const request of payload.messages.filter(isRequest)) watch.over(request, "refused", known);
-      }),
-    close: abandon,
-    suspend: () => close((exchange) => exchange.suspend()),
-
-    async open(call) {
-      abandon();
-      phase.begin(call);
-      const begun = now();
-      try {
-        const server = await waker.wake(undefined);
-        const [request] = call.payload.messages as [JsonRpcRequest];
-        const lacking = await server.challenge([request], call.caller.authInfo);
-        if (lacking !== undefined) return { kind: "refused", failure: lacking };
-        const exchange = createJsonExchange({
-          ids: [request.id],
-          batch: false,
-          quick,
-          rerun: true,
-          sendStandalone,
-          asideStandalone() {},
-        });
-        server.request(request, exchange, createExtra(call.caller), Infinity);
-        const limit = settings.initializeTimeoutMs;
-        const left = Math.min(limit, Math.max(0, begun + limit - now()));
-        const reply = await inTime(exchange.reply, left, () => {
-          const late = new Error(`the server did not answer initialize within ${limit} ms`);
-          startFailed(settings, id, late);
-          return late;
-        });
-        return { ...reply, opened: phase.isAccepted() };
-      } catch (error) {
-        return notStarted(error);
-      } finally {
-        // By a key another may have come meanwhile, which has ended this one: all that is here is the other's.
-        if (phase.opening() === call) opensNoMore();
-      }
-    },
-
-    async run(call, open) {
-      const { messages, batch } = call.payload;
-      const requests = messages.filter(isRequest);
-      let server = waker.instance();
-      if (server === undefined) {
-        try {
-          const woken = lifecycle.live();
-          interrupted.settle();
-          server = await waker.wake(woken);
-        } catch (error) {
-          const live = lifecycle.live();
-          if (live === undefined) return lifecycle.gone(call.caller.principal, true);
-          return turnAway(notStarted(error).failure, live, requests);
-        }
-      }
-      let lacking = server.challenge(requests, call.caller.authInfo);
-      if (lacking instanceof Promise) {
-        lacking = await lacking;
-        // Another server may have taken its place meanwhile: that one is asked too.
-        if (waker.instance() !== server) return dispatch.run(call, open);
-      }
-      if (lacking !== undefined) return { kind: "refused", failure: lacking };
-      const row = lifecycle.live();
-      if (row === undefined) return lifecycle.gone(call.caller.principal, true);
-      if (server.size() + requests.length > settings.maxInFlight) {
-        return turnAway(failures.tooManyRequests(settings.maxInFlight), row, requests);
-      }
-      const attach = (stream: number): void => {
-        const retryMs = call.noRetry ? undefined : settings.retryMs;
-        const expiresAt = expiryOf(call.caller.authInfo);
-        const joining = { after: 0, opening: openingOf(row), retryMs, expiresAt };
-        options.streams(row).find(stream)?.attach(open(stream), joining);
-      };
-      const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";
-      const exchange =
-        requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach });
-      const extra = extraOf(call.caller, row, exchange);
-      const began = now();
-      for (const message of messages) {
-        if (isRequest(message)) {
-          const full = journal.refuse(message, server.requests);
-          if (exchange !== undefined && full !== undefined) {
-            void exchange.answer(message.id, toWire(full));
-            watch?.over(message, "refused");
-          } else if (exchange !== undefined) {
-            server.request(message, exchange, extra, began + callLimit(settings, message));
-          }
-        } else if (isNotification(message)) {
-          const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
-          if (isFirst) lifecycle.update({ initialized: 1 });
-          server.notify(message, extra);
-        } else if (keepaliveOf(message.id) !== undefined) {
-          pong(row, String(message.id));
-        } else if (!server.respond(message, extra)) {
-          settings.emit("orphan.response", { session: shortId(id) });
-        }
-      }
-      return exchange === undefined ? { kind: "accepted" } : exchange.reply;
-    },
-  };
-  return dispatch;
+  }
 }
+
+/** What a token lacks. */
+type Lacking = Awaited<ScopeRefusal>;
 
 /** The server did not start: whether it is worth another try. */
 function notStarted(error: unknown): Refusal {

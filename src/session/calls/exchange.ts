@@ -9,138 +9,137 @@
  * | `relay` | the standalone stream (HTTP+SSE) | the standalone stream; the POST is accepted   |
  * @module
  */
-import { interrupted } from "../../jsonrpc/failures.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import type { Exchange } from "../server/reply.ts";
-import { type AnswerStream, Post, type PostOptions } from "./post.ts";
+import { type AnswerStream, type Asked, Post, type Side } from "./post.ts";
 
-interface Standalone {
-  /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
-  readonly sendStandalone: (json: string, answers: string | null) => Promise<void>;
-}
-
-/** What an exchange without a stream needs. */
-export interface JsonOptions extends PostOptions, Standalone {
-  /** Says something aside on the standalone stream: see `Stream.aside`. */
-  readonly asideStandalone: (json: string) => void;
-}
-
-/** What an exchange of HTTP+SSE needs. */
-export interface RelayOptions extends JsonOptions {
+/** What exchanges of HTTP+SSE need. */
+export interface RelaySide<A extends Asked> extends Side<A> {
   /** Records that answers are owed beyond the POST. */
-  readonly owe: () => void;
+  owe(asked: A): void;
 }
 
-/** What an exchange needs that may become a stream. */
-export interface CallOptions extends PostOptions, Standalone {
-  /** Whether its client knows how to come back for the answers. */
-  readonly resumes: boolean;
+/** A POST that may become a stream. */
+export interface AskedOnStream extends Asked {
   /** The stream of a call that runs again: its POST is long over. */
   readonly stream?: AnswerStream | undefined;
+}
+
+/** What exchanges need that may become streams. */
+export interface CallSide<A extends AskedOnStream> extends Side<A> {
+  /** Whether its client knows how to come back for the answers. */
+  resumes(asked: A): boolean;
   /** Opens the stream, with this POST's connection attached. */
-  readonly openStream: () => AnswerStream;
-}
-
-interface WithoutStream extends Pick<Exchange, "answer"> {
-  readonly post: Post;
-  readonly options: Pick<JsonOptions, "sendStandalone" | "asideStandalone">;
-  /** Whether its answers are stored. */
-  readonly stores: boolean;
-}
-
-/** The exchange of a POST that has no stream of its own: what is not its answer goes to the standalone one. */
-function withoutStream({ post, options, answer, stores }: WithoutStream): Exchange {
-  const { sendStandalone, asideStandalone } = options;
-  const fail: Exchange["fail"] = (errorOf) => post.fail(answer, errorOf);
-  return {
-    reply: post.reply,
-    streams: false,
-    stores: () => stores,
-    answer,
-    send: (json) => sendStandalone(json, null),
-    aside: asideStandalone,
-    cancel: (id) => post.reduce(id, true),
-    close() {},
-    fail,
-    suspend: () => fail(interrupted),
-  };
+  openStream(asked: A): AnswerStream;
 }
 
 /** The client reads JSON only. Nothing of it is stored: it is answered as it is, or not at all. */
-export function createJsonExchange(options: JsonOptions): Exchange {
-  const post = new Post(options);
-  const answer = (id: RequestId, json: string): Promise<void> => {
-    post.hold(id, json);
-    post.reduce(id, false);
+export class JsonExchange<A extends Asked> extends Post<Side<A>, A> {
+  readonly streams = false;
+
+  constructor(side: Side<A>, asked: A) {
+    super(side, asked);
+    this.wait();
+  }
+
+  stores(): boolean {
+    return false;
+  }
+
+  answer(id: RequestId, json: string): Promise<void> {
+    this.hold(id, json);
+    this.reduce(id, false);
     return Promise.resolve();
-  };
-  post.wait(() => {
-    if (!post.isSettled) options.onLasting?.();
-  });
-  return withoutStream({ post, options, answer, stores: false });
+  }
+
+  protected outlive(): void {
+    this.side.lasting(this.asked);
+  }
 }
 
 /** HTTP+SSE: the POST is only accepted, at the latest when the answer has not come quickly. */
-export function createRelayExchange(options: RelayOptions): Exchange {
-  const post = new Post(options);
-  const answer = (id: RequestId, json: string): Promise<void> => {
-    const paced = options.sendStandalone(json, JSON.stringify(id));
-    post.reduce(id, false);
+export class RelayExchange<A extends Asked> extends Post<RelaySide<A>, A> {
+  readonly streams = false;
+
+  constructor(side: RelaySide<A>, asked: A) {
+    super(side, asked);
+    this.wait();
+  }
+
+  stores(): boolean {
+    return true;
+  }
+
+  answer(id: RequestId, json: string): Promise<void> {
+    const paced = this.side.sendStandalone(json, JSON.stringify(id));
+    this.reduce(id, false);
     return paced;
-  };
-  post.wait(() => {
-    if (post.isSettled) return;
-    options.onLasting?.();
-    options.owe();
-    post.settle({ kind: "accepted" });
-  });
-  return withoutStream({ post, options, answer, stores: true });
+  }
+
+  protected outlive(): void {
+    this.side.lasting(this.asked);
+    this.side.owe(this.asked);
+    this.settle({ kind: "accepted" });
+  }
 }
 
 /**
  * Whatever needs more than a quick answer (time, a notification before it, a request to the client) turns the POST
  * into a stream, which then outlives its connection.
  */
-export function createCallExchange(options: CallOptions): Exchange {
-  const post = new Post(options);
-  let { stream } = options;
+export class CallExchange<A extends AskedOnStream> extends Post<CallSide<A>, A> {
+  readonly streams = true;
+  #stream: AnswerStream | undefined;
 
-  const outlive = (): void => {
-    if (post.isSettled) return;
-    options.onLasting?.();
-    const opened = (stream = options.openStream());
-    post.settle({ kind: "streaming" });
-    for (const { id, json } of post.release()) void opened.emit(json, JSON.stringify(id));
-  };
-  const answer = (id: RequestId, json: string): Promise<void> => {
-    let paced = Promise.resolve();
-    if (stream === undefined) post.hold(id, json);
-    else paced = stream.emit(json, JSON.stringify(id));
-    post.reduce(id, false, stream);
-    return paced;
-  };
-  const fail: Exchange["fail"] = (errorOf) => post.fail(answer, errorOf);
-  if (stream === undefined) post.wait(outlive);
-  else post.settle({ kind: "streaming" });
-  return {
-    reply: post.reply,
-    streams: true,
-    stores: () => stream !== undefined,
-    answer,
-    send(json) {
-      outlive();
-      return stream === undefined ? options.sendStandalone(json, null) : stream.emit(json, null);
-    },
-    aside: (json) => stream?.aside(json),
-    cancel: (id) => post.reduce(id, true, stream),
-    close() {
-      outlive();
-      stream?.end("closed");
-    },
-    fail,
-    suspend() {
-      if (options.rerun && options.resumes) outlive();
-      else fail(interrupted);
-    },
-  };
+  constructor(side: CallSide<A>, asked: A) {
+    super(side, asked);
+    this.#stream = asked.stream;
+    if (this.#stream === undefined) this.wait();
+    else this.settle({ kind: "streaming" });
+  }
+
+  stores(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  answer(id: RequestId, json: string): Promise<void> {
+    let paced: Promise<void> | undefined;
+    if (this.#stream === undefined) this.hold(id, json);
+    else paced = this.#stream.emit(json, JSON.stringify(id));
+    this.reduce(id, false);
+    return paced ?? Promise.resolve();
+  }
+
+  override send(json: string): Promise<void> {
+    this.#begin();
+    return this.#stream === undefined ? super.send(json) : this.#stream.emit(json, null);
+  }
+
+  override aside(json: string): void {
+    this.#stream?.aside(json);
+  }
+
+  override close(): void {
+    this.#begin();
+    this.#stream?.end("closed");
+  }
+
+  override suspend(): void {
+    if (this.asked.rerun && this.side.resumes(this.asked)) this.#begin();
+    else super.suspend();
+  }
+
+  protected override stream(): AnswerStream | undefined {
+    return this.#stream;
+  }
+
+  protected outlive(): void {
+    this.side.lasting(this.asked);
+    const opened = (this.#stream = this.side.openStream(this.asked));
+    this.settle({ kind: "streaming" });
+    for (const { id, json } of this.release()) void opened.emit(json, JSON.stringify(id));
+  }
+
+  #begin(): void {
+    if (!this.isSettled) this.outlive();
+  }
 }

@@ -1,39 +1,40 @@
 /** How the exchanges of a session's POSTs are tied to its streams, its records of what is owed, and its alarm. @module */
-import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
+import { expiryOf } from "../../expiry.ts";
+import type { Call } from "../../host.ts";
+import type { JsonRpcRequest, RequestId } from "../../jsonrpc/messages.ts";
 import type { Settings } from "../../options.ts";
-import type { Delay } from "./delays.ts";
-import { createCallExchange, createJsonExchange, createRelayExchange, type JsonOptions } from "./exchange.ts";
-import type { AnswerStream, PostOptions } from "./post.ts";
+import { writeRequests } from "../../watch.ts";
 import type { Exchange } from "../server/reply.ts";
 import type { SessionRow } from "../store/schema.ts";
-import { writeRequests } from "../../watch.ts";
-import { openingOf, type Streams } from "../streams/streams.ts";
+import type { OpenOutlet } from "../streams/outlet.ts";
+import { openingOf } from "../streams/streams.ts";
+import type { Delay } from "./delays.ts";
+import {
+  type AskedOnStream,
+  CallExchange,
+  type CallSide,
+  JsonExchange,
+  RelayExchange,
+  type RelaySide,
+} from "./exchange.ts";
+import type { AnswerStream, Settled } from "./post.ts";
+import type { SessionSide } from "./side.ts";
+import type { Standalone } from "./standalone.ts";
 
-/** What exchanges are made of. */
-export interface ExchangesOptions extends Pick<JsonOptions, "sendStandalone" | "asideStandalone"> {
-  readonly settings: Settings;
-  readonly quick: Delay;
-  readonly now: () => number;
-  /** Makes sure that the alarm rings by then. */
-  readonly by: (at: number) => void;
-  readonly streamsOf: (row: SessionRow) => Streams;
-  /** Undefined for a session that is gone. */
-  readonly streams: () => Streams | undefined;
+/** One POST, or an interrupted call that runs again, as it is asked of the session. */
+interface AskedOfSession extends AskedOnStream {
+  readonly row: SessionRow;
+  /** The POST whose connection takes the stream that may be opened; undefined for a call that runs again. */
+  readonly post: AskedByPost | undefined;
+  /** The record of what is owed, once there is one. */
+  owed: number | undefined;
 }
 
-/** What an exchange is for, besides its requests. */
-export interface ExchangeKind {
-  readonly mode: "call" | "json" | "relay";
-  readonly batch: boolean;
-  /** The stream of a call that runs again. */
-  stream?: AnswerStream;
-  /** The record of what is owed, where there is one already. */
-  owed?: number;
-  /** Hears of the stream that is opened for it. */
-  outlet?: (stream: number) => void;
+/** A POST, and the way to its connection. */
+export interface AskedByPost {
+  readonly call: Call;
+  readonly open: OpenOutlet;
 }
-
-type Settled = Parameters<NonNullable<PostOptions["onSettled"]>>[0];
 
 /** How long a request may run; Infinity for as long as it takes. */
 export function callLimit({ maxCallMs, initializeTimeoutMs }: Settings, { method }: JsonRpcRequest): number {
@@ -41,56 +42,94 @@ export function callLimit({ maxCallMs, initializeTimeoutMs }: Settings, { method
   return method === "initialize" ? Math.min(most, initializeTimeoutMs) : most;
 }
 
-/** Returns what makes the exchange of a POST, or of an interrupted call that runs again. */
-export function createExchanges(
-  options: ExchangesOptions,
-): (row: SessionRow, requests: readonly JsonRpcRequest[], kind: ExchangeKind) => Exchange {
-  const { settings, quick, now, by, streamsOf, streams, sendStandalone, asideStandalone } = options;
-  return (row, requests, kind) => {
-    const ids = requests.map((request) => request.id);
-    const rerun = requests.every(settings.rerun);
-    const kept = (): string | null => (rerun ? writeRequests(requests) : null);
-    let { owed } = kind;
-    const post = {
-      ids,
-      batch: kind.batch,
-      quick,
-      rerun,
-      sendStandalone,
-      onLasting() {
-        const limit = Math.min(...requests.map((request) => callLimit(settings, request)));
-        if (limit < Infinity) by(now() + limit);
-      },
-      onSettled({ id: settled, cancelled, last, stream }: Settled) {
-        if (owed === undefined && stream === undefined) return;
-        const held = streams();
-        if (held === undefined) return;
-        if (owed !== undefined && last) held.settle(owed);
-        else if (owed !== undefined) held.release(owed, settled);
-        else if (stream !== undefined && cancelled) held.release(stream.id, settled);
-      },
-    };
-    if (kind.mode === "json") return createJsonExchange({ ...post, asideStandalone });
-    if (kind.mode === "relay") {
-      return createRelayExchange({
-        ...post,
-        asideStandalone,
-        owe() {
-          // A call that runs again is on record already.
-          owed ??= streamsOf(row).owe(ids, kept());
-        },
-      });
+/** The exchanges of one session. */
+export class Exchanges implements CallSide<AskedOfSession>, RelaySide<AskedOfSession> {
+  readonly quick: Delay;
+  readonly #side: SessionSide;
+  readonly #standalone: Standalone;
+
+  constructor(side: SessionSide, standalone: Standalone) {
+    this.quick = side.options.quick;
+    this.#side = side;
+    this.#standalone = standalone;
+  }
+
+  /** The exchange of a POST with requests in it. */
+  of(row: SessionRow, requests: readonly JsonRpcRequest[], post: AskedByPost): Exchange {
+    const { batch } = post.call.payload;
+    const rerun = requests.every(this.#side.options.settings.rerun);
+    const asked = { row, requests, batch, rerun, post, owed: undefined, stream: undefined };
+    if (row.kind === "http+sse") return new RelayExchange<AskedOfSession>(this, asked);
+    return post.call.accept === "json"
+      ? new JsonExchange<AskedOfSession>(this, asked)
+      : new CallExchange<AskedOfSession>(this, asked);
+  }
+
+  /** That of an interrupted call: its answers go to `stream`, or, `owed`, are relayed. */
+  again(
+    row: SessionRow,
+    requests: readonly JsonRpcRequest[],
+    to: { readonly owed: number } | { readonly stream: AnswerStream },
+  ): Exchange {
+    const rerun = requests.every(this.#side.options.settings.rerun);
+    const asked = { row, requests, batch: false, rerun, post: undefined, owed: undefined, stream: undefined };
+    return "owed" in to
+      ? new RelayExchange<AskedOfSession>(this, { ...asked, owed: to.owed })
+      : new CallExchange<AskedOfSession>(this, { ...asked, stream: to.stream });
+  }
+
+  sendStandalone(json: string, answers: string | null): Promise<void> {
+    return this.#standalone.send(json, answers);
+  }
+
+  asideStandalone(json: string): void {
+    this.#standalone.aside(json);
+  }
+
+  lasting({ requests }: AskedOfSession): void {
+    const { settings, now } = this.#side.options;
+    const limit = Math.min(...requests.map((request) => callLimit(settings, request)));
+    if (limit < Infinity) this.#side.by(now() + limit);
+  }
+
+  settled({ owed }: AskedOfSession, { id, cancelled, last, stream }: Settled): void {
+    if (owed === undefined && stream === undefined) return;
+    const held = this.#standalone.streams();
+    if (held === undefined) return;
+    if (owed !== undefined && last) held.settle(owed);
+    else if (owed !== undefined) held.release(owed, id);
+    else if (stream !== undefined && cancelled) held.release(stream.id, id);
+  }
+
+  resumes({ row }: AskedOfSession): boolean {
+    return openingOf(row) === "prime";
+  }
+
+  owe(asked: AskedOfSession): void {
+    // A call that runs again is on record already.
+    asked.owed ??= this.#side.streamsOf(asked.row).owe(idsOf(asked), keptOf(asked));
+  }
+
+  openStream(asked: AskedOfSession): AnswerStream {
+    const { settings, now } = this.#side.options;
+    const { row, post } = asked;
+    const stream = this.#side.streamsOf(row).open(idsOf(asked), keptOf(asked));
+    if (post !== undefined) {
+      const { call, open } = post;
+      const retryMs = call.noRetry ? undefined : settings.retryMs;
+      const expiresAt = expiryOf(call.caller.authInfo);
+      stream.attach(open(stream.id), { after: 0, opening: openingOf(row), retryMs, expiresAt });
     }
-    return createCallExchange({
-      ...post,
-      resumes: openingOf(row) === "prime",
-      stream: kind.stream,
-      openStream() {
-        const stream = streamsOf(row).open(ids, kept());
-        kind.outlet?.(stream.id);
-        by(now() + Math.min(settings.messageTtlMs, settings.maxStreamMs));
-        return stream;
-      },
-    });
-  };
+    this.#side.by(now() + Math.min(settings.messageTtlMs, settings.maxStreamMs));
+    return stream;
+  }
+}
+
+function idsOf({ requests }: AskedOfSession): RequestId[] {
+  return requests.map(({ id }) => id);
+}
+
+/** What is stored of them, so that they can run again. */
+function keptOf({ requests, rerun }: AskedOfSession): string | null {
+  return rerun ? writeRequests(requests) : null;
 }

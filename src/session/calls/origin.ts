@@ -5,32 +5,25 @@ import { markOfText } from "../../names.ts";
 import type { ClientInfo } from "../../sessions.ts";
 import { type CallOrigin, clientOf } from "../../watch.ts";
 import type { SessionRow } from "../store/schema.ts";
+import type { Phase } from "./phase.ts";
 
-/**
- * @param live the session's row; undefined while it is being opened
- * @param opener the principal of whoever opens it
- */
+/** @param phase knows who opens the session, while its row is not there yet */
 export function sessionOrigin(
   id: string,
-  live: () => SessionRow | undefined,
-  opener: () => string | undefined,
+  lifecycle: { live(): SessionRow | undefined },
+  phase: Phase,
 ): () => CallOrigin {
-  const session = shortId(id);
   // Read once for all calls: it is as large as its client made it.
   let read: { readonly initialize: string | null; readonly client: ClientInfo | undefined } | undefined;
-  const clientIn = (initialize: string | null): ClientInfo | undefined => {
-    if (read?.initialize !== initialize) {
-      const params: unknown = initialize === null ? undefined : JSON.parse(initialize);
-      read = { initialize, client: clientOf(isObject(params) ? params["clientInfo"] : undefined) };
-    }
-    return read?.client;
-  };
   return () => {
-    const row = live();
-    const principal = row === undefined ? opener() : (row.principal ?? undefined);
-    const client = row && clientIn(row.initialize);
+    const row = lifecycle.live();
+    const principal = row === undefined ? phase.opening()?.caller.principal : (row.principal ?? undefined);
+    if (row !== undefined && read?.initialize !== row.initialize) {
+      read = { initialize: row.initialize, client: storedClient(row.initialize) };
+    }
+    const client = row && read?.client;
     return {
-      session,
+      session: shortId(id),
       era: "session",
       transport: row?.kind ?? "streamable",
       version: row?.version,
@@ -39,4 +32,9 @@ export function sessionOrigin(
       clientVersion: client?.version,
     };
   };
+}
+
+function storedClient(initialize: string | null): ClientInfo | undefined {
+  const params: unknown = initialize === null ? undefined : JSON.parse(initialize);
+  return clientOf(isObject(params) ? params["clientInfo"] : undefined);
 }

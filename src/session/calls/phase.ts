@@ -20,52 +20,58 @@
  */
 import type { Call } from "../../host.ts";
 
-/** Which phase it is, and what ends it; see above. */
-export interface Phase {
-  /** The call whose `initialize` is under way. */
-  opening(): Call | undefined;
-  /** Whether a server has been started for this session in this isolate. */
-  hasServed(): boolean;
-  /** Whether the opening that is under way, or was last, has been accepted. */
-  isAccepted(): boolean;
-  begin(call: Call): void;
-  /** The server has accepted the `initialize`, and the session is stored. */
-  accept(): void;
-  /** A server is started. */
-  serve(): void;
-  /** Keeps what the server says while the session is being opened; at any other time there is nobody left to hear it. */
-  hold(json: string): void;
-  /** The server is no more, and what is held goes with it. */
-  drop(): void;
-  /** The opening is over; returns what is held, which is the caller's now. */
-  end(): string[];
-}
+/** Which phase it is, and what ends it; see above. Begins with `none`. */
+export class Phase {
+  #call: Call | undefined;
+  #accepted = false;
+  #served = false;
+  #held: string[] | undefined;
 
-/** Begins with `none`. */
-export function createPhase(): Phase {
-  let call: Call | undefined;
-  let accepted = false;
-  let served = false;
-  let held: string[] = [];
-  return {
-    opening: () => call,
-    hasServed: () => served,
-    isAccepted: () => accepted,
-    begin(begun) {
-      call = begun;
-      accepted = false;
-    },
-    accept: () => void (accepted = true),
-    serve: () => void (served = true),
-    hold(json) {
-      if (call !== undefined) held.push(json);
-    },
-    drop: () => void (held = []),
-    end() {
-      call = undefined;
-      const kept = held;
-      held = [];
-      return kept;
-    },
-  };
+  /** The call whose `initialize` is under way. */
+  opening(): Call | undefined {
+    return this.#call;
+  }
+
+  /** Whether a server has been started for this session in this isolate. */
+  hasServed(): boolean {
+    return this.#served;
+  }
+
+  /** Whether the opening that is under way, or was last, has been accepted. */
+  isAccepted(): boolean {
+    return this.#accepted;
+  }
+
+  begin(call: Call): void {
+    this.#call = call;
+    this.#accepted = false;
+  }
+
+  /** The server has accepted the `initialize`, and the session is stored. */
+  accept(): void {
+    this.#accepted = true;
+  }
+
+  /** A server is started. */
+  serve(): void {
+    this.#served = true;
+  }
+
+  /** Keeps what the server says while the session is being opened; at any other time there is nobody left to hear it. */
+  hold(json: string): void {
+    if (this.#call !== undefined) (this.#held ??= []).push(json);
+  }
+
+  /** The server is no more, and what is held goes with it. */
+  drop(): void {
+    this.#held = undefined;
+  }
+
+  /** The opening is over; returns what is held, which is the caller's now. */
+  end(): readonly string[] {
+    this.#call = undefined;
+    const kept = this.#held ?? [];
+    this.#held = undefined;
+    return kept;
+  }
 }

@@ -11,21 +11,26 @@ export function polls({ kind, version }: SessionRow): boolean {
 }
 
 /**
- * `requestInfo` is SDK v1's, `request` v2's. The exchange, and what ends the standalone stream, are given where
- * the server may close these.
+ * `requestInfo` is SDK v1's, `request` v2's. The exchange, and the standalone stream, whose connection `end` ends, are
+ * given where the server may close these.
  */
-export function createExtra(caller: Caller, exchange?: Exchange, endStandalone?: () => void): MessageExtra {
-  return new Extra(caller, exchange === undefined ? undefined : () => exchange.close(), endStandalone);
+export function createExtra(
+  caller: Caller,
+  exchange?: Pick<Exchange, "close">,
+  standalone?: { end(): void },
+): MessageExtra {
+  if (standalone === undefined) return new Extra(caller, undefined, undefined);
+  return new Extra(caller, exchange && (() => exchange.close()), () => standalone.end());
 }
 
 // Classes, for getters that belong to no single call (see `Caller`): most tools look at none of them.
 
 class Extra implements MessageExtra {
-  readonly requestInfo: RequestInfo;
   readonly authInfo: unknown;
   readonly closeSSEStream: (() => void) | undefined;
   readonly closeStandaloneSSEStream: (() => void) | undefined;
   readonly #caller: Caller;
+  #requestInfo: RequestInfo | undefined;
   #request: Request | undefined;
 
   constructor(
@@ -33,11 +38,14 @@ class Extra implements MessageExtra {
     closeSSEStream: (() => void) | undefined,
     closeStandaloneSSEStream: (() => void) | undefined,
   ) {
-    this.requestInfo = new RequestInfo(caller);
     this.authInfo = caller.authInfo;
     this.closeSSEStream = closeSSEStream;
     this.closeStandaloneSSEStream = closeStandaloneSSEStream;
     this.#caller = caller;
+  }
+
+  get requestInfo(): RequestInfo {
+    return (this.#requestInfo ??= new RequestInfo(this.#caller));
   }
 
   get request(): Request {

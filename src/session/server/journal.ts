@@ -17,13 +17,18 @@ import {
 import { entryBytes, type EntryTotal, MOST_ENTRY_BYTES } from "../store/entries.ts";
 import type { SessionStore } from "../store/store.ts";
 
+/** What a server has not answered yet. */
+export interface Underway {
+  requests(): readonly JsonRpcRequest[];
+}
+
 /** The sticky requests of one session. */
 export interface Journal {
   /**
    * The answer to a request that the journal would have no room for; undefined for any other.
    * @param underway requests that the server has not answered yet: each takes the room that it may need
    */
-  refuse(request: JsonRpcRequest, underway: () => readonly JsonRpcRequest[]): JsonRpcResponse | undefined;
+  refuse(request: JsonRpcRequest, underway: Underway): JsonRpcResponse | undefined;
   /** Records a request that has succeeded, if it is a sticky one. */
   record(request: JsonRpcRequest): void;
   /** What a new instance must be told, in order. */
@@ -92,59 +97,76 @@ function valueOf({ method, params }: JsonRpcRequest): string {
 
 /** The session's journal, as its store has it. */
 export function createJournal(store: SessionStore, limits: JournalLimits): Journal {
-  const { maxSubscriptions, maxSubscriptionBytes } = limits;
-  /** Counted once in an isolate's life, and kept from then on. */
-  let held: EntryTotal | undefined;
-  const total = (): EntryTotal => (held ??= store.entryTotal("sticky"));
+  return new StoredJournal(store, limits);
+}
 
-  return {
-    refuse(request, underway) {
-      if (request.method !== SUBSCRIBE && request.method !== SET_LEVEL) return undefined;
-      const name = nameOf(request);
-      if (name === undefined) return undefined;
-      const size = entryBytes(name, valueOf(request));
-      if (size > Math.min(MOST_ENTRY_BYTES, maxSubscriptionBytes)) {
-        return limitReached(request.id, "bytes of subscriptions", maxSubscriptionBytes);
-      }
-      const replaced = store.entrySize("sticky", name);
-      let { count, bytes } = total();
-      bytes += size - (replaced ?? 0);
-      if (replaced === undefined) count += 1;
-      const names = new Set([name]);
-      for (const other of underway()) {
-        const otherName = other.method === SUBSCRIBE ? nameOf(other) : undefined;
-        if (otherName === undefined || names.has(otherName)) continue;
-        names.add(otherName);
-        if (store.entrySize("sticky", otherName) !== undefined) continue;
-        count += 1;
-        bytes += entryBytes(otherName, valueOf(other));
-      }
-      if (request.method === SUBSCRIBE && replaced === undefined && count > maxSubscriptions) {
-        return limitReached(request.id, "subscriptions", maxSubscriptions);
-      }
-      if (bytes > maxSubscriptionBytes && size > (replaced ?? 0)) {
-        return limitReached(request.id, "bytes of subscriptions", maxSubscriptionBytes);
-      }
-      return undefined;
-    },
-    record(request) {
-      const name = nameOf(request);
-      if (name === undefined) return;
-      const now = total();
-      const replaced = store.entrySize("sticky", name);
-      if (request.method === UNSUBSCRIBE) store.deleteEntry("sticky", name);
-      else store.putEntry("sticky", name, valueOf(request));
-      const added = request.method === UNSUBSCRIBE ? 0 : entryBytes(name, valueOf(request));
-      now.bytes += added - (replaced ?? 0);
-      if (replaced !== undefined && added === 0) now.count -= 1;
-      if (replaced === undefined && added > 0) now.count += 1;
-    },
-    requests: () =>
-      store.entries("sticky").map(({ name, value }) => {
-        const params = JSON.parse(value) as JsonObject;
-        return name.startsWith(`${SUBSCRIBE} `)
-          ? { method: SUBSCRIBE, params: { uri: uriOf(name), ...params } }
-          : { method: name, params };
-      }),
-  };
+class StoredJournal implements Journal {
+  readonly #store: SessionStore;
+  readonly #limits: JournalLimits;
+  /** Counted once in an isolate's life, and kept from then on. */
+  #held: EntryTotal | undefined;
+
+  constructor(store: SessionStore, limits: JournalLimits) {
+    this.#store = store;
+    this.#limits = limits;
+  }
+
+  refuse(request: JsonRpcRequest, underway: Underway): JsonRpcResponse | undefined {
+    if (request.method !== SUBSCRIBE && request.method !== SET_LEVEL) return undefined;
+    const { maxSubscriptions, maxSubscriptionBytes } = this.#limits;
+    const store = this.#store;
+    const name = nameOf(request);
+    if (name === undefined) return undefined;
+    const size = entryBytes(name, valueOf(request));
+    if (size > Math.min(MOST_ENTRY_BYTES, maxSubscriptionBytes)) {
+      return limitReached(request.id, "bytes of subscriptions", maxSubscriptionBytes);
+    }
+    const replaced = store.entrySize("sticky", name);
+    let { count, bytes } = this.#total();
+    bytes += size - (replaced ?? 0);
+    if (replaced === undefined) count += 1;
+    const names = new Set([name]);
+    for (const other of underway.requests()) {
+      const otherName = other.method === SUBSCRIBE ? nameOf(other) : undefined;
+      if (otherName === undefined || names.has(otherName)) continue;
+      names.add(otherName);
+      if (store.entrySize("sticky", otherName) !== undefined) continue;
+      count += 1;
+      bytes += entryBytes(otherName, valueOf(other));
+    }
+    if (request.method === SUBSCRIBE && replaced === undefined && count > maxSubscriptions) {
+      return limitReached(request.id, "subscriptions", maxSubscriptions);
+    }
+    if (bytes > maxSubscriptionBytes && size > (replaced ?? 0)) {
+      return limitReached(request.id, "bytes of subscriptions", maxSubscriptionBytes);
+    }
+    return undefined;
+  }
+
+  record(request: JsonRpcRequest): void {
+    const name = nameOf(request);
+    if (name === undefined) return;
+    const store = this.#store;
+    const now = this.#total();
+    const replaced = store.entrySize("sticky", name);
+    if (request.method === UNSUBSCRIBE) store.deleteEntry("sticky", name);
+    else store.putEntry("sticky", name, valueOf(request));
+    const added = request.method === UNSUBSCRIBE ? 0 : entryBytes(name, valueOf(request));
+    now.bytes += added - (replaced ?? 0);
+    if (replaced !== undefined && added === 0) now.count -= 1;
+    if (replaced === undefined && added > 0) now.count += 1;
+  }
+
+  requests(): { method: string; params: JsonObject }[] {
+    return this.#store.entries("sticky").map(({ name, value }) => {
+      const params = JSON.parse(value) as JsonObject;
+      return name.startsWith(`${SUBSCRIBE} `)
+        ? { method: SUBSCRIBE, params: { uri: uriOf(name), ...params } }
+        : { method: name, params };
+    });
+  }
+
+  #total(): EntryTotal {
+    return (this.#held ??= this.#store.entryTotal("sticky"));
+  }
 }

@@ -3,8 +3,8 @@
  * while one of them asked for progress.
  * @module
  */
-import { createHeartbeat, type Heartbeat, progressTokenOf } from "./heartbeat.ts";
-import type { JsonObject, JsonRpcRequest } from "../../jsonrpc/messages.ts";
+import { createHeartbeat, type Heartbeat } from "./heartbeat.ts";
+import type { JsonObject } from "../../jsonrpc/messages.ts";
 
 /** A call that asked for progress. */
 export interface Pulse {
@@ -13,10 +13,16 @@ export interface Pulse {
   heardAt: number;
 }
 
+/** A call that is to get heartbeats, and where they go. */
+export interface Beating {
+  readonly pulse: Pulse;
+  beat(params: JsonObject): void;
+}
+
 /** The heartbeats of all calls of one server. */
 export interface Pulses {
-  /** The pulse of a request, where it asked for progress. */
-  of(request: JsonRpcRequest): Pulse | undefined;
+  /** The pulse of a request that asked for progress under this token. */
+  of(token: string | number): Pulse;
   /** The tool has reported progress: its params, as they may go out. */
   reported(pulse: Pulse, params: JsonObject): JsonObject;
   stop(): void;
@@ -26,13 +32,10 @@ export interface Pulses {
 const EARLY_MS = 1;
 
 /**
- * @param ms the silence; 0 for no heartbeats
- * @param beating the calls in flight that have a pulse, each with where its heartbeats go
+ * @param ms the silence
+ * @param beating the calls in flight that have a pulse
  */
-export function createPulses(
-  ms: number,
-  beating: () => readonly { readonly pulse: Pulse; beat(params: JsonObject): void }[],
-): Pulses {
+export function createPulses(ms: number, beating: () => readonly Beating[]): Pulses {
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const look = (): void => {
@@ -53,9 +56,7 @@ export function createPulses(
   };
 
   return {
-    of({ params }) {
-      const token = ms === 0 ? undefined : progressTokenOf(params);
-      if (token === undefined) return undefined;
+    of(token) {
       arm(ms);
       return { heartbeat: createHeartbeat(token), heardAt: performance.now() };
     },

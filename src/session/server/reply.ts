@@ -11,8 +11,8 @@ export type Reply = Accepted | JsonAnswer | { readonly kind: "streaming" };
 
 /** One POST with requests in it, from the moment they are handed on to the last answer. */
 export interface Exchange {
-  /** The answer to the POST; settles once. */
-  readonly reply: Promise<Reply>;
+  /** The answer to the POST, the same each time: at once where it is there. */
+  reply(): Reply | Promise<Reply>;
   /** Whether messages that belong to it can reach the client on its own stream. */
   readonly streams: boolean;
   /** Whether an answer is stored before it leaves; one that goes out at once as JSON is not. */

@@ -24,61 +24,77 @@ function isCancelled(args: readonly unknown[]): boolean {
   return (context?.mcpReq?.signal ?? context?.signal)?.aborted === true;
 }
 
-/** The function where it is kept, so that another can be put in its place. */
-interface Kept {
-  readonly run: Run;
-  put(run: Run): void;
-}
+/** Hears what one tool throws, or what all do that have one handler. */
+type OnThrown = (tool: string | undefined, error: unknown) => void;
 
-/** Of a server that knows its tools by name (`McpServer`). */
-function ofTool(tools: object, name: string): Kept | undefined {
-  const tool = Object.hasOwn(tools, name) ? (tools as Record<string, Tool>)[name] : undefined;
-  const key = tool ? RUNS.find((each) => typeof tool[each] === "function") : undefined;
-  // It may have been frozen: then nothing is heard.
-  if (key === undefined || Object.getOwnPropertyDescriptor(tool, key)?.writable !== true) return undefined;
-  return { run: tool?.[key] as Run, put: (run) => void ((tool as Tool)[key] = run) };
-}
-
-/** Of one that has a handler for all (`Server`). */
-function ofHandlers(handlers: unknown): Kept | undefined {
-  const run: unknown = handlers instanceof Map ? handlers.get(TOOLS_CALL) : undefined;
-  if (typeof run !== "function") return undefined;
-  return { run: run as Run, put: (guarded) => void (handlers as Map<string, Run>).set(TOOLS_CALL, guarded) };
+/** What is not heard yet. */
+export interface Unheard {
+  /** From now on it is; what comes of it stays as it is. */
+  hear(onThrown: OnThrown): void;
 }
 
 const TOOLS_CALL = "tools/call";
+
+/** Of a server that knows its tools by name (`McpServer`). */
+function unheardTool(tools: Record<string, Tool>, name: string): Unheard | undefined {
+  const tool = Object.hasOwn(tools, name) ? tools[name] : undefined;
+  if (!tool) return undefined;
+  for (const key of RUNS) {
+    const run = tool[key];
+    if (typeof run !== "function") continue;
+    // Asked first, for each call: all else is looked at once.
+    if (heard.has(run as Run)) return undefined;
+    // It may have been frozen: then nothing is heard.
+    if (Object.getOwnPropertyDescriptor(tool, key)?.writable !== true) return undefined;
+    return {
+      hear: (onThrown) => void (tool[key] = heardBy(run as Run, (_args, error) => onThrown(name, error))),
+    };
+  }
+  return undefined;
+}
+
+/** Of one that has a handler for all (`Server`). */
+function unheardHandler(handlers: unknown): Unheard | undefined {
+  const run: unknown = handlers instanceof Map ? handlers.get(TOOLS_CALL) : undefined;
+  if (typeof run !== "function" || heard.has(run as Run)) return undefined;
+  return {
+    hear(onThrown) {
+      const hear = (args: readonly unknown[], error: unknown): void => {
+        if (!isAnswer(error)) onThrown(nameIn(args[0] as Parameters<typeof nameIn>[0]), error);
+      };
+      (handlers as Map<string, Run>).set(TOOLS_CALL, heardBy(run as Run, hear));
+    },
+  };
+}
 
 /** True for an error that is the handler's answer, as for a tool that is not there. */
 function isAnswer(error: unknown): boolean {
   return error instanceof Error && typeof (error as { code?: unknown }).code === "number";
 }
 
-/** Has `onThrown` hear what this tool of the server's throws from now on; what comes of it stays as it is. */
-export function hearThrows(
-  server: unknown,
-  name: string,
-  onThrown: (tool: string | undefined, error: unknown) => void,
-): void {
-  if (typeof server !== "object" || server === null) return;
-  const { _registeredTools: tools, _requestHandlers: handlers } = server as Record<string, unknown>;
-  const knowsTools = typeof tools === "object" && tools !== null;
-  const kept = knowsTools ? ofTool(tools, name) : ofHandlers(handlers);
-  if (kept === undefined || heard.has(kept.run)) return;
-  const { run } = kept;
-  const hear = (args: readonly unknown[], error: unknown): void => {
-    if (isCancelled(args) || (!knowsTools && isAnswer(error))) return;
-    onThrown(knowsTools ? name : nameIn(args[0] as Parameters<typeof nameIn>[0]), error);
+function heardBy(run: Run, hear: (args: readonly unknown[], error: unknown) => void): Run {
+  const failed = (args: readonly unknown[], error: unknown): void => {
+    if (!isCancelled(args)) hear(args, error);
   };
   const guarded: Run = function (this: unknown, ...args) {
     try {
       const returned = run.apply(this, args);
-      if (isThenable(returned)) returned.then(undefined, (error: unknown) => hear(args, error));
+      if (isThenable(returned)) returned.then(undefined, (error: unknown) => failed(args, error));
       return returned;
     } catch (error) {
-      hear(args, error);
+      failed(args, error);
       throw error;
     }
   };
   heard.add(guarded);
-  kept.put(guarded);
+  return guarded;
+}
+
+/** What runs this tool of the server's, where it is not heard yet: asked for each call, and mostly in vain. */
+export function unheard(server: unknown, name: string): Unheard | undefined {
+  if (typeof server !== "object" || server === null) return undefined;
+  const { _registeredTools: tools, _requestHandlers: handlers } = server as Record<string, unknown>;
+  return typeof tools === "object" && tools !== null
+    ? unheardTool(tools as Record<string, Tool>, name)
+    : unheardHandler(handlers);
 }

@@ -49,25 +49,30 @@ export interface SessionTransport {
 /** Who stands behind the transport. */
 export interface TransportHooks {
   /** Carries an outbound message on. */
-  send(message: JsonRpcMessage, related: RequestId | undefined): Promise<void>;
+  onSend(message: JsonRpcMessage, related: RequestId | undefined): Promise<void>;
   /** The server closes its transport; the SDKs do so again from their `onclose`. */
-  close(): void;
+  onClose(): void;
   /** Somebody tells the transport of an error. The SDKs put their own `onerror` in front of it. */
-  error(error: unknown): void;
+  onError(error: unknown): void;
   /** The server says what single requests need of a token. */
-  scopes(resolver: ScopeResolver): void;
+  onScopes(resolver: ScopeResolver): void;
 }
 
-/** A transport for one server; `sessionId` is undefined where there is no session. */
+const start = (): Promise<void> => Promise.resolve();
+
+/**
+ * A transport for one server; `sessionId` is undefined where there is no session. Its functions need no `this`:
+ * servers of other makes, and what is put between, call them however they like.
+ */
 export function createTransport(sessionId: string | undefined, hooks: TransportHooks): SessionTransport {
   return {
     sessionId,
-    onerror: hooks.error,
-    setScopeChallengeResolver: hooks.scopes,
-    start: () => Promise.resolve(),
-    send: (message, options) => hooks.send(message as JsonRpcMessage, options?.relatedRequestId),
+    onerror: (error) => hooks.onError(error),
+    setScopeChallengeResolver: (resolver) => hooks.onScopes(resolver),
+    start,
+    send: (message, options) => hooks.onSend(message as JsonRpcMessage, options?.relatedRequestId),
     async close() {
-      hooks.close();
+      hooks.onClose();
     },
   };
 }

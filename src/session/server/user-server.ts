@@ -19,75 +19,85 @@ interface Hooks {
   onerror?: unknown;
 }
 
-/** The user's server, behind the wall. */
-export interface UserServer {
-  /** Connects it. Rejects where the server does. */
-  connect(): Promise<void>;
-  /** The transport is closed: tells the server, which may be used for another session from then on. Never throws. */
-  close(): void;
-}
-
 /** Servers that have a transport of a session which lives in this isolate. */
 const taken = new WeakMap<object, SessionTransport>();
 
 const SHARED =
   "createServer returned a server that another session is using: it must build a new one each time it is called";
 
-/**
- * `onError` hears what the server reports.
- * @throws {TypeError} where `server` is no server
- * @throws {SetupError} where another session has it
- */
-export function userServer(
-  server: ConnectableServer,
-  transport: SessionTransport,
-  { emit, onError }: { readonly emit: EventSink; readonly onError: (error: unknown) => void },
-): UserServer {
-  checkServer(server);
-  const hooks = hooksOf(server);
-  if (taken.has(hooks)) throw new SetupError(SHARED);
-  let restore: (() => void) | undefined;
+/** Who hears of what a server reports. */
+export interface ServerEars {
+  readonly emit: EventSink;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The user's server, behind the wall. */
+export class UserServer {
+  readonly #server: ConnectableServer;
+  readonly #hooks: Hooks;
+  readonly #transport: SessionTransport;
+  readonly #ears: ServerEars;
+  #restore: (() => void) | undefined;
+
+  /**
+   * @throws {TypeError} where `server` is no server
+   * @throws {SetupError} where another session has it
+   */
+  constructor(server: ConnectableServer, transport: SessionTransport, ears: ServerEars) {
+    checkServer(server);
+    this.#server = server;
+    this.#hooks = hooksOf(server);
+    this.#transport = transport;
+    this.#ears = ears;
+    if (taken.has(this.#hooks)) throw new SetupError(SHARED);
+  }
+
+  /** Connects it. Rejects where the server does. */
+  async connect(): Promise<void> {
+    const connecting = this.#server.connect(this.#transport);
+    // At once as well: others may be connected while this one waits.
+    this.#take();
+    await connecting;
+    this.#take();
+  }
+
+  /** The transport is closed: tells the server, which may be used for another session from then on. Never throws. */
+  close(): void {
+    const transport = this.#transport;
+    const hooks = this.#hooks;
+    const { emit } = this.#ears;
+    // Once, and not before the server has put it there.
+    const tell = transport.onclose?.bind(transport) as (() => unknown) | undefined;
+    delete transport.onclose;
+    const { onclose } = hooks;
+    const guarded = (): unknown => runHook(emit, "onclose", () => (onclose as () => unknown).call(hooks));
+    // Behind a guard of its own: what the SDK has to do after it must be done whatever it throws.
+    const isGuarded = this.#restore !== undefined && typeof onclose === "function";
+    if (isGuarded) Object.assign(hooks, { onclose: guarded });
+    runHook(emit, "onclose", () => tell?.());
+    if (isGuarded && hooks.onclose === guarded) Object.assign(hooks, { onclose });
+    this.#restore?.();
+    this.#restore = undefined;
+  }
 
   /** Where it has the transport for its own, it is ours until that is closed. */
-  const take = (): void => {
-    if (restore !== undefined || !keeps(server, hooks, transport)) return;
-    taken.set(hooks, transport);
+  #take(): void {
+    const hooks = this.#hooks;
+    if (this.#restore !== undefined || !keeps(this.#server, hooks, this.#transport)) return;
+    taken.set(hooks, this.#transport);
     const { onerror } = hooks;
+    const { emit, onError } = this.#ears;
     const heard = (error: unknown): void => {
       onError(error);
       if (typeof onerror === "function")
         runHook(emit, "onerror", () => onerror.call(hooks, error) as unknown);
     };
     Object.assign(hooks, { onerror: heard });
-    restore = () => {
+    this.#restore = () => {
       taken.delete(hooks);
       if (hooks.onerror === heard) Object.assign(hooks, { onerror });
     };
-  };
-
-  return {
-    async connect() {
-      const connecting = server.connect(transport);
-      // At once as well: others may be connected while this one waits.
-      take();
-      await connecting;
-      take();
-    },
-    close() {
-      // Once, and not before the server has put it there.
-      const tell = transport.onclose?.bind(transport) as (() => unknown) | undefined;
-      delete transport.onclose;
-      const { onclose } = hooks;
-      const guarded = (): unknown => runHook(emit, "onclose", () => (onclose as () => unknown).call(hooks));
-      // Behind a guard of its own: what the SDK has to do after it must be done whatever it throws.
-      const isGuarded = restore !== undefined && typeof onclose === "function";
-      if (isGuarded) Object.assign(hooks, { onclose: guarded });
-      runHook(emit, "onclose", () => tell?.());
-      if (isGuarded && hooks.onclose === guarded) Object.assign(hooks, { onclose });
-      restore?.();
-      restore = undefined;
-    },
-  };
+  }
 }
 
 function hooksOf(server: ConnectableServer): Hooks {

@@ -1,0 +1,113 @@
+/**
+ * What the parts of a session share: its row, its alarm, its streams, its side of the hub. One object, which each part
+ * is given whole: a session in memory is mostly what its parts keep of one another.
+ * @module
+ */
+import { type Background, createBackground, type WaitUntil } from "../background.ts";
+import type { Notifier } from "../changes.ts";
+import type { Caller } from "../host.ts";
+import type { ServingSide } from "./calls/side.ts";
+import { createConfirm } from "./confirm.ts";
+import { createDeadlines, type Deadlines } from "./deadlines.ts";
+import type { Interest } from "./interest.ts";
+import type { Lifecycle } from "./lifecycle.ts";
+import type { SessionOptions } from "./ports.ts";
+import type { Confirm } from "./server/in-flight.ts";
+import type { SessionRow } from "./store/schema.ts";
+import type { Stream } from "./streams/stream.ts";
+import { createStreams, type Streams } from "./streams/streams.ts";
+
+/** The session itself, to its parts. */
+export class SessionCore<Env> implements ServingSide<Env> {
+  readonly options: SessionOptions<Env>;
+  readonly lifecycle: Lifecycle;
+  readonly deadlines: Deadlines;
+  /** Undefined where there is no hub. */
+  readonly interest: Interest | undefined;
+  readonly confirm: Confirm | undefined;
+  readonly background: Background;
+  #streams: Streams | undefined;
+  #topic: string | undefined;
+  #isKeyed = false;
+
+  /** @param onBusy hears that something goes on beyond its call where nothing did */
+  constructor(options: SessionOptions<Env>, lifecycle: Lifecycle, onBusy: () => void) {
+    const { id, store, settings, now, keep } = options;
+    const { emit, maxCallMs } = settings;
+    this.options = options;
+    this.lifecycle = lifecycle;
+    this.deadlines = createDeadlines(options.alarm, now);
+    this.interest = options.interest?.({
+      id,
+      store,
+      emit,
+      isLive: () => this.isLive(),
+      ringIn: (ms) => this.by(now() + ms),
+    });
+    this.confirm = this.interest && createConfirm(store, this.interest);
+    // As long as the call that it comes from might have run.
+    this.background = createBackground(emit, { keep, onBusy, mostMs: maxCallMs || Infinity, now });
+  }
+
+  get waitUntil(): WaitUntil {
+    return this.background.waitUntil;
+  }
+
+  get notify(): Notifier | undefined {
+    return this.interest?.notify;
+  }
+
+  isLive(): boolean {
+    return this.lifecycle.live() !== undefined;
+  }
+
+  topic(): string | undefined {
+    return this.#topic;
+  }
+
+  isKeyed(): boolean {
+    return this.#isKeyed;
+  }
+
+  /** Takes note of the caller's topic. Most requests name none: there is but the default one. */
+  ofTopic({ topic }: Caller): void {
+    if (topic === undefined) return;
+    this.#topic = topic;
+    this.interest?.by(topic);
+  }
+
+  /** The session is found by its client's key, where a request says so: each of its requests does. */
+  keyedBy(request: { readonly keyed?: unknown }): void {
+    if (request.keyed !== undefined) this.#isKeyed = true;
+  }
+
+  by(at: number): void {
+    void this.deadlines.by(at);
+  }
+
+  streamsOf(row: SessionRow): Streams {
+    const { store, settings, now } = this.options;
+    return (this.#streams ??= createStreams({ row, store, limits: settings, now, emit: settings.emit }));
+  }
+
+  /** The streams, where any has been needed. */
+  streams(): Streams | undefined {
+    return this.#streams;
+  }
+
+  /** Streams with a connection. */
+  attached(): Stream[] {
+    return this.#streams?.attached() ?? [];
+  }
+
+  /** Ends all connections; the streams are as they are stored. */
+  dropStreams(reason: "deleted" | "shutdown"): void {
+    this.#streams?.close(reason);
+    this.#streams = undefined;
+  }
+}
+
+/** The same, for parts that build no server. */
+export interface Core extends Omit<SessionCore<unknown>, "options"> {
+  readonly options: Omit<SessionOptions<unknown>, "createServer" | "env">;
+}
