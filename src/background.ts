@@ -38,7 +38,7 @@ export interface Background {
 /** What keeps the place of such work. */
 export interface BackgroundOptions {
   /** What holds the work in the platform's own way. */
-  readonly keep?: (work: Promise<void>) => void;
+  readonly keep?: ((work: Promise<void>) => void) | undefined;
   /** Something goes on where nothing did. */
   readonly onBusy?: () => void;
   /** For how long a piece of work keeps its place, in milliseconds; for ever by default. It goes on after that, if the place does. */
@@ -48,36 +48,48 @@ export interface BackgroundOptions {
 }
 
 /** Nothing is under way at first. */
-export function createBackground(
-  emit: EventSink,
-  { keep, onBusy, mostMs = Infinity, now }: BackgroundOptions,
-): Background {
+export function createBackground(emit: EventSink, options: BackgroundOptions): Background {
+  return new Works(emit, options);
+}
+
+class Works implements Background {
+  readonly waitUntil: WaitUntil;
+  readonly #options: BackgroundOptions;
   /** What goes on, with when it no longer keeps the place. */
-  const works = new Map<Promise<void>, number>();
-  let onSettled: (() => void) | undefined;
-  return {
-    waitUntil: createWaitUntil(emit, (work) => {
-      keep?.(work);
-      works.set(work, now() + mostMs);
-      void work.then(() => {
-        works.delete(work);
-        if (works.size === 0) onSettled?.();
-      });
-      if (works.size === 1) onBusy?.();
-    }),
-    isBusy() {
-      if (works.size === 0) return false;
-      const at = now();
-      return [...works.values()].some((until) => until > at);
-    },
-    settled: (ms) =>
-      new Promise((resolve) => {
-        if (works.size === 0) return resolve();
-        const limit = setTimeout(resolve, ms);
-        onSettled = () => {
-          clearTimeout(limit);
-          resolve();
-        };
-      }),
-  };
+  #works: Map<Promise<void>, number> | undefined;
+  #onSettled: (() => void) | undefined;
+
+  constructor(emit: EventSink, options: BackgroundOptions) {
+    this.#options = options;
+    this.waitUntil = createWaitUntil(emit, (work) => this.#begin(work));
+  }
+
+  isBusy(): boolean {
+    if (this.#works === undefined || this.#works.size === 0) return false;
+    const at = this.#options.now();
+    return [...this.#works.values()].some((until) => until > at);
+  }
+
+  settled(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#works === undefined || this.#works.size === 0) return resolve();
+      const limit = setTimeout(resolve, ms);
+      this.#onSettled = () => {
+        clearTimeout(limit);
+        resolve();
+      };
+    });
+  }
+
+  #begin(work: Promise<void>): void {
+    const { keep, onBusy, mostMs = Infinity, now } = this.#options;
+    const works = (this.#works ??= new Map());
+    keep?.(work);
+    works.set(work, now() + mostMs);
+    void work.then(() => {
+      works.delete(work);
+      if (works.size === 0) this.#onSettled?.();
+    });
+    if (works.size === 1) onBusy?.();
+  }
 }

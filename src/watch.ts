@@ -50,33 +50,55 @@ export interface WatchOptions {
 const LONGEST_MARK = 512;
 
 /** Undefined where nobody listens. */
-export function watchCalls({ emit, onCall }: WatchOptions, origin: () => CallOrigin): CallWatch | undefined {
+export function watchCalls(options: WatchOptions, origin: () => CallOrigin): CallWatch | undefined {
+  const { emit, onCall } = options;
   const isHeard = (type: "call.started" | "call.ended"): boolean => emit.hears?.(type) !== false;
-  if (onCall === undefined && !isHeard("call.ended") && !isHeard("call.started")) return undefined;
-  const describe = (
-    { method, params }: { method?: string; params?: JsonObject },
+  const isWatched = onCall !== undefined || isHeard("call.ended") || isHeard("call.started");
+  return isWatched ? new Watching(options, origin) : undefined;
+}
+
+/** A class, for each session has one. */
+class Watching implements CallWatch {
+  readonly #options: WatchOptions;
+  readonly #origin: () => CallOrigin;
+
+  constructor(options: WatchOptions, origin: () => CallOrigin) {
+    this.#options = options;
+    this.#origin = origin;
+  }
+
+  began(request: JsonRpcRequest, headers?: () => Readonly<Record<string, unknown>> | undefined): WatchedCall {
+    const { emit, onCall } = this.#options;
+    const { attempts = 1, mark: first } = carried.get(request) ?? {};
+    const call = this.#describe(request, attempts);
+    const requestId = clientText(String(request.id));
+    const started = { ...call, requestId, ...traceOf(request.params, headers?.()), first };
+    emit("call.started", started);
+    return new Watched({ emit, call, request, run: onCall && ((run) => onCall(started, run)) });
+  }
+
+  over(
+    request: Partial<Pick<JsonRpcRequest, "method" | "params">>,
+    outcome: Outcome,
+    known?: Partial<CallEvent>,
+  ): void {
+    const call = { ...this.#describe(request, 1), ...known };
+    this.#options.emit("call.ended", { ...call, outcome, ms: 0, streamed: false, bytes: 0 });
+  }
+
+  #describe(
+    { method, params }: { readonly method?: string | undefined; readonly params?: JsonObject | undefined },
     attempts: number,
-  ): CallEvent => ({
-    call: nextCall(),
-    method: method === undefined ? undefined : clientText(method),
-    name: nameIn({ method, params }),
-    ...origin(),
-    ...(method === "initialize" && introduced(params)),
-    attempts,
-  });
-  return {
-    began(request, headers) {
-      const { attempts = 1, mark: first } = carried.get(request) ?? {};
-      const call = describe(request, attempts);
-      const requestId = clientText(String(request.id));
-      const started = { ...call, requestId, ...traceOf(request.params, headers?.()), first };
-      emit("call.started", started);
-      return new Watched({ emit, call, request, run: onCall && ((run) => onCall(started, run)) });
-    },
-    over(request, outcome, known) {
-      emit("call.ended", { ...describe(request, 1), ...known, outcome, ms: 0, streamed: false, bytes: 0 });
-    },
-  };
+  ): CallEvent {
+    return {
+      call: nextCall(),
+      method: method === undefined ? undefined : clientText(method),
+      name: nameIn({ method, params }),
+      ...this.#origin(),
+      ...(method === "initialize" && introduced(params)),
+      attempts,
+    };
+  }
 }
 
 interface WatchedOptions {

@@ -1,5 +1,5 @@
 /** The database as one session writes to it. @module */
-import type { SqlStore } from "../session/store/schema.ts";
+import type { SqlStore, SqlValue } from "../session/store/schema.ts";
 
 /** A session's share of the database. */
 export interface OwnStore extends SqlStore {
@@ -16,26 +16,46 @@ export function createOwnStore(
   touch: () => void,
   onError: (error: unknown) => void,
 ): OwnStore {
-  let isErased = false;
-  const used = (): void => {
-    if (isErased) throw new Error("The session has ended");
-    touch();
-  };
-  return {
-    exec(statement, ...bindings) {
-      used();
-      try {
-        return sql.exec(statement, ...bindings);
-      } catch (error) {
-        onError(error);
-        throw error;
-      }
-    },
-    defer(statement, ...bindings) {
-      used();
-      sql.defer(statement, ...bindings);
-    },
-    transaction: (body) => sql.transaction(body),
-    end: () => void (isErased = true),
-  };
+  return new Share(sql, touch, onError);
+}
+
+class Share implements OwnStore {
+  readonly #sql: Required<SqlStore>;
+  readonly #touch: () => void;
+  readonly #onError: (error: unknown) => void;
+  #isErased = false;
+
+  constructor(sql: Required<SqlStore>, touch: () => void, onError: (error: unknown) => void) {
+    this.#sql = sql;
+    this.#touch = touch;
+    this.#onError = onError;
+  }
+
+  exec<Row extends Record<string, SqlValue>>(statement: string, ...bindings: SqlValue[]): Row[] {
+    this.#used();
+    try {
+      return this.#sql.exec(statement, ...bindings);
+    } catch (error) {
+      this.#onError(error);
+      throw error;
+    }
+  }
+
+  defer(statement: string, ...bindings: SqlValue[]): void {
+    this.#used();
+    this.#sql.defer(statement, ...bindings);
+  }
+
+  transaction<T>(body: () => T): T {
+    return this.#sql.transaction(body);
+  }
+
+  end(): void {
+    this.#isErased = true;
+  }
+
+  #used(): void {
+    if (this.#isErased) throw new Error("The session has ended");
+    this.#touch();
+  }
 }

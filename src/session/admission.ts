@@ -58,10 +58,7 @@ export function admit(to: Admitting, request: Call | Attach): SessionRow | undef
 }
 
 /** The row of one that was not admitted, once its session has begun or been revived; or why there is none. */
-export async function admitOtherwise(
-  to: Admitting,
-  request: Call | Attach,
-): Promise<SessionRow | Refusal> {
+export async function admitOtherwise(to: Admitting, request: Call | Attach): Promise<SessionRow | Refusal> {
   return (await beginKeyed(to, request)) ?? (await admitOrRevive(to, request));
 }
 

@@ -42,7 +42,8 @@ class OneAlarm implements Deadlines {
   }
 
   by(at: number): Promise<void> {
-    if (this.#known && this.#armed !== undefined && this.#armed <= at) return this.#queue ?? Promise.resolve();
+    if (this.#known && this.#armed !== undefined && this.#armed <= at)
+      return this.#queue ?? Promise.resolve();
     return this.#inTurn(async () => {
       if (!this.#known) this.#armed = await this.#alarm.get();
       this.#known = true;

@@ -63,9 +63,9 @@ export interface Interested {
   readonly id: string;
   readonly store: SessionStore;
   readonly emit: EventSink;
-  isLive(): boolean;
+  readonly isLive: () => boolean;
   /** Makes sure that the session's alarm rings in this many milliseconds. */
-  ringIn(ms: number): void;
+  readonly ringIn: (ms: number) => void;
 }
 
 /** What the session's entry for a topic says: its hub holds our name for resources, or for the lists too. */
@@ -86,21 +86,88 @@ interface Wish {
 }
 
 /** A host gives it to its sessions where it has a hub; without one a session carries none of this. */
-export function createInterest(
-  changes: SessionChanges,
-  { id: sessionId, store, emit, isLive, ringIn }: Interested,
-): Interest {
-  let topic = DEFAULT_TOPIC;
-  let wishes: Wish[] = [];
-  let isAsking = false;
-  let againMs = AGAIN_MS;
+export function createInterest(changes: SessionChanges, session: Interested): Interest {
+  return new SessionInterest(changes, session);
+}
+
+class SessionInterest implements Interest {
+  readonly #changes: SessionChanges;
+  readonly #session: Interested;
+  #topic = DEFAULT_TOPIC;
+  #notify: Notifier | undefined;
+  #wishes: Wish[] | undefined;
+  #isAsking = false;
+  #againMs = AGAIN_MS;
   /** Resources that a hub could not be asked for as the session was taken up again. */
-  const missed = new Set<string>();
+  #missed: Set<string> | undefined;
 
-  const failed = (at: string, error: unknown): void =>
-    emit("listen.watch_failed", { topic: at, session: shortId(sessionId), message: messageOf(error) });
+  constructor(changes: SessionChanges, session: Interested) {
+    this.#changes = changes;
+    this.#session = session;
+  }
 
-  const askOnce = async (at: string, mine: readonly Wish[]): Promise<boolean> => {
+  get notify(): Notifier {
+    return (this.#notify ??= createNotifier((change) => this.#changes.publish(this.#topic, change)));
+  }
+
+  by(topic: string): void {
+    this.#topic = topic;
+  }
+
+  subscribing(uri: string): Promise<boolean> {
+    return this.#wish(this.#topic, resourceName(uri), true);
+  }
+
+  async revived(uris: readonly string[]): Promise<void> {
+    try {
+      await this.#watchMissed(uris);
+    } catch (error) {
+      this.#failed(this.#topic, error);
+    }
+  }
+
+  unsubscribed(uri: string): void {
+    void this.#wish(this.#topic, resourceName(uri), false);
+  }
+
+  listening(): Promise<void> {
+    return this.#watchLists(this.#topic);
+  }
+
+  async again(isListening: boolean): Promise<void> {
+    try {
+      if (this.#missed !== undefined && this.#missed.size > 0) await this.#watchMissed([...this.#missed]);
+      if (!isListening) return;
+      // Of the topics that were noted: an isolate that was woken by its alarm has seen no request.
+      for (const { name } of this.#session.store.entries("watch")) await this.#watchLists(name);
+    } catch (error) {
+      this.#failed(this.#topic, error);
+    }
+  }
+
+  sift(told: readonly Change[]): { wanted: string[]; unwanted: string[] } {
+    const wanted: string[] = [];
+    const unwanted: string[] = [];
+    for (const change of told) {
+      if (change.kind === "signal") continue;
+      const isWanted = change.kind !== "resource_updated" || isSubscribed(this.#session.store, change.uri);
+      if (isWanted) wanted.push(toWire(notificationOf(change)));
+      else unwanted.push(nameOf(change));
+    }
+    return { wanted, unwanted };
+  }
+
+  end(): void {
+    for (const { name } of this.#session.store.entries("watch")) this.#changes.forget(name);
+  }
+
+  #failed(topic: string, error: unknown): void {
+    const { emit, id } = this.#session;
+    emit("listen.watch_failed", { topic, session: shortId(id), message: messageOf(error) });
+  }
+
+  async #askOnce(at: string, mine: readonly Wish[]): Promise<boolean> {
+    const { store } = this.#session;
     // The last word on a name counts.
     const names = new Map(mine.map(({ name, wanted }) => [name, wanted]));
     const add = [...names].filter(([, wanted]) => wanted).map(([name]) => name);
@@ -108,100 +175,66 @@ export function createInterest(
     try {
       // Noted first: what the hub holds must be taken back one day, by whichever isolate ends the session.
       if (add.length > 0 && store.entry("watch", at) === undefined) store.putEntry("watch", at, RESOURCES);
-      await changes.watch(at, add, drop);
+      await this.#changes.watch(at, add, drop);
       return true;
     } catch (error) {
       // What should have been dropped the hub finds out when it next tells of it.
-      if (add.length > 0) failed(at, error);
+      if (add.length > 0) this.#failed(at, error);
       return false;
     }
-  };
+  }
 
   /** One question at a time, so that they arrive in order; what is wished for meanwhile, and by one batch, goes in one. */
-  const ask = async (): Promise<void> => {
-    if (isAsking) return;
-    isAsking = true;
+  async #ask(): Promise<void> {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     await Promise.resolve();
-    for (let [first] = wishes; first !== undefined; [first] = wishes) {
+    for (let first = this.#wishes?.[0]; first !== undefined; first = this.#wishes?.[0]) {
       const { topic: at } = first;
-      const mine = wishes.filter((wish) => wish.topic === at);
-      wishes = wishes.filter((wish) => wish.topic !== at);
-      const isKnown = isLive() && (await askOnce(at, mine));
+      const all = this.#wishes ?? [];
+      const mine = all.filter((wish) => wish.topic === at);
+      this.#wishes = all.filter((wish) => wish.topic !== at);
+      const isKnown = this.#session.isLive() && (await this.#askOnce(at, mine));
       for (const { settle } of mine) settle(isKnown);
     }
-    isAsking = false;
-  };
+    this.#isAsking = false;
+  }
 
-  const wish = (at: string, name: string, wanted: boolean): Promise<boolean> =>
-    new Promise((settle) => {
-      wishes.push({ topic: at, name, wanted, settle });
-      void ask();
+  #wish(topic: string, name: string, wanted: boolean): Promise<boolean> {
+    return new Promise((settle) => {
+      (this.#wishes ??= []).push({ topic, name, wanted, settle });
+      void this.#ask();
     });
+  }
 
-  const watchLists = async (at: string): Promise<void> => {
+  async #watchLists(at: string): Promise<void> {
+    const { store, isLive } = this.#session;
     try {
       if (store.entry("watch", at) === LISTS) return;
-      const isKnown = await wish(at, LISTS_NAME, true);
+      const isKnown = await this.#wish(at, LISTS_NAME, true);
       if (!isLive()) return;
-      if (isKnown) {
-        againMs = AGAIN_MS;
-        return store.putEntry("watch", at, LISTS);
-      }
-      ringIn(againMs);
-      againMs = Math.min(2 * againMs, AGAIN_MOST_MS);
+      if (!isKnown) return this.#askLater();
+      this.#againMs = AGAIN_MS;
+      store.putEntry("watch", at, LISTS);
     } catch (error) {
-      failed(at, error);
+      this.#failed(at, error);
     }
-  };
+  }
 
-  const watchMissed = async (uris: readonly string[]): Promise<void> => {
-    const found = await Promise.all(uris.map((uri) => wish(topic, resourceName(uri), true)));
+  async #watchMissed(uris: readonly string[]): Promise<void> {
+    const { store, isLive } = this.#session;
+    const found = await Promise.all(uris.map((uri) => this.#wish(this.#topic, resourceName(uri), true)));
+    const missed = (this.#missed ??= new Set());
     for (const [index, uri] of uris.entries()) {
       // Unsubscribed meanwhile, it is wanted no more.
       if (found[index] || !isSubscribed(store, uri)) missed.delete(uri);
       else missed.add(uri);
     }
-    if (missed.size === 0 || !isLive()) return;
-    ringIn(againMs);
-    againMs = Math.min(2 * againMs, AGAIN_MOST_MS);
-  };
+    if (missed.size > 0 && isLive()) this.#askLater();
+  }
 
-  return {
-    notify: createNotifier((change) => changes.publish(topic, change)),
-    by: (named) => void (topic = named),
-    subscribing: (uri) => wish(topic, resourceName(uri), true),
-    async revived(uris) {
-      try {
-        await watchMissed(uris);
-      } catch (error) {
-        failed(topic, error);
-      }
-    },
-    unsubscribed: (uri) => void wish(topic, resourceName(uri), false),
-    listening: () => watchLists(topic),
-    async again(isListening) {
-      try {
-        if (missed.size > 0) await watchMissed([...missed]);
-        if (!isListening) return;
-        // Of the topics that were noted: an isolate that was woken by its alarm has seen no request.
-        for (const { name } of store.entries("watch")) await watchLists(name);
-      } catch (error) {
-        failed(topic, error);
-      }
-    },
-    sift(told) {
-      const wanted: string[] = [];
-      const unwanted: string[] = [];
-      for (const change of told) {
-        if (change.kind === "signal") continue;
-        const isWanted = change.kind !== "resource_updated" || isSubscribed(store, change.uri);
-        if (isWanted) wanted.push(toWire(notificationOf(change)));
-        else unwanted.push(nameOf(change));
-      }
-      return { wanted, unwanted };
-    },
-    end() {
-      for (const { name } of store.entries("watch")) changes.forget(name);
-    },
-  };
+  #askLater(): void {
+    this.#session.ringIn(this.#againMs);
+    this.#againMs = Math.min(2 * this.#againMs, AGAIN_MOST_MS);
+  }
 }

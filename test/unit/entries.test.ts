@@ -76,10 +76,12 @@ describe("the journal", () => {
       setLevel("info"),
     ];
     expect(journal.refuse(subscribe("c"), { requests: underway })).toBeUndefined();
-    expect(journal.refuse(subscribe("d"), { requests: () => [...underway(), subscribe("c")] })?.error?.message).toContain(
-      "3",
-    );
-    expect(journal.refuse(subscribe("b"), { requests: () => [...underway(), subscribe("c")] })).toBeUndefined();
+    expect(
+      journal.refuse(subscribe("d"), { requests: () => [...underway(), subscribe("c")] })?.error?.message,
+    ).toContain("3");
+    expect(
+      journal.refuse(subscribe("b"), { requests: () => [...underway(), subscribe("c")] }),
+    ).toBeUndefined();
   });
 
   test.each([

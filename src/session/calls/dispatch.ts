@@ -5,7 +5,12 @@
 import { type Outcome, shortId } from "../../events.ts";
 import type { Call, Caller, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
-import { isNotification, isRequest, type JsonRpcMessage, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
+import {
+  isNotification,
+  isRequest,
+  type JsonRpcMessage,
+  type JsonRpcRequest,
+} from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import { markOfText } from "../../names.ts";
 import type { CallDetail } from "../../sessions.ts";
@@ -105,7 +110,11 @@ export class Dispatch<Env> {
     this.close();
     this.#phase.begin(call);
     try {
-      const reply = await openWith(call, { side: this.#side, waker: this.#waker, standalone: this.#standalone });
+      const reply = await openWith(call, {
+        side: this.#side,
+        waker: this.#waker,
+        standalone: this.#standalone,
+      });
       return reply.kind === "json" ? { ...reply, opened: this.#phase.isAccepted() } : reply;
     } catch (error) {
       return notStarted(error);
@@ -227,7 +236,8 @@ export class Dispatch<Env> {
     for (const message of call.payload.messages) {
       if (exchange !== undefined && isRequest(message)) {
         const full = this.#journal.refuse(message, server.calls);
-        if (full === undefined) server.request(message, exchange, extra, began + callLimit(settings, message));
+        if (full === undefined)
+          server.request(message, exchange, extra, began + callLimit(settings, message));
         else {
           void exchange.answer(message.id, toWire(full));
           this.#watch?.over(message, "refused");

@@ -151,7 +151,8 @@ export class Starter<Env> implements Starting, InstanceSide {
   #contextOf(row: SessionRow | undefined, rehydrated: boolean): ServerContext<Env> {
     const { options, notify, waitUntil } = this.#side;
     const { id, env } = options;
-    const principal = (row === undefined ? this.#phase.opening()?.caller.principal : row.principal) ?? undefined;
+    const principal =
+      (row === undefined ? this.#phase.opening()?.caller.principal : row.principal) ?? undefined;
     const user = userOf({
       principal,
       topic: this.#side.topic(),

@@ -36,10 +36,7 @@ import { UserServer } from "./user-server.ts";
 
 /** Whoever the server belongs to. One for all servers that it has. */
 export interface InstanceSide extends CallsSide, OutgoingWays {
-  readonly settings: Pick<
-    Settings,
-    "emit" | "maxEventBytes" | "progressHeartbeatMs" | "initializeTimeoutMs"
-  >;
+  readonly settings: Pick<Settings, "emit" | "maxEventBytes" | "progressHeartbeatMs" | "initializeTimeoutMs">;
   /**
    * The server is where the last one stood: its answer to the stored `initialize`. Not told for a session that
    * is being opened.
@@ -245,7 +242,6 @@ export class Instance implements TransportHooks, Sender {
       if (id !== undefined) this.calls.refuse(id, error);
     });
   }
-
 
   /** Hands a message on; the request of this `id` is answered where the server throws, or rejects, over it. */
   #deliver(message: JsonRpcMessage, extra: MessageExtra | undefined, id?: RequestId): void {

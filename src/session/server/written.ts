@@ -27,7 +27,12 @@ export function writeAnswer(
     instead = failures.tooLarge(id, json.length, maxEventBytes);
   } catch (error) {
     const message = withoutPayload(error);
-    callFailed(emit, { session: sessionId && shortId(sessionId), request, reason: "unserialisable", message });
+    callFailed(emit, {
+      session: sessionId && shortId(sessionId),
+      request,
+      reason: "unserialisable",
+      message,
+    });
     instead = failures.unserialisable(id);
   }
   return [instead, toWire(instead)];

@@ -60,19 +60,43 @@ export function createEntryStore(
   key: number | string,
   table: EntryTable = "entry",
 ): EntryStore {
-  const queries = QUERIES[table];
-  return {
-    entry: (kind, name) => sql.exec<{ value: string }>(queries.get, key, kind, name)[0]?.value,
-    entries: (kind) => sql.exec<{ name: string; value: string }>(queries.all, key, kind),
-    putEntry(kind, name, value) {
-      sql.exec(queries.put, key, kind, name, value);
-    },
-    deleteEntry: (kind, name) => sql.exec<{ name: string }>(queries.delete, key, kind, name).length > 0,
-    entrySize: (kind, name) => sql.exec<{ bytes: number }>(queries.size, key, kind, name)[0]?.bytes,
-    entryTotal: (kind) =>
-      sql.exec<{ [Name in keyof EntryTotal]: EntryTotal[Name] }>(queries.total, key, kind)[0] ?? {
-        count: 0,
-        bytes: 0,
-      },
-  };
+  return new StoredEntries(sql, key, table);
+}
+
+/** The entries in one table. A class, for each session in memory has a store. */
+export class StoredEntries<Key extends number | string> implements EntryStore {
+  protected readonly sql: SqlStore;
+  protected readonly key: Key;
+  readonly #queries: (typeof QUERIES)[EntryTable];
+
+  constructor(sql: SqlStore, key: Key, table: EntryTable) {
+    this.sql = sql;
+    this.key = key;
+    this.#queries = QUERIES[table];
+  }
+
+  entry(kind: EntryKind, name: string): string | undefined {
+    return this.sql.exec<{ value: string }>(this.#queries.get, this.key, kind, name)[0]?.value;
+  }
+
+  entries(kind: EntryKind): { name: string; value: string }[] {
+    return this.sql.exec(this.#queries.all, this.key, kind);
+  }
+
+  putEntry(kind: EntryKind, name: string, value: string): void {
+    this.sql.exec(this.#queries.put, this.key, kind, name, value);
+  }
+
+  deleteEntry(kind: EntryKind, name: string): boolean {
+    return this.sql.exec(this.#queries.delete, this.key, kind, name).length > 0;
+  }
+
+  entrySize(kind: EntryKind, name: string): number | undefined {
+    return this.sql.exec<{ bytes: number }>(this.#queries.size, this.key, kind, name)[0]?.bytes;
+  }
+
+  entryTotal(kind: EntryKind): EntryTotal {
+    type Row = { [Name in keyof EntryTotal]: EntryTotal[Name] };
+    return this.sql.exec<Row>(this.#queries.total, this.key, kind)[0] ?? { count: 0, bytes: 0 };
+  }
 }

@@ -9,120 +9,130 @@ import { type LogExtent, PART, type SurveyedLog } from "../store/schema.ts";
 import type { SessionStore } from "../store/store.ts";
 import type { Stream } from "./stream.ts";
 
-/** What the streams of a session keep, and what may go of it. */
-export interface Holdings {
-  readonly quota: Quota;
-  /** What the log of a stream held as this isolate first looked; right for one that is not open since. */
-  extent(stream: number): LogExtent | undefined;
-  /** A look at all logs, in one reading. */
-  survey(before: number): SurveyedLog[];
-  /** Forgets events of a stream that is not open; returns the ids that they answered. */
-  trim(log: SurveyedLog, seq: number): RequestId[];
-  /** The request as it is to be kept, so that it can run again; null where there is no room for it. */
-  keep(stream: number, request: string | null): string | null;
-  /** The request is not kept any longer. */
-  unkeep(stream: number): void;
-}
-
 /** Where the streams are, and what they may keep. */
 export interface HoldingsOptions {
   readonly store: SessionStore;
   readonly limits: QuotaLimits;
-  /** The stream, if it is open. */
-  readonly peek: (id: number) => Stream | undefined;
-  readonly find: (id: number) => Stream | undefined;
 }
 
-/** Reads nothing before there is something to keep. */
-export function createHoldings({ store, limits, peek, find }: HoldingsOptions): Holdings {
-  let found: Map<number, LogExtent> | undefined;
+/** The streams, as their holdings look at them. */
+export interface Held {
+  /** The stream, if it is open. */
+  opened(id: number): Stream | undefined;
+  find(id: number): Stream | undefined;
+}
+
+/** What the streams of a session keep, and what may go of it. Reads nothing before there is something to keep. */
+export class Holdings {
+  readonly quota: Quota;
+  readonly #store: SessionStore;
+  readonly #streams: Held;
+  #found: Map<number, LogExtent> | undefined;
   /** Characters of the requests that are kept, by stream. */
-  const requests = new Map<number, number>();
+  #requests: Map<number, number> | undefined;
 
-  const note = (logs: readonly SurveyedLog[]): Map<number, LogExtent> =>
-    (found ??= new Map(logs.map(({ stream, first, last, bytes }) => [stream, { first, last, bytes }])));
-  const extents = (): Map<number, LogExtent> => found ?? note(store.survey(0));
+  constructor({ store, limits }: HoldingsOptions, streams: Held) {
+    this.#store = store;
+    this.#streams = streams;
+    const shed = (excess: () => Excess): void => store.transaction(() => this.#shed(excess));
+    this.quota = createQuota(limits, () => this.#load(), shed);
+  }
 
-  const load = (): Kept => {
+  /** What the log of a stream held as this isolate first looked; right for one that is not open since. */
+  extent(stream: number): LogExtent | undefined {
+    return this.#extents().get(stream);
+  }
+
+  /** A look at all logs, in one reading. */
+  survey(before: number): SurveyedLog[] {
+    const logs = this.#store.survey(before);
+    this.#note(logs);
+    return logs;
+  }
+
+  /** Forgets events of a stream that is not open; returns the ids that they answered. */
+  trim(log: SurveyedLog, seq: number): RequestId[] {
+    const deleted = this.#store.deleteThrough(log.stream, seq);
+    this.quota.count(log.first - seq - 1, -deleted.bytes);
+    const extents = this.#extents();
+    if (seq >= log.last) extents.delete(log.stream);
+    else extents.set(log.stream, { first: seq + 1, last: log.last, bytes: log.bytes - deleted.bytes });
+    return deleted.answered;
+  }
+
+  /** The request as it is to be kept, so that it can run again; null where there is no room for it. */
+  keep(stream: number, request: string | null): string | null {
+    // Without it the call ends with an error after a restart, and does not run again.
+    if (request === null || request.length > PART || !this.quota.fits(request.length)) return null;
+    this.quota.count(0, request.length);
+    (this.#requests ??= new Map()).set(stream, request.length);
+    return request;
+  }
+
+  /** The request is not kept any longer. */
+  unkeep(stream: number): void {
+    const size = this.#requests?.get(stream);
+    if (size === undefined) return;
+    this.#requests?.delete(stream);
+    this.quota.count(0, -size);
+  }
+
+  #note(logs: readonly SurveyedLog[]): Map<number, LogExtent> {
+    return (this.#found ??= new Map(
+      logs.map(({ stream, first, last, bytes }) => [stream, { first, last, bytes }]),
+    ));
+  }
+
+  #extents(): Map<number, LogExtent> {
+    return this.#found ?? this.#note(this.#store.survey(0));
+  }
+
+  #load(): Kept {
     const kept = { events: 0, bytes: 0 };
-    for (const { first, last, bytes } of extents().values()) {
+    for (const { first, last, bytes } of this.#extents().values()) {
       kept.events += last + 1 - first;
       kept.bytes += bytes;
     }
-    for (const { stream, size } of store.requestSizes()) {
-      requests.set(stream, size);
+    for (const { stream, size } of this.#store.requestSizes()) {
+      (this.#requests ??= new Map()).set(stream, size);
       kept.bytes += size;
     }
     return kept;
-  };
+  }
 
-  const unkeep = (stream: number): void => {
-    const size = requests.get(stream);
-    if (size === undefined) return;
-    requests.delete(stream);
-    quota.count(0, -size);
-  };
+  #shed(excess: () => Excess): void {
+    const isEnough = (): boolean => excess().bytes <= 0 && excess().events <= 0;
+    this.#shedAnswered(isEnough);
+    if (!isEnough()) this.#shedOldest(excess());
+  }
 
   /** Calls that are answered and that nobody is reading, whole. */
-  const shedAnswered = (isEnough: () => boolean): void => {
-    for (const stored of store.streams()) {
+  #shedAnswered(isEnough: () => boolean): void {
+    for (const stored of this.#store.streams()) {
       if (isEnough()) return;
       const isEmpty = stored.answered === null && stored.request === null;
       if (stored.kind !== "call" || isEmpty || owedBy(stored).length > 0) continue;
-      const stream = find(stored.stream);
+      const stream = this.#streams.find(stored.stream);
       if (stream === undefined || stream.outlet() !== undefined) continue;
       stream.shed(stream.log.last());
       if (stored.request === null) continue;
-      store.updateStream(stored.stream, { request: null });
-      unkeep(stored.stream);
+      this.#store.updateStream(stored.stream, { request: null });
+      this.unkeep(stored.stream);
     }
-  };
+  }
 
   /** The oldest events of all, one deletion for each stream. */
-  const shedOldest = ({ events, bytes }: Excess): void => {
+  #shedOldest({ events, bytes }: Excess): void {
     const cuts = new Map<number, number>();
-    for (const event of store.sizesByAge()) {
+    for (const event of this.#store.sizesByAge()) {
       if (bytes <= 0 && events <= 0) break;
       // As in each log: number alone takes nothing from a reader that is there.
-      if (bytes <= 0 && event.seq > (peek(event.stream)?.neededAfter() ?? Infinity)) continue;
+      const needed = this.#streams.opened(event.stream)?.neededAfter() ?? Infinity;
+      if (bytes <= 0 && event.seq > needed) continue;
       cuts.set(event.stream, event.seq);
       events -= 1;
       bytes -= event.bytes;
     }
-    for (const [id, seq] of cuts) find(id)?.shed(seq);
-  };
-
-  const shed = (excess: () => Excess): void => {
-    const isEnough = (): boolean => excess().bytes <= 0 && excess().events <= 0;
-    shedAnswered(isEnough);
-    if (!isEnough()) shedOldest(excess());
-  };
-
-  const quota = createQuota(limits, load, (excess) => store.transaction(() => shed(excess)));
-
-  return {
-    quota,
-    extent: (stream) => extents().get(stream),
-    survey(before) {
-      const logs = store.survey(before);
-      note(logs);
-      return logs;
-    },
-    trim(log, seq) {
-      const deleted = store.deleteThrough(log.stream, seq);
-      quota.count(log.first - seq - 1, -deleted.bytes);
-      const isEmpty = seq >= log.last;
-      if (isEmpty) extents().delete(log.stream);
-      else extents().set(log.stream, { first: seq + 1, last: log.last, bytes: log.bytes - deleted.bytes });
-      return deleted.answered;
-    },
-    keep(stream, request) {
-      // Without it the call ends with an error after a restart, and does not run again.
-      if (request === null || request.length > PART || !quota.fits(request.length)) return null;
-      quota.count(0, request.length);
-      requests.set(stream, request.length);
-      return request;
-    },
-    unkeep,
-  };
+    for (const [id, seq] of cuts) this.#streams.find(id)?.shed(seq);
+  }
 }

@@ -68,25 +68,86 @@ export interface LogOptions {
 
 /** The log as it is stored; nothing is read that `extent` does not say. */
 export function openLog(options: LogOptions): EventLog {
-  const { store, stream, limits, quota, now, extent } = options;
-  let { trimmed } = options;
-  let last = Math.max(extent.last, trimmed);
-  let first = extent.first === 0 ? last + 1 : extent.first;
-  let { bytes } = extent;
+  return new StoredLog(options);
+}
 
-  const forget = (seq: number): void => {
+class StoredLog implements EventLog {
+  readonly #options: LogOptions;
+  #trimmed: number;
+  #last: number;
+  #first: number;
+  #bytes: number;
+
+  constructor(options: LogOptions) {
+    const { extent, trimmed } = options;
+    this.#options = options;
+    this.#trimmed = trimmed;
+    this.#last = Math.max(extent.last, trimmed);
+    this.#first = extent.first === 0 ? this.#last + 1 : extent.first;
+    this.#bytes = extent.bytes;
+  }
+
+  last(): number {
+    return this.#last;
+  }
+
+  trimmed(): number {
+    return this.#trimmed;
+  }
+
+  append(event: Appended): number {
+    const { data, handed, reader } = event;
+    this.#options.quota.room(data.length);
+    const spare = reader === undefined ? this.#last : reader.acked;
+    const isFull = this.#isLong() || this.#isLarge(data.length);
+    const cut = isFull ? this.#cutFor(data.length, spare) : 0;
+    if (cut < this.#first) this.#add(event);
+    else {
+      const dropped = cut - Math.max(this.#first - 1, reader?.sent ?? handed);
+      this.#cut(cut, event);
+      if (dropped > 0) event.onDropped(dropped);
+    }
+    return this.#last;
+  }
+
+  after(seq: number, size: number): StoredEvent[] {
+    const { store, stream } = this.#options;
+    return seq >= this.#last ? [] : store.eventsAfter(stream, seq, size);
+  }
+
+  trim(seq: number): void {
+    if (seq < this.#first) return;
+    this.#cut(Math.min(seq, this.#last));
+  }
+
+  /** Forgets events up to `cut`, for the one that comes in their place. */
+  #cut(cut: number, event?: Appended): void {
+    this.#options.store.transaction(() => {
+      this.#forget(cut);
+      if (event !== undefined) this.#add(event);
+    });
+  }
+
+  #forget(seq: number): void {
+    const { store, stream, quota, onTrimmed } = this.#options;
     const deleted = store.deleteThrough(stream, seq);
-    bytes -= deleted.bytes;
-    quota.count(first - seq - 1, -deleted.bytes);
-    trimmed = seq;
-    first = seq + 1;
-    options.onTrimmed(seq, deleted.answered);
-  };
+    this.#bytes -= deleted.bytes;
+    quota.count(this.#first - seq - 1, -deleted.bytes);
+    this.#trimmed = seq;
+    this.#first = seq + 1;
+    onTrimmed(seq, deleted.answered);
+  }
 
   // Bounds are exceeded by up to a tenth before the log is cut back to them, so that one deletion
   // serves many appends, and a client that was away finds at least as much as the bounds promise.
-  const isLong = (): boolean => last + 2 - first > limits.maxEvents * 1.1;
-  const isLarge = (size: number): boolean => bytes + size > limits.maxStoredBytes * 1.1;
+
+  #isLong(): boolean {
+    return this.#last + 2 - this.#first > this.#options.limits.maxEvents * 1.1;
+  }
+
+  #isLarge(size: number): boolean {
+    return this.#bytes + size > this.#options.limits.maxStoredBytes * 1.1;
+  }
 
   /**
    * The event up to which the log must be cut so that it holds its bounds with `size` characters more. `spare` is
@@ -94,11 +155,12 @@ export function openLog(options: LogOptions): EventLog {
    * full log would lose its place to the next message, and again each time it resumes, while a sender that waits
    * for its reader sends but one before it does.
    */
-  const cutFor = (size: number, spare: number): number => {
-    let cut = Math.min(last + 1 - limits.maxEvents, spare);
-    if (!isLarge(size)) return cut;
-    const isTight = bytes + size > limits.maxStoredBytes * 1.2;
-    if (!isTight && spare < first) return cut;
+  #cutFor(size: number, spare: number): number {
+    const { store, stream, limits } = this.#options;
+    let cut = Math.min(this.#last + 1 - limits.maxEvents, spare);
+    if (!this.#isLarge(size)) return cut;
+    const isTight = this.#bytes + size > limits.maxStoredBytes * 1.2;
+    if (!isTight && spare < this.#first) return cut;
     const sizes = store.sizes(stream);
     let kept = size;
     for (let i = sizes.length - 1; i >= 0; i--) {
@@ -109,37 +171,13 @@ export function openLog(options: LogOptions): EventLog {
       else kept += event.bytes;
     }
     return cut;
-  };
+  }
 
-  const add = (data: string, answers: string | null, handed: number): void => {
-    store.append({ stream, seq: last + 1, data, answers, handed, now: now() });
-    last += 1;
-    bytes += data.length;
+  #add({ data, answers, handed }: Appended): void {
+    const { store, stream, quota, now } = this.#options;
+    store.append({ stream, seq: this.#last + 1, data, answers, handed, now: now() });
+    this.#last += 1;
+    this.#bytes += data.length;
     quota.count(1, data.length);
-  };
-
-  return {
-    last: () => last,
-    trimmed: () => trimmed,
-    append({ data, answers, handed, reader, onDropped }) {
-      quota.room(data.length);
-      const spare = reader === undefined ? last : reader.acked;
-      const cut = isLong() || isLarge(data.length) ? cutFor(data.length, spare) : 0;
-      if (cut < first) add(data, answers, handed);
-      else {
-        const dropped = cut - Math.max(first - 1, reader?.sent ?? handed);
-        store.transaction(() => {
-          forget(cut);
-          add(data, answers, handed);
-        });
-        if (dropped > 0) onDropped(dropped);
-      }
-      return last;
-    },
-    after: (seq, size) => (seq >= last ? [] : store.eventsAfter(stream, seq, size)),
-    trim(seq) {
-      if (seq < first) return;
-      store.transaction(() => forget(Math.min(seq, last)));
-    },
-  };
+  }
 }

@@ -39,25 +39,29 @@ export function owedBy({ pending, answered }: Pick<StreamRow, "pending"> & Answe
 }
 
 /** The requests of each stream that are owed still, for those of which one was struck off in this isolate. */
-export interface Owing {
-  /** Notes what a new stream owes. */
-  add(stream: number, ids: readonly RequestId[]): void;
-  /** Nothing more is due for these requests; returns what is left, as the stream's row has it. The row is read once, if at all. */
-  strike(stream: number, ids: readonly RequestId[]): string;
-  forget(stream: number): void;
-}
+export class Owing {
+  readonly #store: SessionStore;
+  readonly #owing = new Map<number, RequestId[]>();
 
-/** Nothing is struck off at first. */
-export function createOwing(store: SessionStore): Owing {
-  const owing = new Map<number, RequestId[]>();
-  return {
-    add: (stream, ids) => void owing.set(stream, [...ids]),
-    strike(stream, ids) {
-      const owed = owing.get(stream) ?? (JSON.parse(store.streamRow(stream)?.pending ?? "[]") as RequestId[]);
-      for (const id of ids) if (owed.includes(id)) owed.splice(owed.indexOf(id), 1);
-      owing.set(stream, owed);
-      return JSON.stringify(owed);
-    },
-    forget: (stream) => void owing.delete(stream),
-  };
+  constructor(store: SessionStore) {
+    this.#store = store;
+  }
+
+  /** Notes what a new stream owes. */
+  add(stream: number, ids: readonly RequestId[]): void {
+    this.#owing.set(stream, [...ids]);
+  }
+
+  /** Nothing more is due for these requests; returns what is left, as the stream's row has it. The row is read once, if at all. */
+  strike(stream: number, ids: readonly RequestId[]): string {
+    const owed =
+      this.#owing.get(stream) ?? (JSON.parse(this.#store.streamRow(stream)?.pending ?? "[]") as RequestId[]);
+    for (const id of ids) if (owed.includes(id)) owed.splice(owed.indexOf(id), 1);
+    this.#owing.set(stream, owed);
+    return JSON.stringify(owed);
+  }
+
+  forget(stream: number): void {
+    this.#owing.delete(stream);
+  }
 }

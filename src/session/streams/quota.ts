@@ -38,28 +38,49 @@ export interface Quota {
  * @param shed lets at least so much go, in the order in which it can be spared
  */
 export function createQuota(
-  { maxSessionEvents, maxSessionBytes }: QuotaLimits,
+  limits: QuotaLimits,
   load: () => Kept,
   shed: (excess: () => Excess) => void,
 ): Quota {
-  let kept: Kept | undefined;
-  const held = (): Kept => (kept ??= load());
+  return new CountedQuota(limits, load, shed);
+}
 
-  return {
-    room(bytes) {
-      const now = held();
-      const isOver = now.bytes + bytes > maxSessionBytes * 1.1 || now.events + 1 > maxSessionEvents * 1.1;
-      if (!isOver) return;
-      shed(() => ({
-        events: now.events + 1 - maxSessionEvents,
-        bytes: now.bytes + bytes - maxSessionBytes,
-      }));
-    },
-    count(events, bytes) {
-      const now = held();
-      now.events += events;
-      now.bytes += bytes;
-    },
-    fits: (bytes) => held().bytes + bytes <= maxSessionBytes,
-  };
+class CountedQuota implements Quota {
+  readonly #limits: QuotaLimits;
+  readonly #load: () => Kept;
+  readonly #shed: (excess: () => Excess) => void;
+  #kept: Kept | undefined;
+
+  constructor(limits: QuotaLimits, load: () => Kept, shed: (excess: () => Excess) => void) {
+    this.#limits = limits;
+    this.#load = load;
+    this.#shed = shed;
+  }
+
+  room(bytes: number): void {
+    const { maxSessionEvents, maxSessionBytes } = this.#limits;
+    const now = this.#held();
+    const isOver = now.bytes + bytes > maxSessionBytes * 1.1 || now.events + 1 > maxSessionEvents * 1.1;
+    if (isOver) this.#shed(() => this.#excess(bytes));
+  }
+
+  count(events: number, bytes: number): void {
+    const now = this.#held();
+    now.events += events;
+    now.bytes += bytes;
+  }
+
+  fits(bytes: number): boolean {
+    return this.#held().bytes + bytes <= this.#limits.maxSessionBytes;
+  }
+
+  #excess(bytes: number): Excess {
+    const { maxSessionEvents, maxSessionBytes } = this.#limits;
+    const now = this.#held();
+    return { events: now.events + 1 - maxSessionEvents, bytes: now.bytes + bytes - maxSessionBytes };
+  }
+
+  #held(): Kept {
+    return (this.#kept ??= this.#load());
+  }
 }

@@ -12,45 +12,13 @@ import { hasPriming } from "../../jsonrpc/versions.ts";
 import { randomStreamId } from "../../sse/event-id.ts";
 import { type LogLimits, openLog } from "./log.ts";
 import type { Outlet } from "./outlet.ts";
-import { createHoldings } from "./holdings.ts";
-import { createOwing, owedBy } from "./owed.ts";
+import { type Held, Holdings } from "./holdings.ts";
+import { Owing, owedBy } from "./owed.ts";
 import type { QuotaLimits } from "./quota.ts";
 import { type LogExtent, PART, type SessionRow, type StreamRow } from "../store/schema.ts";
 import type { SessionStore } from "../store/store.ts";
 import { createStream, type Stream } from "./stream.ts";
-import { createTally } from "./tally.ts";
-
-/** The streams of one session. */
-export interface Streams {
-  readonly standalone: Stream;
-  /** The stream of this number, or undefined where the session holds none such. */
-  find(id: number): Stream | undefined;
-  /** The same, if it is in memory: for what cannot concern any other. */
-  peek(id: number): Stream | undefined;
-  /** Opens the stream of a call. `request` is kept so that it can run again. */
-  open(ids: readonly RequestId[], request: string | null): Stream;
-  /** Records that answers to `ids` are owed on the standalone stream. Returns the record's number. */
-  owe(ids: readonly RequestId[], request: string | null): number;
-  /** Nothing more is owed under this number. */
-  settle(id: number): void;
-  /** One request of several is settled: after a restart nobody is owed an answer to it. */
-  release(id: number, request: RequestId): void;
-  /** One more attempt at a call that runs again. */
-  retried(id: number, attempts: number): void;
-  /** A call's stream that its client has left with its token, and that this one may have come for: see `locate.ts`. */
-  forsaken(now: number): { readonly stream: Stream; readonly at: number } | undefined;
-  /** Streams with a connection. */
-  attached(): Stream[];
-  /** Streams in memory. */
-  live(): Iterable<Stream>;
-  /**
-   * Forgets what was stored before `before`, and streams that hold nothing more and owe nothing. The log is read
-   * once. Returns when the oldest event that remains was stored; undefined where none does.
-   */
-  age(before: number): number | undefined;
-  /** Ends all connections; what is to be told is told. */
-  close(reason: DisconnectReason): void;
-}
+import { Tally } from "./tally.ts";
 
 /** Events are dropped one at a time, and told of once in this time. */
 const BURST_MS = 1000;
@@ -77,62 +45,189 @@ interface Built {
 }
 
 /** Reads nothing before a stream is asked for. */
-export function createStreams({ row, store, limits, now, emit }: StreamsOptions): Streams {
-  const live = new Map<number, Stream>();
-  const session = shortId(row.id);
-  /** HTTP+SSE has no session header: its event ids must name the session themselves. */
-  const prefix = row.kind === "http+sse" ? `${row.id}.` : "";
+export function createStreams(options: StreamsOptions): Streams {
+  return new Streams(options);
+}
 
-  const holdings = createHoldings({
-    store,
-    limits,
-    peek: (id) => live.get(id),
-    find: (id) => find(id),
-  });
-  const { quota } = holdings;
-  const dropped = createTally(BURST_MS, (count) =>
-    emit("queue.overflow", { session, dropped: count, held: limits.maxEvents }),
-  );
+/** The streams of one session. */
+export class Streams implements Held {
+  readonly #options: StreamsOptions;
+  readonly #live = new Map<number, Stream>();
+  readonly #holdings: Holdings;
+  readonly #owing: Owing;
+  readonly #dropped: Tally;
 
-  const owing = createOwing(store);
+  constructor(options: StreamsOptions) {
+    const { row, store, limits, emit } = options;
+    this.#options = options;
+    this.#holdings = new Holdings(options, this);
+    this.#owing = new Owing(store);
+    this.#dropped = new Tally(BURST_MS, (dropped) =>
+      emit("queue.overflow", { session: shortId(row.id), dropped, held: limits.maxEvents }),
+    );
+  }
 
-  const build = ({ row: { stream: id, trimmed, delivered }, mark, complete, extent }: Built): Stream => {
+  get standalone(): Stream {
+    return this.#live.get(this.#options.row.standalone) ?? this.#buildStandalone();
+  }
+
+  /** The stream of this number, or undefined where the session holds none such. */
+  find(id: number): Stream | undefined {
+    if (id === this.#options.row.standalone) return this.standalone;
+    const known = this.#live.get(id);
+    if (known !== undefined) return known;
+    const { store } = this.#options;
+    const stored = store.stream(id);
+    if (stored?.kind !== "call") return undefined;
+    return this.#build({
+      row: stored,
+      mark: (fields) => store.updateStream(id, fields),
+      complete: owedBy(stored).length === 0,
+      extent: this.#holdings.extent(id) ?? EMPTY,
+    });
+  }
+
+  /** The same, if it is in memory: for what cannot concern any other. */
+  peek(id: number): Stream | undefined {
+    return id === this.#options.row.standalone ? this.standalone : this.#live.get(id);
+  }
+
+  opened(id: number): Stream | undefined {
+    return this.#live.get(id);
+  }
+
+  /** Opens the stream of a call. `request` is kept so that it can run again. */
+  open(ids: readonly RequestId[], request: string | null): Stream {
+    const { store, now } = this.#options;
+    const id = this.#record("call", ids, request);
+    return this.#build({
+      row: freshRow(id, "call", now()),
+      mark: (fields) => store.updateStream(id, fields),
+      complete: false,
+      extent: EMPTY,
+    });
+  }
+
+  /** Records that answers to `ids` are owed on the standalone stream. Returns the record's number. */
+  owe(ids: readonly RequestId[], request: string | null): number {
+    return this.#record("relay", ids, request);
+  }
+
+  /** Nothing more is owed under this number. */
+  settle(id: number): void {
+    this.#options.store.deleteStream(id);
+    this.#live.delete(id);
+    this.#owing.forget(id);
+    this.#holdings.unkeep(id);
+  }
+
+  /** One request of several is settled: after a restart nobody is owed an answer to it. */
+  release(id: number, request: RequestId): void {
+    this.#options.store.updateStream(id, { pending: this.#owing.strike(id, [request]) });
+  }
+
+  /** One more attempt at a call that runs again. */
+  retried(id: number, attempts: number): void {
+    this.#options.store.updateStream(id, { attempts });
+  }
+
+  /** A call's stream that its client has left with its token, and that this one may have come for: see `locate.ts`. */
+  forsaken(now: number): { readonly stream: Stream; readonly at: number } | undefined {
+    for (const [id, stream] of this.#live) {
+      const at = id === this.#options.row.standalone ? undefined : stream.forsakenAt(now);
+      if (at !== undefined) return { stream, at };
+    }
+    return undefined;
+  }
+
+  /** Streams in memory. */
+  live(): Iterable<Stream> {
+    return this.#live.values();
+  }
+
+  /** Streams with a connection. */
+  attached(): Stream[] {
+    return [...this.#live.values()].filter((stream) => stream.outlet() !== undefined);
+  }
+
+  /**
+   * Forgets what was stored before `before`, and streams that hold nothing more and owe nothing. The log is read
+   * once. Returns when the oldest event that remains was stored; undefined where none does.
+   */
+  age(before: number): number | undefined {
+    const { store, row } = this.#options;
+    const rows = store.streamRows();
+    const isStored = new Set(rows.map(({ stream }) => stream));
+    let oldest: number | undefined;
+    const holding = new Set<number>();
+    for (const log of this.#holdings.survey(before)) {
+      const { stream: id, aged, oldest: kept } = log;
+      const stream = id === row.standalone ? this.standalone : this.#live.get(id);
+      if (aged !== null && stream !== undefined) stream.log.trim(aged);
+      else if (aged !== null) {
+        const answered = this.#holdings.trim(log, aged);
+        if (isStored.has(id) && kept !== null) {
+          store.updateStream(id, { trimmed: aged, pending: this.#owing.strike(id, answered) });
+        }
+      }
+      if (kept === null) continue;
+      holding.add(id);
+      oldest = Math.min(oldest ?? kept, kept);
+    }
+    for (const { stream: id, kind, created } of rows) {
+      const stream = this.#live.get(id);
+      const isInUse = stream !== undefined && (!stream.isComplete() || stream.outlet() !== undefined);
+      if (kind === "call" && !holding.has(id) && created < before && !isInUse) this.settle(id);
+    }
+    return oldest;
+  }
+
+  /** Ends all connections; what is to be told is told. */
+  close(reason: DisconnectReason): void {
+    for (const stream of this.#live.values()) stream.end(reason);
+    this.#dropped.flush();
+  }
+
+  #build({ row: { stream: id, trimmed, delivered }, mark, complete, extent }: Built): Stream {
+    const { row, store, limits, now, emit } = this.#options;
     const log = openLog({
       store,
       stream: id,
       trimmed,
       extent,
       limits,
-      quota,
+      quota: this.#holdings.quota,
       now,
-      onTrimmed(seq, answered) {
+      onTrimmed: (seq, answered) => {
         // An answer that is held no longer must not be taken for one that is owed.
         const isOwn = id !== row.standalone && answered.length > 0;
-        mark({ trimmed: seq, ...(isOwn && { pending: owing.strike(id, answered) }) });
+        mark({ trimmed: seq, ...(isOwn && { pending: this.#owing.strike(id, answered) }) });
       },
     });
     const stream = createStream({
       id,
       log,
-      prefix,
+      // HTTP+SSE has no session header: its event ids must name the session themselves.
+      prefix: row.kind === "http+sse" ? `${row.id}.` : "",
       delivered,
       complete,
       hooks: {
-        onGap: (missed) => emit("replay.gap", { session, missed }),
-        onOverflow: dropped.add,
+        onGap: (missed) => emit("replay.gap", { session: shortId(row.id), missed }),
+        onOverflow: (dropped) => this.#dropped.add(dropped),
         onDelivered: (seq) => mark({ delivered: seq }),
       },
     });
-    live.set(id, stream);
+    this.#live.set(id, stream);
     return stream;
-  };
+  }
 
-  const buildStandalone = (): Stream => {
+  #buildStandalone(): Stream {
+    const { store, now, row } = this.#options;
     const id = row.standalone;
     let stored: StreamRow = store.streamRow(id) ?? freshRow(id, "standalone", now());
-    const extent = holdings.extent(id);
+    const extent = this.#holdings.extent(id);
     const delivered = extent === undefined ? 0 : store.handed(id);
-    return build({
+    return this.#build({
       row: { ...stored, delivered: Math.max(stored.delivered, delivered) },
       mark(fields) {
         // Written only once there is something to remember: most sessions never use the stream.
@@ -142,99 +237,18 @@ export function createStreams({ row, store, limits, now, emit }: StreamsOptions)
       complete: false,
       extent: extent ?? EMPTY,
     });
-  };
-  const standalone = (): Stream => live.get(row.standalone) ?? buildStandalone();
+  }
 
-  const record = (kind: "call" | "relay", ids: readonly RequestId[], request: string | null): number => {
+  #record(kind: "call" | "relay", ids: readonly RequestId[], request: string | null): number {
     const stream = randomStreamId();
     const pending = JSON.stringify(ids);
     // Refused before anything is promised: the POST then waits for its answer as long as it takes.
     if (pending.length > PART) throw new RangeError("The ids of the requests are too long to be kept");
-    store.putStream({ ...freshRow(stream, kind, now()), pending, request: holdings.keep(stream, request) });
-    owing.add(stream, ids);
+    const kept = this.#holdings.keep(stream, request);
+    this.#options.store.putStream({ ...freshRow(stream, kind, this.#options.now()), pending, request: kept });
+    this.#owing.add(stream, ids);
     return stream;
-  };
-
-  const forget = (id: number): void => {
-    store.deleteStream(id);
-    live.delete(id);
-    owing.forget(id);
-    holdings.unkeep(id);
-  };
-
-  const find = (id: number): Stream | undefined => {
-    if (id === row.standalone) return standalone();
-    const known = live.get(id);
-    if (known !== undefined) return known;
-    const stored = store.stream(id);
-    if (stored?.kind !== "call") return undefined;
-    return build({
-      row: stored,
-      mark: (fields) => store.updateStream(id, fields),
-      complete: owedBy(stored).length === 0,
-      extent: holdings.extent(id) ?? EMPTY,
-    });
-  };
-
-  return {
-    get standalone() {
-      return standalone();
-    },
-    find,
-    peek: (id) => (id === row.standalone ? standalone() : live.get(id)),
-    open(ids, request) {
-      const id = record("call", ids, request);
-      return build({
-        row: freshRow(id, "call", now()),
-        mark: (fields) => store.updateStream(id, fields),
-        complete: false,
-        extent: EMPTY,
-      });
-    },
-    owe: (ids, request) => record("relay", ids, request),
-    settle: forget,
-    release: (id, request) => store.updateStream(id, { pending: owing.strike(id, [request]) }),
-    retried: (id, attempts) => store.updateStream(id, { attempts }),
-    forsaken(at) {
-      for (const [id, stream] of live) {
-        const forsakenAt = id === row.standalone ? undefined : stream.forsakenAt(at);
-        if (forsakenAt !== undefined) return { stream, at: forsakenAt };
-      }
-      return undefined;
-    },
-    live: () => live.values(),
-    attached: () => [...live.values()].filter((stream) => stream.outlet() !== undefined),
-    age(before) {
-      const rows = store.streamRows();
-      const isStored = new Set(rows.map(({ stream }) => stream));
-      let oldest: number | undefined;
-      const holding = new Set<number>();
-      for (const log of holdings.survey(before)) {
-        const { stream: id, aged, oldest: kept } = log;
-        const stream = id === row.standalone ? standalone() : live.get(id);
-        if (aged !== null && stream !== undefined) stream.log.trim(aged);
-        else if (aged !== null) {
-          const answered = holdings.trim(log, aged);
-          if (isStored.has(id) && kept !== null) {
-            store.updateStream(id, { trimmed: aged, pending: owing.strike(id, answered) });
-          }
-        }
-        if (kept === null) continue;
-        holding.add(id);
-        oldest = Math.min(oldest ?? kept, kept);
-      }
-      for (const { stream: id, kind, created } of rows) {
-        const stream = live.get(id);
-        const isInUse = stream !== undefined && (!stream.isComplete() || stream.outlet() !== undefined);
-        if (kind === "call" && !holding.has(id) && created < before && !isInUse) forget(id);
-      }
-      return oldest;
-    },
-    close(reason) {
-      for (const stream of live.values()) stream.end(reason);
-      dropped.flush();
-    },
-  };
+  }
 }
 
 /**

@@ -1,30 +1,29 @@
 /** Counts what comes in bursts, and tells of each burst once. @module */
 
-/** What is counted. */
-export interface Tally {
-  add(count: number): void;
+/** Counts, and tells. */
+export class Tally {
+  readonly #ms: number;
+  readonly #tell: (count: number) => void;
+  #counted = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param tell hears, at most once in `ms`, how many there have been */
+  constructor(ms: number, tell: (count: number) => void) {
+    this.#ms = ms;
+    this.#tell = tell;
+  }
+
+  add(count: number): void {
+    this.#counted += count;
+    this.#timer ??= setTimeout(() => this.flush(), this.#ms);
+  }
+
   /** Tells what has been counted and not been told yet. */
-  flush(): void;
-}
-
-/** @param tell hears, at most once in `ms`, how many there have been */
-export function createTally(ms: number, tell: (count: number) => void): Tally {
-  let counted = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-
-  const flush = (): void => {
-    if (timer !== undefined) clearTimeout(timer);
-    timer = undefined;
-    const count = counted;
-    counted = 0;
-    if (count > 0) tell(count);
-  };
-
-  return {
-    add(count) {
-      counted += count;
-      timer ??= setTimeout(flush, ms);
-    },
-    flush,
-  };
+  flush(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const count = this.#counted;
+    this.#counted = 0;
+    if (count > 0) this.#tell(count);
+  }
 }
