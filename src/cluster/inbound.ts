@@ -17,6 +17,7 @@ import {
   decodeCall,
   decodeChanges,
   decodeEnd,
+  decodeGuestRequest,
   decodeHanded,
   EARLY_BEAT,
   encodeAnswer,
@@ -155,6 +156,11 @@ export function createInbound(options: InboundOptions): Inbound {
         const { tenure, owned } = await here(session, false);
         const detail = await tenure.inspect(owned);
         return detail === undefined ? empty(404) : Response.json(detail);
+      }
+      case "guest": {
+        const { request, caller } = decodeGuestRequest(body);
+        const { tenure, owned } = await here(session, false);
+        return Response.json(await tenure.ask(owned, request, caller));
       }
       case "notify": {
         const { changes } = decodeChanges(body);

@@ -5,6 +5,7 @@
 import type { Answer, Attach, Attached, Call, Caller, Refusal } from "../host.ts";
 import type { Change } from "../changes.ts";
 import { type EventSink, messageOf } from "../events.ts";
+import type { JsonObject } from "../jsonrpc/messages.ts";
 import type { SessionDetail } from "../sessions.ts";
 import { within } from "../within.ts";
 import type { NodeRow } from "./engine.ts";
@@ -15,10 +16,12 @@ import {
   type Asked,
   decodeAnswer,
   decodeDetail,
+  decodeGuestReply,
   decodeReply,
   encodeAttachBody,
   encodeCall,
   encodeEnd,
+  encodeGuestRequest,
   HEAD_MS,
   HEADERS,
   NOWHERE,
@@ -53,6 +56,8 @@ export interface Peers {
   isLive(at: At): Promise<boolean>;
   /** The session as it is there; undefined where there is none. */
   inspect(at: At): Promise<SessionDetail | undefined>;
+  /** Asks a guest there. */
+  askGuest(at: At, request: JsonObject, caller: Caller | undefined): Promise<JsonObject>;
   /** Tells a session there of changes. */
   notify(at: At, topic: string, changes: readonly Change[]): Promise<void>;
   /** Tells all who listen there. */
@@ -208,6 +213,12 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
       const response = await ask({ ...at, asked: "inspect", body: "" });
       if (response.status !== 200) return void (await said(response));
       return decodeDetail(await response.text(), at.session);
+    },
+    async askGuest(at, request, caller) {
+      const response = await ask({ ...at, asked: "guest", body: encodeGuestRequest(request, caller) });
+      if (response.status === 200) return decodeGuestReply(await response.text());
+      await response.body?.cancel();
+      throw new Error(`the process answered ${response.status}`);
     },
     notify: async (at, topic, changes) =>
       told(await ask({ ...at, asked: "notify", body: JSON.stringify({ topic, changes }) })),

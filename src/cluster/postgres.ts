@@ -7,6 +7,7 @@
  *   count of claims that it has seen, and takes nothing that anybody has taken since.
  * @module
  */
+import type { GuestCount } from "../guest.ts";
 import type { Batch, Claimed, Engine, Found, Owner, StoredRow } from "./engine.ts";
 import { ClusterError, type PgValue, type Query, sqlState } from "./pg.ts";
 import { answerUser } from "./postgres-user.ts";
@@ -21,7 +22,7 @@ const RENEW = `UPDATE holdfast.node SET expires = now() + $3 * interval '1 milli
 const FLUSH = `WITH fence AS (${RENEW}), freed AS (
     UPDATE holdfast.session SET owner = NULL FROM fence WHERE id = ANY ($4::text[]) AND owner = $1
   ), vacated AS (
-    DELETE FROM holdfast.session USING fence WHERE id = ANY ($5::text[]) AND owner = $1
+    DELETE FROM holdfast.session USING fence WHERE id = ANY ($5::text[]) AND owner = $1 AND status = 'vacant'
   ), cut AS (
     DELETE FROM holdfast.row USING fence, unnest($6::text[], $7::text[], $8::text[]) AS c (session, tbl, pk)
       WHERE row.session = c.session AND row.tbl = c.tbl AND row.pk = c.pk
@@ -193,13 +194,14 @@ export function postgresEngine(query: Query): Engine {
       return reserved.length > 0;
     },
 
-    async due(node, schema, limit) {
+    async due(node, { schema, guests, limit }) {
       const due = await query<{ id: string }>(
         `WITH due AS (
             SELECT s.id FROM holdfast.session AS s WHERE s.alarm <= ${NOW} AND s.schema <= $2 AND ${OWNERLESS}
+              AND ($4 OR s.status <> 'guest')
               ORDER BY s.alarm LIMIT $3 FOR UPDATE SKIP LOCKED
           ) UPDATE holdfast.session AS s SET owner = $1, claims = s.claims + 1 FROM due WHERE s.id = due.id RETURNING s.id`,
-        [node, schema, limit],
+        [node, schema, limit, guests],
       );
       return due.map(({ id }) => id);
     },
@@ -234,24 +236,33 @@ export function postgresEngine(query: Query): Engine {
       const whose = principal === undefined ? "true" : "principal = $2";
       const [row] = await query<{ count: number }>(
         `SELECT count(*)::int AS count FROM (
-          SELECT 1 FROM holdfast.session WHERE status NOT IN ('ended', 'vacant') AND ${whose} LIMIT $1) AS s`,
+          SELECT 1 FROM holdfast.session WHERE status NOT IN ('ended', 'vacant', 'guest') AND ${whose} LIMIT $1) AS s`,
         principal === undefined ? [limit] : [limit, kept(principal)],
       );
       return row?.count ?? 0;
+    },
+
+    async countGuests(principal) {
+      const [row] = await query<GuestCount & object>(
+        `SELECT count(*)::int AS all, count(*) FILTER (WHERE principal = $1)::int AS own
+          FROM holdfast.session WHERE status = 'guest'`,
+        [principal && kept(principal)],
+      );
+      return row ?? { all: 0, own: 0 };
     },
 
     list: ({ principal, after, limit }) =>
       query<{ id: string; data: string }>(
         `SELECT s.id, r.data FROM holdfast.session AS s
           JOIN holdfast.row AS r ON r.session = s.id AND r.tbl = 'session' AND r.pk = '[]'
-          WHERE s.id > $1 AND s.status NOT IN ('ended', 'vacant') ${principal === undefined ? "" : "AND s.principal = $3"}
+          WHERE s.id > $1 AND s.status NOT IN ('ended', 'vacant', 'guest') ${principal === undefined ? "" : "AND s.principal = $3"}
           ORDER BY s.id LIMIT $2`,
         principal === undefined ? [after, limit] : [after, limit, kept(principal)],
       ),
 
     async sessionsOf(principal) {
       const rows = await query<{ id: string }>(
-        "SELECT id FROM holdfast.session WHERE principal = $1 AND status <> 'vacant'",
+        "SELECT id FROM holdfast.session WHERE principal = $1 AND status NOT IN ('vacant', 'guest')",
         [kept(principal)],
       );
       return rows.map(({ id }) => id);

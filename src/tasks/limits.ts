@@ -1,4 +1,5 @@
 /** What holds for all tasks of a deployment, and who is turned away by it. @module */
+import type { GuestCount } from "../guest.ts";
 import { type Failure, noTaskMore, tooManyTasks } from "../jsonrpc/failures.ts";
 import type { TellLimit } from "../limits.ts";
 
@@ -15,7 +16,7 @@ export interface TaskLimits {
 /** What to answer where there is no place for one more task of the principal's; undefined where there is. */
 export function turnedAway(
   principal: string | null,
-  kept: { readonly all: number; readonly own: number },
+  kept: GuestCount,
   { limits, tellLimit }: { readonly limits: TaskLimits; readonly tellLimit: TellLimit },
 ): Failure | undefined {
   const { maxTasks, maxTasksPerPrincipal } = limits;
