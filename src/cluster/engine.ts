@@ -138,7 +138,10 @@ export interface Engine {
   claim(session: string, node: string, claims: number): Promise<Claimed | undefined>;
   /** Takes an id of which nothing is stored. False where something is. */
   reserve(session: string, by: Reservation): Promise<boolean>;
-  /** Takes what has an alarm that is due, and an owner that is not alive; the ids. Passes over what others take just now. */
+  /**
+   * Takes what has an alarm that is due, and an owner that is not alive; the ids. Passes over what others take just now.
+   * Of the node's own what should have rung long ago: the node may not know that it has it.
+   */
   due(node: string, what: Due): Promise<string[]>;
   /** The rows of a session that this node has; undefined where it does not. */
   load(session: string, node: string): Promise<Claimed | undefined>;

@@ -33,7 +33,7 @@ import {
   STREAM_LINE,
 } from "./wire.ts";
 
-/** Nobody listens at the process's address: it has ended, and nothing of what was asked has been done. */
+/** Nobody, or another, listens at the process's address: it has ended, and nothing of what was asked has been done. */
 export class Refused extends Error {
   override readonly name = "Refused";
 }
@@ -97,6 +97,7 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
       [HEADERS.signature]: seal.sign(asked, to.id, session, digest),
     });
     const timer = setTimeout(() => aborting.abort(new Error("no answer in time")), HEAD_MS);
+    let found: string;
     try {
       const response = await fetch(`${to.address}/cluster/${asked}`, {
         method: "POST",
@@ -107,6 +108,7 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
       });
       if (response.status !== STATUS.notHere) return response;
       void response.body?.cancel();
+      found = response.headers.get(HEADERS.node) ?? to.id;
     } catch (error) {
       if (isRefused(error)) throw new Refused(`nobody listens at ${to.address}`, { cause: error });
       emit("cluster.forward_failed", { node: to.id, what: asked, message: messageOf(error) });
@@ -114,6 +116,8 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
     } finally {
       clearTimeout(timer);
     }
+    // One that was killed and started again: nobody need wait for the lease of what it was.
+    if (found !== to.id) throw new Refused(`another process listens at ${to.address}`);
     throw new NotHere();
   };
 

@@ -89,7 +89,7 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
         schema: SCHEMA_VERSION,
         forMs: RESERVED_MS,
       });
-      return isOurs ? { kind: "here", tenure, owned: tenure.take(session, undefined) } : { kind: "moving" };
+      return isOurs ? { kind: "here", tenure, owned: tenure.take(session, "reserved") } : { kind: "moving" };
     }
     const { owner } = found;
     if (owner === undefined || !owner.isAlive) return claim(tenure, session, found);

@@ -54,6 +54,9 @@ const ROWS = `SELECT h.status, h.principal, h.alarm::float8 AS alarm, r.tbl, r.p
 /** Of an owner that is not alive, or that nobody knows any more. */
 const OWNERLESS = `(s.owner IS NULL OR NOT EXISTS (SELECT 1 FROM holdfast.node AS n WHERE n.id = s.owner AND n.alive))`;
 
+/** A process's own that has not rung for so long: taken by a statement whose answer did not come. */
+const OVERDUE_MS = 10_000;
+
 interface LoadedRow {
   status: string;
   principal: string | null;
@@ -197,11 +200,12 @@ export function postgresEngine(query: Query): Engine {
     async due(node, { schema, guests, limit }) {
       const due = await query<{ id: string }>(
         `WITH due AS (
-            SELECT s.id FROM holdfast.session AS s WHERE s.alarm <= ${NOW} AND s.schema <= $2 AND ${OWNERLESS}
+            SELECT s.id FROM holdfast.session AS s WHERE s.alarm <= ${NOW} AND s.schema <= $2
+              AND (${OWNERLESS} OR (s.owner = $1 AND s.alarm <= ${NOW} - $5))
               AND ($4 OR s.status <> 'guest')
               ORDER BY s.alarm LIMIT $3 FOR UPDATE SKIP LOCKED
           ) UPDATE holdfast.session AS s SET owner = $1, claims = s.claims + 1 FROM due WHERE s.id = due.id RETURNING s.id`,
-        [node, schema, limit, guests],
+        [node, schema, limit, guests, OVERDUE_MS],
       );
       return due.map(({ id }) => id);
     },

@@ -9,7 +9,7 @@
  * | ------ | ---------------------------------------------------------------------------------------------------- |
  * | 207    | what was asked goes on: beats, then the reply as a line and what follows it                          |
  * | 404    | no process of this cluster has signed that                                                           |
- * | 410    | the session is not here, or not any more, or this is another node: nothing has been done             |
+ * | 410    | the session is not here, or not any more, or this is another node (`holdfast-node` says which): nothing has been done |
  *
  * A stream that has nothing to say sends a beat, as a control frame that nobody has to know: who hears nothing for
  * {@link SILENCE_MS} takes the link for broken.

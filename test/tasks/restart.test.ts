@@ -1,7 +1,8 @@
 /** Tasks over the death of everything: SIGKILL at each step of their lives. */
 import { describe, expect, test } from "vitest";
 import { abortObject } from "../support/back-door.ts";
-import { hosts, mortal, workerd } from "../support/hosts.ts";
+import { everywhere } from "./everywhere.ts";
+import { mortal, workerd } from "../support/hosts.ts";
 import { accept, taskClient, textIn } from "../support/tasks.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -14,7 +15,7 @@ const VARS = {
 /** Longer than it takes until an alarm finds what nobody asks for. */
 const ALARM_MS = 40_000;
 
-describe.each(hosts)("on $name", (host) => {
+describe.each(everywhere)("on $name", (host) => {
   const server = mortal(host, VARS);
   const ann = taskClient(() => server.url, { Authorization: "Bearer ann:1" });
   const reborn = async (): Promise<void> => {
