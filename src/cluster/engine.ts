@@ -104,7 +104,7 @@ export interface Owner extends NodeRow {
 
 /** A session that this node has taken. */
 export interface Claimed {
-  readonly head: Pick<SessionHead, "status" | "principal" | "alarm">;
+  readonly head: Omit<SessionHead, "id">;
   readonly rows: readonly StoredRow[];
 }
 

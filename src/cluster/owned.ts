@@ -11,6 +11,8 @@ export interface Owned extends Holder {
   leaving: Promise<void> | undefined;
   /** False while the database cannot know of it: its id is fresh, and nothing has been written under it. */
   isKnown: boolean;
+  /** The version of what is stored of it. */
+  schema: number;
 }
 
 /** The sessions of one process. */
@@ -81,6 +83,7 @@ export function createOwnedSessions({ copy, isGuest, now }: OwnedOptions): Owned
         users: 0,
         leaving: undefined,
         isKnown: claimed !== "fresh",
+        schema: typeof claimed === "object" ? claimed.head.schema : SCHEMA_VERSION,
       };
       byId.set(id, owned);
       byKey.set(owned.key, owned);
@@ -101,11 +104,15 @@ export function createOwnedSessions({ copy, isGuest, now }: OwnedOptions): Owned
       const rows: RowOf[] = [];
       const gone: Omit<RowOf, "data">[] = [];
       const touched = new Set<Owned>();
+      /** Those whose head is to be stored. */
+      const headed = new Set<Owned>();
       const touch = (key: number | string): Owned | undefined => {
         const owned = typeof key === "number" ? byKey.get(key) : byId.get(key);
         if (owned === undefined) return undefined;
         owned.isKnown = true;
         touched.add(owned);
+        // With its first row it is of this version: who can read the former alone must not have it any more.
+        if (owned.schema !== SCHEMA_VERSION) headed.add(owned);
         return owned;
       };
       for (const { key, table, pk, data } of changed.rows) {
@@ -114,9 +121,13 @@ export function createOwnedSessions({ copy, isGuest, now }: OwnedOptions): Owned
         if (data === undefined) gone.push({ session: owned.id, table, pk });
         else rows.push({ session: owned.id, table, pk, data });
       }
-      const heads = [...changed.heads].flatMap((key) => {
+      for (const key of changed.heads) {
         const owned = touch(key);
-        return owned === undefined ? [] : [{ id: owned.id, schema: SCHEMA_VERSION, ...copy.head(owned) }];
+        if (owned !== undefined) headed.add(owned);
+      }
+      const heads = [...headed].map((owned) => {
+        owned.schema = SCHEMA_VERSION;
+        return { id: owned.id, schema: SCHEMA_VERSION, ...copy.head(owned) };
       });
       const released: string[] = [];
       const vacated: string[] = [];

@@ -44,11 +44,11 @@ const CLAIM = `WITH claimed AS (
     UPDATE holdfast.session SET owner = $2, claims = claims + 1 WHERE id = $1 AND claims = $3
       AND (owner IS NULL OR owner IN (SELECT id FROM holdfast.node WHERE NOT alive)
         OR owner NOT IN (SELECT id FROM holdfast.node))
-      RETURNING id, status, principal, alarm
+      RETURNING id, schema, status, principal, alarm
   )`;
 
 /** A session's head, with each of its rows; once with none where there are none. */
-const ROWS = `SELECT h.status, h.principal, h.alarm::float8 AS alarm, r.tbl, r.pk, r.data
+const ROWS = `SELECT h.schema, h.status, h.principal, h.alarm::float8 AS alarm, r.tbl, r.pk, r.data
   FROM head AS h LEFT JOIN holdfast.row AS r ON r.session = h.id`;
 
 /** Of an owner that is not alive, or that nobody knows any more. */
@@ -58,6 +58,7 @@ const OWNERLESS = `(s.owner IS NULL OR NOT EXISTS (SELECT 1 FROM holdfast.node A
 const OVERDUE_MS = 10_000;
 
 interface LoadedRow {
+  schema: number;
   status: string;
   principal: string | null;
   alarm: number | null;
@@ -93,11 +94,11 @@ export function postgresEngine(query: Query): Engine {
   const load = (rows: readonly LoadedRow[]): Claimed | undefined => {
     const [first] = rows;
     if (first === undefined) return undefined;
-    const { status, principal, alarm } = first;
+    const { schema, status, principal, alarm } = first;
     const stored: StoredRow[] = rows.flatMap(({ tbl, pk, data }) =>
       tbl === null ? [] : [{ table: tbl, pk, data }],
     );
-    return { head: { status, principal: principal && given(principal), alarm }, rows: stored };
+    return { head: { schema, status, principal: principal && given(principal), alarm }, rows: stored };
   };
 
   return {
@@ -213,7 +214,7 @@ export function postgresEngine(query: Query): Engine {
     load: async (session, node) =>
       load(
         await query<LoadedRow>(
-          `WITH head AS (SELECT id, status, principal, alarm FROM holdfast.session WHERE id = $1 AND owner = $2) ${ROWS}`,
+          `WITH head AS (SELECT id, schema, status, principal, alarm FROM holdfast.session WHERE id = $1 AND owner = $2) ${ROWS}`,
           [session, node],
         ),
       ),
