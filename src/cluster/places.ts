@@ -70,8 +70,10 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
 
   const claim = async (tenure: Tenure, session: string, found: Found): Promise<Place> => {
     if (found.schema > SCHEMA_VERSION) {
-      // Whoever can read it takes it.
-      const able = [...members.values()].find(({ schema }) => schema >= found.schema);
+      // Whoever can read it takes it; one that has just joined may not be known here yet.
+      const ableAmong = (nodes: Iterable<Owner>): NodeRow | undefined =>
+        [...nodes].find(({ schema }) => schema >= found.schema);
+      const able = ableAmong(members.values()) ?? ableAmong(await engine.members());
       return able === undefined ? { kind: "later", found: found.schema } : { kind: "there", node: able };
     }
     const claimed = await engine.claim(session, tenure.node, found.claims);

@@ -108,7 +108,7 @@ describe("a flush", () => {
     expect((await engine.flush({ node: node, n: 2, leaseMs: LEASE }, batch)).kind).toBe("stored");
     const held = await engine.load(id, node);
     expect(await engine.load(id, await joined())).toBeUndefined();
-    expect(held?.head).toEqual({ status: "ended", principal: "nul\0\\0", alarm: 5 });
+    expect(held?.head).toEqual({ schema: 2, status: "ended", principal: "nul\0\\0", alarm: 5 });
     expect(held?.rows.find(({ pk }) => pk === "a")?.data).toBe('"new"');
     expect(await rowsOf(id)).toEqual(["a", "c", "d"]);
     expect(await engine.sessionsOf("nul\0\\0")).toEqual([id]);
