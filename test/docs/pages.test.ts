@@ -120,6 +120,11 @@ describe("llms.txt", () => {
     const prosaic = text.replaceAll(/^```[^]*?^```|`[^`\n]*`/gm, "");
     expect(addresses(prosaic).length).toBeGreaterThan(150);
     expect(addresses(prosaic).filter((address) => !/^https?:/.test(address))).toEqual([]);
+    const there = new Set(
+      ["index.md", ...pages.map(({ file }) => file)].map((file) => site + markdown(file)),
+    );
+    const ours = addresses(prosaic).filter((address) => address.startsWith(site));
+    expect(ours.filter((address) => !there.has(address.split("#")[0] ?? ""))).toEqual([]);
     expect(standalone("errors.md")).toContain(`](${site}eras.md#clients-as-they-are)`);
     expect(standalone("guides/testing.md")).toContain('(session?.state.get<number>("count") ?? 0)');
   });
