@@ -33,8 +33,20 @@ export default defineConfig({
   cleanUrls: true,
   rewrites: { "guides/README.md": "guides/index.md" },
   sitemap: { hostname: site },
-  // The largest chunk is the index of the search, which is fetched as somebody searches.
-  vite: { build: { chunkSizeWarningLimit: 2000 }, server: { fs: { allow: ["../.."] } } },
+  vite: {
+    // The largest is the index of the search, which is fetched as somebody searches.
+    build: { chunkSizeWarningLimit: 2000 },
+    plugins: [
+      {
+        // As they are drawn, pages import Vue from a folder above which there is none: it is this package's.
+        name: "vue-of-the-site",
+        enforce: "pre",
+        resolveId: (id, _importer, { ssr }) =>
+          ssr === true && ["vue", "vue/server-renderer"].includes(id) ? { id, external: true } : undefined,
+      },
+    ],
+    server: { fs: { allow: ["../.."] } },
+  },
   markdown: {
     anchor: { slugify: slug },
     config(md) {
