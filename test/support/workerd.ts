@@ -38,6 +38,8 @@ export interface WorkerdOptions {
   readonly services?: number;
   /** Compatibility flags; by default those of the template. */
   readonly flags?: readonly string[];
+  /** More words for its command line. */
+  readonly args?: readonly string[];
 }
 
 export interface Workerd extends TestServer {
@@ -99,6 +101,7 @@ export async function startWorkerd({
   entry = new URL("../worker/index.ts", import.meta.url).pathname,
   services = 1,
   flags = ["enable_request_signal"],
+  args = [],
 }: WorkerdOptions = {}): Promise<Workerd> {
   const code = await bundleWorker(entry);
   const ports = wanted === undefined ? [] : [wanted];
@@ -143,7 +146,7 @@ ${names
 `,
   )
   .join("")}`;
-  return runWorkerd({ config, files: { "worker.js": code }, ports });
+  return runWorkerd({ config, files: { "worker.js": code }, ports, args });
 }
 
 /** That many different ports, see {@link freePort}. */
@@ -160,10 +163,12 @@ export interface WorkerdSetup {
   readonly files: Readonly<Record<string, string>>;
   /** The ports of its sockets; `/health` of the first says that it is up. */
   readonly ports: readonly number[];
+  /** More words for its command line. */
+  readonly args?: readonly string[];
 }
 
 /** Runs workerd by a configuration, on storage of its own. */
-export async function runWorkerd({ config, files, ports }: WorkerdSetup): Promise<Workerd> {
+export async function runWorkerd({ config, files, ports, args = [] }: WorkerdSetup): Promise<Workerd> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const storage = join(root, "storage");
   mkdirSync(storage);
@@ -175,7 +180,7 @@ export async function runWorkerd({ config, files, ports }: WorkerdSetup): Promis
 
   const start = async (): Promise<void> => {
     writeFileSync(join(root, "config.capnp"), config(storage));
-    const started = spawn(workerdPath, ["serve", "--experimental", join(root, "config.capnp")], {
+    const started = spawn(workerdPath, ["serve", "--experimental", ...args, join(root, "config.capnp")], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     child = started;
