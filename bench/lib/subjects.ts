@@ -1,6 +1,4 @@
 /** Who is measured, and how each is started. @module */
-import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import process from "node:process";
 import { NODE } from "../../test/support/node.ts";
 import { startProcess } from "../../test/support/process.ts";
@@ -18,7 +16,8 @@ export interface Subject {
   readonly host: "workerd" | "Node";
   /** The latest protocol version that it serves, where that is not ours. */
   readonly version?: string;
-  start(vars?: Readonly<Record<string, string>>): Promise<Running>;
+  /** `v8Flags` are for workerd alone. */
+  start(vars?: Readonly<Record<string, string>>, v8Flags?: readonly string[]): Promise<Running>;
 }
 
 /** Servers whose end is this process' duty, however it ends. */
@@ -46,7 +45,8 @@ function onWorkerd(name: string, entry: string, own: Readonly<Record<string, str
   return {
     name,
     host: "workerd",
-    start: (vars) => ours(startWorkerd({ entry: file(entry), vars: { ...own, ...vars } })),
+    start: (vars, v8Flags = []) =>
+      ours(startWorkerd({ entry: file(entry), vars: { ...own, ...vars }, v8Flags })),
   };
 }
 
@@ -76,11 +76,12 @@ export const holdfastBare: Subject = onWorkerd("holdfast, server without work", 
 export const mcpAgent: Subject = {
   name: "McpAgent (agents 0.32.0)",
   host: "workerd",
-  start: async (vars = {}) =>
+  start: async (vars = {}, v8Flags = []) =>
     ours(
       startWorkerd({
         entry: await bundleWithNode(file("peers/mcp-agent.ts")),
         vars,
+        v8Flags,
         flags: ["enable_request_signal", "nodejs_compat"],
       }),
     ),
@@ -109,12 +110,3 @@ export const holdfastNodeLite: Subject = onNode(
   "2025-06-18",
 );
 export const sdkListen: Subject = onNode("SDK 2.4.0, bus of one process", "node/sdk-listen.ts");
-
-/** Starts workerd again with a collector of garbage that can be called. */
-export async function exposeGc({ storage = "", kill, restart }: Running): Promise<void> {
-  const config = join(dirname(storage), "config.capnp");
-  await kill();
-  const text = readFileSync(config, "utf8");
-  writeFileSync(config, text.replace("services = [", 'v8Flags = ["--expose-gc"],\n  services = ['));
-  await restart();
-}

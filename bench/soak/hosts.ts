@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { NODE } from "../../test/support/node.ts";
 import { startProcess } from "../../test/support/process.ts";
+import { unpooledFetch } from "../../test/support/unpooled-fetch.ts";
 import { freePort, startWorkerd, type TestServer } from "../../test/support/workerd.ts";
 import { openInspector } from "../lib/inspector.ts";
 
@@ -28,7 +29,7 @@ export interface SoakHost {
 const file = (path: string): string => new URL(path, import.meta.url).pathname;
 
 async function look(server: TestServer, name: string): Promise<Response> {
-  const response = await fetch(`${server.url}/__bench/${name}`, { headers: { connection: "close" } });
+  const response = await unpooledFetch(`${server.url}/__bench/${name}`);
   if (!response.ok) throw new Error(`${name} was answered ${response.status}`);
   return response;
 }
@@ -57,15 +58,19 @@ const workerd: SoakHost = {
       entry: file("../worker/soak.ts"),
       vars,
       args: [`--inspector-addr=127.0.0.1:${port}`],
+      v8Flags: ["--expose-gc"],
     });
     return Object.defineProperties(server as TestServer as SoakServer, {
       memory: {
         async value() {
+          for (let n = 0; n < 3; n++) await look(server, "gc");
           const inspector = await openInspector(port);
           try {
-            for (let n = 0; n < 3; n++) await inspector.ask("HeapProfiler.collectGarbage");
-            const { usedSize } = (await inspector.ask("Runtime.getHeapUsage")) as { usedSize: number };
-            return { heap: usedSize, resident: residentOf(server.pid) };
+            const usage = (await inspector.ask("Runtime.getHeapUsage")) as {
+              usedSize: number;
+              backingStorageSize: number;
+            };
+            return { heap: usage.usedSize + usage.backingStorageSize, resident: residentOf(server.pid) };
           } finally {
             inspector.close();
           }
@@ -73,7 +78,7 @@ const workerd: SoakHost = {
       },
       abort: {
         value: async (session: string) => {
-          await fetch(`${server.url}/__bench/abort?session=${session}`);
+          await unpooledFetch(`${server.url}/__bench/abort?session=${session}`);
         },
       },
     });

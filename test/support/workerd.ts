@@ -40,6 +40,8 @@ export interface WorkerdOptions {
   readonly flags?: readonly string[];
   /** More words for its command line. */
   readonly args?: readonly string[];
+  /** V8's, such as `--expose-gc`. */
+  readonly v8Flags?: readonly string[];
 }
 
 export interface Workerd extends TestServer {
@@ -102,6 +104,7 @@ export async function startWorkerd({
   services = 1,
   flags = ["enable_request_signal"],
   args = [],
+  v8Flags = [],
 }: WorkerdOptions = {}): Promise<Workerd> {
   const code = await bundleWorker(entry);
   const ports = wanted === undefined ? [] : [wanted];
@@ -125,6 +128,7 @@ export async function startWorkerd({
   const config = (storage: string): string =>
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  v8Flags = ${JSON.stringify(v8Flags)},
   services = [
     ${names.map((name) => `(name = "${name}", worker = .${name}),`).join(" ")}
     (name = "storage", disk = (path = ${text(storage)}, writable = true)),
