@@ -3,6 +3,7 @@ import process from "node:process";
 import { NODE } from "../../test/support/node.ts";
 import { startProcess } from "../../test/support/process.ts";
 import { bundleWithNode } from "./bundle.ts";
+import { LINES } from "./collections.ts";
 import { startWorkerd, type TestServer } from "../../test/support/workerd.ts";
 
 export interface Running extends TestServer {
@@ -16,8 +17,8 @@ export interface Subject {
   readonly host: "workerd" | "Node";
   /** The latest protocol version that it serves, where that is not ours. */
   readonly version?: string;
-  /** `v8Flags` are for workerd alone. */
-  start(vars?: Readonly<Record<string, string>>, v8Flags?: readonly string[]): Promise<Running>;
+  /** @param flags V8's on workerd, Node's on Node */
+  start(vars?: Readonly<Record<string, string>>, flags?: readonly string[]): Promise<Running>;
 }
 
 /** Servers whose end is this process' duty, however it ends. */
@@ -41,12 +42,16 @@ async function ours(starting: Promise<Running>): Promise<Running> {
 
 const file = (path: string): string => new URL(`../${path}`, import.meta.url).pathname;
 
+/** Where V8 is to say something, it is to say it line by line. */
+const byOf = (v8Flags: readonly string[]): readonly string[] =>
+  v8Flags.some((flag) => flag.startsWith("--trace")) ? LINES : [];
+
 function onWorkerd(name: string, entry: string, own: Readonly<Record<string, string>> = {}): Subject {
   return {
     name,
     host: "workerd",
     start: (vars, v8Flags = []) =>
-      ours(startWorkerd({ entry: file(entry), vars: { ...own, ...vars }, v8Flags })),
+      ours(startWorkerd({ entry: file(entry), vars: { ...own, ...vars }, v8Flags, by: byOf(v8Flags) })),
   };
 }
 
@@ -60,7 +65,8 @@ function onNode(
     name,
     host: "Node",
     ...(version === undefined ? {} : { version }),
-    start: (vars) => ours(startProcess(NODE, { entry: file(entry), vars: { ...own, ...vars } })),
+    start: (vars, flags = []) =>
+      ours(startProcess([...NODE, ...flags], { entry: file(entry), vars: { ...own, ...vars } })),
   };
 }
 
@@ -82,6 +88,7 @@ export const mcpAgent: Subject = {
         entry: await bundleWithNode(file("peers/mcp-agent.ts")),
         vars,
         v8Flags,
+        by: byOf(v8Flags),
         flags: ["enable_request_signal", "nodejs_compat"],
       }),
     ),

@@ -15,13 +15,15 @@ export interface Faults {
   /** Anything else that no disturbance explains. */
   wrong: number;
   readonly said: string[];
+  /** Hears each as it is found. */
+  readonly hear: (what: string) => void;
 }
 
 /** Sentences that are kept. */
 const SAID = 20;
 
-export function noFaults(): Faults {
-  return { lost: 0, twice: 0, hung: 0, wrong: 0, said: [] };
+export function noFaults(hear: (what: string) => void = () => {}): Faults {
+  return { lost: 0, twice: 0, hung: 0, wrong: 0, said: [], hear };
 }
 
 /** Counts a fault. */
@@ -31,7 +33,9 @@ export function note(
   { what, count = 1 }: { what: string; count?: number },
 ): void {
   faults[kind] += count;
-  if (faults.said.length < SAID) faults.said.push(`${kind}: ${what}`);
+  if (faults.said.length >= SAID) return;
+  faults.said.push(`${kind}: ${what}`);
+  faults.hear(`${kind}: ${what}`);
 }
 
 /**

@@ -84,7 +84,7 @@ export async function soak(options: StormOptions): Promise<Soaked> {
 
 async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked> {
   const { minutes, streams, say } = options;
-  const faults = noFaults();
+  const faults = noFaults(say);
   const http: Http = createHttp(`${server.url}/mcp`);
   let deaths = 0;
   let cuts = 0;

@@ -42,6 +42,8 @@ export interface WorkerdOptions {
   readonly args?: readonly string[];
   /** V8's, such as `--expose-gc`. */
   readonly v8Flags?: readonly string[];
+  /** What stands before it on the command line, such as `stdbuf -oL`; it must become workerd. */
+  readonly by?: readonly string[];
 }
 
 export interface Workerd extends TestServer {
@@ -105,6 +107,7 @@ export async function startWorkerd({
   flags = ["enable_request_signal"],
   args = [],
   v8Flags = [],
+  by = [],
 }: WorkerdOptions = {}): Promise<Workerd> {
   const code = await bundleWorker(entry);
   const ports = wanted === undefined ? [] : [wanted];
@@ -150,7 +153,7 @@ ${names
 `,
   )
   .join("")}`;
-  return runWorkerd({ config, files: { "worker.js": code }, ports, args });
+  return runWorkerd({ config, files: { "worker.js": code }, ports, args, by });
 }
 
 /** That many different ports, see {@link freePort}. */
@@ -167,12 +170,13 @@ export interface WorkerdSetup {
   readonly files: Readonly<Record<string, string>>;
   /** The ports of its sockets; `/health` of the first says that it is up. */
   readonly ports: readonly number[];
-  /** More words for its command line. */
+  /** More words for its command line, and what stands before it. */
   readonly args?: readonly string[];
+  readonly by?: readonly string[];
 }
 
 /** Runs workerd by a configuration, on storage of its own. */
-export async function runWorkerd({ config, files, ports, args = [] }: WorkerdSetup): Promise<Workerd> {
+export async function runWorkerd({ config, files, ports, args = [], by = [] }: WorkerdSetup): Promise<Workerd> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const storage = join(root, "storage");
   mkdirSync(storage);
@@ -184,7 +188,9 @@ export async function runWorkerd({ config, files, ports, args = [] }: WorkerdSet
 
   const start = async (): Promise<void> => {
     writeFileSync(join(root, "config.capnp"), config(storage));
-    const started = spawn(workerdPath, ["serve", "--experimental", ...args, join(root, "config.capnp")], {
+    const [command, ...before] = [...by, workerdPath];
+    const words = [...before, "serve", "--experimental", ...args, join(root, "config.capnp")];
+    const started = spawn(command ?? workerdPath, words, {
       stdio: ["ignore", "pipe", "pipe"],
     });
     child = started;
