@@ -73,11 +73,7 @@ export function openChannel(name: string, faults: Faults): Channel {
   const skipTo = (n: number): void => {
     while (next < n) {
       const batch = batches[0];
-      if (batch === undefined) {
-        note(faults, "wrong", { what: `${name}: ${n} came and was never promised` });
-        next = n;
-        return;
-      }
+      if (batch === undefined) return;
       const to = Math.min(n, batch.to);
       // Of a batch that goes on, or of which later numbers came, what is missing was sent.
       const isBrokenOff = batch.end === "beginning" && to === batch.to;
@@ -99,6 +95,7 @@ export function openChannel(name: string, faults: Faults): Channel {
       return batch;
     },
     came(n) {
+      if (n >= promised) return note(faults, "wrong", { what: `${name}: ${n} came and was never promised` });
       if (n < next) return note(faults, "twice", { what: `${name}: ${n} after ${next - 1}` });
       skipTo(n);
       next = n + 1;
