@@ -13,8 +13,8 @@ export interface World {
   readonly faults: Faults;
   /** Resolves while the server is there. */
   up(): Promise<void>;
-  /** How often the server, or this session's object, has died. */
-  deaths(session: string): number;
+  /** Whether the server, or this session's object, has died since, or is dying now; asked once something went wrong. */
+  watch(session: string): () => boolean;
   /** How often all connections were cut. */
   cuts(): number;
   /** Counts what happened, by name. */
@@ -55,8 +55,6 @@ export interface SoakClient {
 
 /** How long anything may take while the server is there: restarts, resumes and slow readers included. */
 const HUNG_MS = 30_000;
-/** After a call whose fate is not known: what it still says must not meet the next one's numbers. */
-const REST_MS = 3000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -114,6 +112,8 @@ export async function openClient(world: World): Promise<SoakClient> {
   let stream: Opened | undefined;
   let isOver = false;
   let ids = 0;
+  /** A burst's fate is not known: no other is sent in this session. */
+  let isMuddled = false;
 
   /** Follows the standalone stream over as many connections as it takes. */
   const follow = async (): Promise<void> => {
@@ -121,15 +121,14 @@ export async function openClient(world: World): Promise<SoakClient> {
     let since = Date.now();
     for (let times = 0; !isOver; times++) {
       await world.up();
-      const before = world.deaths(session);
+      const died = world.watch(session);
       const place: Record<string, string> = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
       try {
         stream = await http.send({ method: "GET", headers: { ...accept, ...headers, ...place } });
         if (stream.status !== 200) {
           const text = await stream.text();
           if (isOver) return;
-          if (world.deaths(session) === before)
-            note(faults, "wrong", { what: `${name}: GET was answered ${stream.status} ${text}` });
+          if (!died()) note(faults, "wrong", { what: `${name}: GET was answered ${stream.status} ${text}` });
         } else {
           if (times > 0) world.count("streams resumed");
           if (isOver) stream.cut();
@@ -167,7 +166,7 @@ export async function openClient(world: World): Promise<SoakClient> {
   /** Comes back for the rest of a call; rejects where nobody has it. */
   const resume = async (fate: Fate, hear: (message: Message) => void): Promise<void> => {
     await world.up();
-    const before = world.deaths(session);
+    const died = world.watch(session);
     const id = { "Last-Event-ID": fate.lastEventId ?? "" };
     const opened = await http
       .send({ method: "GET", headers: { ...accept, ...headers, ...id } })
@@ -178,8 +177,7 @@ export async function openClient(world: World): Promise<SoakClient> {
       return read(opened, fate, hear);
     }
     const text = await opened.text().catch(() => "");
-    if (world.deaths(session) === before)
-      throw new Error(`the rest of a call was answered ${opened.status} ${text}`);
+    if (!died()) throw new Error(`the rest of a call was answered ${opened.status} ${text}`);
   };
 
   /** Posts the call and follows it; what came of it is in `fate`. */
@@ -223,12 +221,13 @@ export async function openClient(world: World): Promise<SoakClient> {
 
   return {
     session,
-    async call(plan) {
+    async call(wanted) {
+      const plan: Plan = isMuddled && wanted.on === "standalone" ? { ...wanted, on: "request" } : wanted;
       await world.up();
       const channel = plan.on === "standalone" ? standalone : openChannel(`${name} ${plan.on}`, faults);
       const batch = plan.on === "quick" ? undefined : channel.promise(plan.count);
-      const before = { deaths: world.deaths(session), cuts: world.cuts() };
-      const died = (): boolean => world.deaths(session) > before.deaths;
+      const cutsBefore = world.cuts();
+      const died = world.watch(session);
       const fate: Fate = { answer: undefined, lastEventId: undefined };
       const isCut = { value: false };
       const own = plan.on === "standalone" ? undefined : channel;
@@ -244,10 +243,11 @@ export async function openClient(world: World): Promise<SoakClient> {
       else if (answer !== undefined) note(faults, "wrong", { what: `${what}: ${JSON.stringify(answer)}` });
       else if (ended !== "late") {
         // Without an id there is nothing to come back to: fair where the connection broke for a known reason.
-        if (!died() && world.cuts() === before.cuts && !isCut.value)
+        if (!died() && world.cuts() === cutsBefore && !isCut.value)
           note(faults, "wrong", { what: `${what}: ${ended?.message ?? "ended without an answer"}` });
         else world.count("calls that broke");
-        if (plan.on === "standalone") await pause(REST_MS);
+        // It may still run, and what it says must not meet another's numbers.
+        if (plan.on === "standalone") isMuddled = true;
       }
       if (own !== undefined) own.close();
     },

@@ -1,8 +1,9 @@
 /** What a soak does to one server, from its start to its end. @module */
 import { createHttp, type Http } from "./http.ts";
-import { type Counted, openClient, type Plan, type SoakClient, type World } from "./client.ts";
+import { type Counted, openClient, type SoakClient, type World } from "./client.ts";
 import { type Faults, noFaults } from "./account.ts";
 import { filesOf, type SoakHost, type SoakServer } from "./hosts.ts";
+import { one, plan, settingsFor, upTo } from "./plan.ts";
 import type { Sample, Soaked } from "./verdict.ts";
 
 export interface StormOptions {
@@ -23,35 +24,6 @@ const KILLS = [0.08, 0.16, 0.24, 0.32];
 const LOOKS = 60;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const one = (of: number): boolean => Math.random() * of < 1;
-const upTo = (most: number): number => 1 + Math.floor(Math.random() * most);
-
-/** Most calls are quick ones; of the others every third is dropped by its client in the middle. */
-function plan(): Plan {
-  const by = Math.random();
-  if (by < 0.7) return { on: "quick", count: 0, everyMs: 0, dropsAfter: undefined };
-  const count = upTo(40);
-  const everyMs = one(2) ? 0 : upTo(20);
-  if (by < 0.8) return { on: "standalone", count, everyMs, dropsAfter: undefined };
-  const dropsAfter = one(3) ? upTo(count) : undefined;
-  return { on: by < 0.9 ? "request" : "progress", count, everyMs, dropsAfter };
-}
-
-/** What the run's length makes of the times that bound what is kept: all of them come round many times. */
-export function settingsFor(minutes: number): Record<string, string> {
-  const keptMs = String(Math.round(Math.min(120_000, Math.max(12_000, minutes * 3000))));
-  return {
-    HOLDFAST_KEEPALIVE_INTERVAL_MS: "5000",
-    HOLDFAST_SUPERVISE_INTERVAL_MS: "10000",
-    HOLDFAST_RETRY_MS: "500",
-    HOLDFAST_SESSION_TTL_MS: keptMs,
-    HOLDFAST_MESSAGE_TTL_MS: keptMs,
-    HOLDFAST_TOMBSTONE_TTL_MS: keptMs,
-    HOLDFAST_PROVISIONAL_TTL_MS: keptMs,
-    // Streams come to their greatest age as well.
-    HOLDFAST_MAX_STREAM_MS: String(Math.round(minutes * 10_000)),
-  };
-}
 
 /** What is shared by all who make the storm. */
 interface Storm {
@@ -90,6 +62,7 @@ async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked
   let cuts = 0;
   let coming: Promise<void> = Promise.resolve();
   const aborted = new Map<string, number>();
+  const deathsOf = (session: string): number => deaths + (aborted.get(session) ?? 0);
   const done: Record<string, number> = {
     sessions: 0,
     "quick calls": 0,
@@ -110,7 +83,11 @@ async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked
     http,
     faults,
     up: () => coming,
-    deaths: (session) => deaths + (aborted.get(session) ?? 0),
+    watch(session) {
+      const before = deathsOf(session);
+      // Each death counts as it begins and as it is over: in between the number is odd.
+      return () => deathsOf(session) > before || deaths % 2 === 1 || (aborted.get(session) ?? 0) % 2 === 1;
+    },
     cuts: () => cuts,
     count: (what: Counted) => add(what),
   };
