@@ -176,7 +176,13 @@ export interface WorkerdSetup {
 }
 
 /** Runs workerd by a configuration, on storage of its own. */
-export async function runWorkerd({ config, files, ports, args = [], by = [] }: WorkerdSetup): Promise<Workerd> {
+export async function runWorkerd({
+  config,
+  files,
+  ports,
+  args = [],
+  by = [],
+}: WorkerdSetup): Promise<Workerd> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const storage = join(root, "storage");
   mkdirSync(storage);
