@@ -51,7 +51,7 @@ const INTERNAL: Readonly<Record<string, readonly string[]>> = {
   "src/events.ts": ["DISCONNECT_REASONS", "EventSink"],
   "src/guest.ts": ["GuestKind", "Guests"],
   "src/host.ts": ["Answer", "Attach", "Attached", "Call", "Refusal", "RequestHandler", "StatelessCall"],
-  "src/jsonrpc/failures.ts": ["Failure"],
+  "src/jsonrpc/failure.ts": ["Failure"],
   "src/jsonrpc/messages.ts": ["Payload"],
   "src/modern/extension.ts": ["ListeningFor", "Serve"],
   "src/options.ts": ["Variables"],
