@@ -7,7 +7,7 @@
 import { notWatched } from "../jsonrpc/failures.ts";
 import type { JsonRpcResponse } from "../jsonrpc/messages.ts";
 import type { Interest } from "./interest.ts";
-import type { Confirm, Confirmed } from "./server/in-flight.ts";
+import type { Confirm, Confirmed } from "./server/call.ts";
 import { isSubscribed, SUBSCRIBE, UNSUBSCRIBE } from "./server/journal.ts";
 import type { SessionStore } from "./store/store.ts";
 

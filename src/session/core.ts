@@ -12,7 +12,7 @@ import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import type { Interest } from "./interest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { SessionOptions } from "./ports.ts";
-import type { Confirm } from "./server/in-flight.ts";
+import type { Confirm } from "./server/call.ts";
 import type { SessionRow } from "./store/schema.ts";
 import type { Stream } from "./streams/stream.ts";
 import { createStreams, type Streams } from "./streams/streams.ts";

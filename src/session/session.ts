@@ -90,11 +90,11 @@ class LiveSession<Env> implements Session {
     }
     const row = admit(this, request) ?? (await admitOtherwise(this, request));
     if (isRefusal(row)) return row;
-    this.#dispatch.settleInterrupted();
+    this.#dispatch.earlier.settle();
     const place = locate(request, { id, settings, row, streams: this.core.streamsOf(row), now });
     if ("kind" in place) return place;
     const { stream, after } = place;
-    const lacking = this.#dispatch.challengeRerun(stream.id, request.caller);
+    const lacking = this.#dispatch.earlier.challenge(stream.id, request.caller);
     if (lacking !== undefined) {
       const failure = await lacking;
       if (failure !== undefined) return refused(failure);
@@ -115,7 +115,7 @@ class LiveSession<Env> implements Session {
     stream.attach(outlet, { after, opening, retryMs, expiresAt, notesPlace });
     this.#arrival.arrived();
     await this.#upkeep.connected(outlet);
-    this.#dispatch.rerun(stream.id, request.caller);
+    this.#dispatch.earlier.rerun(stream.id, request.caller);
     if (stream === this.core.streamsOf(row).standalone) void interest?.listening();
     return { kind: "streaming" };
   }
@@ -177,6 +177,10 @@ class LiveSession<Env> implements Session {
     if (this.isLive()) this.core.streams()?.peek(stream)?.ack(connectionId, seq);
   }
 
+  reached(stream: number, connectionId: string, seq: number): void {
+    if (this.isLive()) this.core.streams()?.peek(stream)?.reached(connectionId, seq);
+  }
+
   leave(stream: number, connectionId: string, seq?: number): void {
     const { lifecycle } = this.core;
     const row = lifecycle.live();
@@ -194,8 +198,8 @@ class LiveSession<Env> implements Session {
     if (held === undefined) outlet.end("deleted");
     else held.restore(outlet, place, handed);
     // A call may have been in flight as the isolate went to sleep or died.
-    this.#dispatch.settleInterrupted();
-    this.#dispatch.giveUp(stream);
+    this.#dispatch.earlier.settle();
+    this.#dispatch.earlier.giveUp(stream);
   }
 
   inMemory(): InMemory {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { EventSink } from "../../src/events.ts";
 import type { Caller } from "../../src/host.ts";
 import type { JsonRpcRequest } from "../../src/jsonrpc/messages.ts";
+import { EarlierCalls, type EarlierParts } from "../../src/session/calls/earlier.ts";
 import { createInterrupted, type Interrupted, type Rerun } from "../../src/session/calls/interrupted.ts";
 import type { SessionRow } from "../../src/session/store/schema.ts";
 import { createStreams, type Streams } from "../../src/session/streams/streams.ts";
@@ -204,9 +205,17 @@ describe("a call that may run again", () => {
   });
 });
 
-test("in the isolate in which a session begins nothing is looked for", () => {
+test("in the isolate in which a session begins nothing is looked for, in any other it is", () => {
   const counted = countedStore();
-  const { interrupted } = isolate(counted);
-  interrupted.none();
-  expect(counted.during(() => interrupted.settle())).toEqual([]);
+  const earlierCalls = (): EarlierCalls => {
+    const settings = { emit: silent, maxCallMs: 0 };
+    const options = { id: row.id, store: counted.store, settings, now: () => 1000 };
+    const standalone = { streams: () => streamsOf(counted) };
+    const side = { options, lifecycle: { live: () => row } };
+    return new EarlierCalls({ side, standalone } as unknown as EarlierParts);
+  };
+  const begun = earlierCalls();
+  begun.none();
+  expect(counted.during(() => begun.settle())).toEqual([]);
+  expect(counted.during(() => earlierCalls().settle())).toHaveLength(1);
 });

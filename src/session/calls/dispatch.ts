@@ -3,7 +3,7 @@
  * @module
  */
 import { type Outcome, shortId } from "../../events.ts";
-import type { Call, Caller, Refusal } from "../../host.ts";
+import type { Call, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import {
   isNotification,
@@ -17,7 +17,6 @@ import type { CallDetail } from "../../sessions.ts";
 import { isPermanent } from "../../setup.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { type CallWatch, watchCalls } from "../../watch.ts";
-import { createExtra, polls } from "../server/extra.ts";
 import type { Instance } from "../server/instance.ts";
 import { createJournal, type Journal } from "../server/journal.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
@@ -26,8 +25,8 @@ import type { MessageExtra } from "../server/transport.ts";
 import { Waker } from "../server/waker.ts";
 import type { SessionRow } from "../store/schema.ts";
 import type { OpenOutlet } from "../streams/outlet.ts";
+import { EarlierCalls } from "./earlier.ts";
 import { callLimit, Exchanges } from "./exchanges.ts";
-import { createInterrupted, type Interrupted, type Rerun } from "./interrupted.ts";
 import { openWith } from "./opening.ts";
 import { sessionOrigin } from "./origin.ts";
 import { Phase } from "./phase.ts";
@@ -57,9 +56,8 @@ export class Dispatch<Env> {
   readonly #watch: CallWatch | undefined;
   readonly #waker: Waker;
   readonly #exchanges: Exchanges;
-  /** What an earlier isolate left: nothing where the session began in this one. */
-  #interrupted: Interrupted | undefined;
-  #hasBegun = false;
+  /** What an earlier isolate left unanswered. */
+  readonly earlier: EarlierCalls;
 
   constructor(side: ServingSide<Env>) {
     const { id, store, settings } = side.options;
@@ -71,8 +69,11 @@ export class Dispatch<Env> {
     this.#standalone = standalone;
     this.#journal = journal;
     this.#watch = watch;
-    this.#waker = new Waker(new Starter(side, { watch, phase, journal, standalone }));
-    this.#exchanges = new Exchanges(side, standalone);
+    const waker = new Waker(new Starter(side, { watch, phase, journal, standalone }));
+    const exchanges = new Exchanges(side, standalone);
+    this.#waker = waker;
+    this.#exchanges = exchanges;
+    this.earlier = new EarlierCalls({ side, watch, waker, exchanges, standalone });
   }
 
   /** Number of requests in flight. */
@@ -141,33 +142,6 @@ export class Dispatch<Env> {
     for (const request of payload.messages.filter(isRequest)) this.#watch.over(request, "refused", known);
   }
 
-  /** Once in an isolate: answers what an earlier one left unanswered, but for what may run again. */
-  settleInterrupted(): void {
-    if (!this.#hasBegun) this.#lookBack().settle();
-  }
-
-  /** Runs the interrupted calls again whose answers this stream carries, for a caller who waits for them. */
-  rerun(stream: number, caller: Caller): void {
-    this.#interrupted?.rerun(stream, caller);
-  }
-
-  /** What a caller's token lacks for those calls, who may wait for them no further; undefined where nothing waits. */
-  challengeRerun(stream: number, { authInfo }: Caller): ScopeRefusal {
-    const requests = this.#interrupted?.waiting(stream) ?? [];
-    const row = this.#side.lifecycle.live();
-    if (requests.length === 0 || row === undefined) return undefined;
-    // A server that does not start is met again, and told, where the calls are to run.
-    return this.#waker.wake(row).then(
-      (server) => server.challenge(requests, authInfo),
-      () => undefined,
-    );
-  }
-
-  /** Answers those calls instead: the one who waits is connected already, and has shown no credentials since. */
-  giveUp(stream: number): void {
-    this.#interrupted?.giveUp(stream);
-  }
-
   /** Ends the server; what is in flight is answered with an error. */
   close(): void {
     this.#end((exchange) => exchange.fail(failures.sessionEnded), failures.SESSION_ENDED);
@@ -187,7 +161,7 @@ export class Dispatch<Env> {
     const said = this.#phase.end();
     // What was built for a client that was turned away goes with it.
     if (!this.#phase.isAccepted() || this.#side.lifecycle.live() === undefined) return this.close();
-    this.#hasBegun = true;
+    this.earlier.none();
     for (const json of said) void this.#standalone.send(json);
   }
 
@@ -196,7 +170,7 @@ export class Dispatch<Env> {
     let server: Instance;
     try {
       const woken = lifecycle.live();
-      this.settleInterrupted();
+      this.earlier.settle();
       server = await this.#waker.wake(woken);
     } catch (error) {
       const live = lifecycle.live();
@@ -231,7 +205,7 @@ export class Dispatch<Env> {
       return this.#turnAway(failures.tooManyRequests(settings.maxInFlight), row, requests);
     }
     const exchange = requests.length === 0 ? undefined : this.#exchanges.of(row, requests, posted);
-    const extra = this.#extraOf(call.caller, row, exchange);
+    const extra = this.#standalone.extraFor(call.caller, row, exchange);
     const began = options.now();
     for (const message of call.payload.messages) {
       if (exchange !== undefined && isRequest(message)) {
@@ -275,10 +249,6 @@ export class Dispatch<Env> {
     }
   }
 
-  #extraOf(caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra {
-    return polls(row) ? createExtra(caller, exchange, this.#standalone) : createExtra(caller);
-  }
-
   /**
    * What becomes of a POST that is turned away for load, or for a server that does not start. In HTTP+SSE an error status ends Python's and Go's clients, so its
    * requests are answered where they are listened for; that is stored, as any answer is.
@@ -287,36 +257,6 @@ export class Dispatch<Env> {
     if (row.kind !== "http+sse" || requests.length === 0) return { kind: "refused", failure };
     for (const { id } of requests) void this.#standalone.send(failures.notNowBody(failure, id));
     return { kind: "accepted", refused: failure.status };
-  }
-
-  #lookBack(): Interrupted {
-    const { lifecycle, options } = this.#side;
-    return (this.#interrupted ??= createInterrupted({
-      sessionId: options.id,
-      emit: options.settings.emit,
-      watch: this.#watch,
-      store: options.store,
-      maxCallMs: options.settings.maxCallMs,
-      now: options.now,
-      isLive: () => lifecycle.live() !== undefined,
-      streams: () => this.#standalone.streams(),
-      run: (again) => this.#runAgain(again),
-    }));
-  }
-
-  async #runAgain({ requests, caller, unfinished, stream }: Rerun): Promise<void> {
-    const { lifecycle, options } = this.#side;
-    const { settings } = options;
-    const row = lifecycle.live();
-    if (row === undefined) return;
-    const server = await this.#waker.wake(row);
-    if (settings.maxCallMs > 0) this.#side.by(unfinished.created + settings.maxCallMs);
-    const to = unfinished.kind === "relay" ? { owed: unfinished.stream } : { stream };
-    const exchange = this.#exchanges.again(row, requests, to);
-    for (const request of requests) {
-      const due = unfinished.created + callLimit(settings, request);
-      server.request(request, exchange, this.#extraOf(caller, row, exchange), due);
-    }
   }
 }
 

@@ -16,8 +16,6 @@ import type { Streams } from "../streams/streams.ts";
 
 /** What becomes of the calls that an earlier isolate left unanswered. */
 export interface Interrupted {
-  /** The session begins in this isolate: there is nothing to look for. */
-  none(): void;
   /** Once in an isolate: answers what cannot run again. */
   settle(): void;
   /** The requests that would run again for who takes up the stream. */
@@ -95,7 +93,6 @@ export function createInterrupted(options: InterruptedOptions): Interrupted {
 
   return {
     waiting: (id) => (waiting.get(id) ?? []).filter((call) => !isOverdue(call)).flatMap(requestsOf),
-    none: () => void (settled = true),
     settle() {
       if (settled || !options.isLive()) return;
       settled = true;

@@ -5,7 +5,7 @@ import type { Refusal, TransportKind } from "../../host.ts";
 import type { Settings } from "../../options.ts";
 import type { UserChannel } from "../../user/state.ts";
 import type { CreateServer } from "../server/factory.ts";
-import type { Confirm } from "../server/in-flight.ts";
+import type { Confirm } from "../server/call.ts";
 import type { SessionRow } from "../store/schema.ts";
 import type { SessionStore } from "../store/store.ts";
 import type { Streams } from "../streams/streams.ts";

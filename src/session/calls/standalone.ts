@@ -3,9 +3,14 @@
  * held until the session is there.
  * @module
  */
+import type { Caller } from "../../host.ts";
+import { createExtra, polls } from "../server/extra.ts";
+import type { Exchange } from "../server/reply.ts";
+import type { MessageExtra } from "../server/transport.ts";
+import type { SessionRow } from "../store/schema.ts";
+import type { Streams } from "../streams/streams.ts";
 import type { Phase } from "./phase.ts";
 import type { SessionSide } from "./side.ts";
-import type { Streams } from "../streams/streams.ts";
 
 /** The way to the session's standalone stream. */
 export class Standalone {
@@ -43,6 +48,11 @@ export class Standalone {
   /** True while a client listens. */
   hasListener(): boolean {
     return this.streams()?.standalone.outlet() !== undefined;
+  }
+
+  /** What the server is told with a message: how it closes streams too, where its client would poll for the rest. */
+  extraFor(caller: Caller, row: SessionRow, exchange: Exchange | undefined): MessageExtra {
+    return polls(row) ? createExtra(caller, exchange, this) : createExtra(caller);
   }
 
   /** Ends its connection: the client polls for the rest. */

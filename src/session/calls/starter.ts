@@ -12,7 +12,7 @@ import { userOf } from "../../user/user.ts";
 import type { CallWatch } from "../../watch.ts";
 import type { ServerContext } from "../server/factory.ts";
 import { listsChanged, markOf, promisesSubscriptions, subscribedInstead } from "../server/greeting.ts";
-import type { Confirm } from "../server/in-flight.ts";
+import type { Confirm } from "../server/call.ts";
 import { Instance, type InstanceSide } from "../server/instance.ts";
 import type { Journal } from "../server/journal.ts";
 import { createState, type KeptState } from "../server/state.ts";

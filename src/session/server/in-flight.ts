@@ -12,73 +12,18 @@ import {
   type JsonRpcResponse,
   type RequestId,
 } from "../../jsonrpc/messages.ts";
-import type { Settings } from "../../options.ts";
 import { createInbound, type Inbound, type Numbered } from "./correlation.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import type { Exchange } from "./reply.ts";
 import { heartbeatMessage, progressTokenOf } from "./heartbeat.ts";
 import { type Beating, createPulses, type Pulse, type Pulses } from "./pulses.ts";
+import type { CallsSide, ClientCall, Confirmed, ReplayedCall, Told } from "./call.ts";
 import type { CallDetail } from "../../sessions.ts";
-import { type CallWatch, nameIn, outcomeOf, type WatchedCall } from "../../watch.ts";
+import { nameIn, outcomeOf, type WatchedCall } from "../../watch.ts";
 import { type CallFailed, callFailed, withoutPayload } from "./reports.ts";
 import { writeAnswer } from "./written.ts";
 
-/** What becomes of an answer that grants something, once the transport has borne it out, or could not. */
-export interface Confirmed {
-  /** The answer to give. */
-  readonly response: JsonRpcResponse;
-  /** What the server is asked so that it has not happened for it either. */
-  readonly undo?: { readonly method: string; readonly params: JsonObject } | undefined;
-}
-
-/** Undefined where the answer can leave as it is, which all but few can: it is asked for each. */
-export type Confirm = (request: JsonRpcRequest, response: JsonRpcResponse) => Promise<Confirmed> | undefined;
-
-/** A client's request. */
-export interface ClientCall {
-  readonly exchange: Exchange;
-  readonly request: JsonRpcRequest;
-  /** Undefined where nobody listens. */
-  watched: WatchedCall | undefined;
-  /** When it began, in milliseconds since 1970. */
-  readonly began: number;
-  /** When it has run for too long; Infinity for never. */
-  due: number;
-  /** Where it asked for progress. */
-  readonly pulse: Pulse | undefined;
-  /** Whether its answer could not be stored: an error in its place is tried until it can. */
-  lost: boolean;
-}
-
-/** A request of our own, which brings a new server to where the last one stood. */
-export interface ReplayedCall {
-  readonly exchange?: undefined;
-  readonly replayed: (response: JsonRpcResponse) => void;
-}
-
 type Entry = ClientCall | ReplayedCall;
-
-/** Whoever the server belongs to: how its requests are answered, and who hears of it. One for all of its servers. */
-export interface CallsSide {
-  /** Undefined for a server that belongs to no session. */
-  readonly sessionId: string | undefined;
-  readonly settings: Pick<Settings, "emit" | "maxEventBytes" | "progressHeartbeatMs">;
-  /** Undefined where nobody listens. */
-  readonly watch: CallWatch | undefined;
-  /** Makes one unit of what an answer that is stored writes. */
-  transaction<T>(body: () => T): T;
-  /** Asked about each answer first; where it takes time, the answer waits. */
-  confirm?(request: JsonRpcRequest, response: JsonRpcResponse): ReturnType<Confirm>;
-  /** What to answer in the server's place; undefined where its own answer stands. */
-  instead?(request: JsonRpcRequest, response: JsonRpcResponse): JsonRpcResponse | undefined;
-  /** A request was answered, before the answer goes out. */
-  onAnswered(request: JsonRpcRequest, response: JsonRpcResponse): void;
-}
-
-/** A server, as it is told something of our own whose answer nobody waits for. */
-export interface Told {
-  tell(method: string, params: JsonObject): void;
-}
 
 type Held = Numbered<Entry>;
 type HeldCall = Numbered<ClientCall>;

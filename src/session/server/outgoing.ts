@@ -17,7 +17,8 @@ import {
 import { toWire } from "../../jsonrpc/wire.ts";
 import type { Settings } from "../../options.ts";
 import type { Outbound } from "./correlation.ts";
-import type { Calls, ClientCall, Told } from "./in-flight.ts";
+import type { ClientCall, Told } from "./call.ts";
+import type { Calls } from "./in-flight.ts";
 import type { Exchange } from "./reply.ts";
 
 /** Ways out of a server that belong to no call. */

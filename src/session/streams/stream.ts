@@ -9,13 +9,11 @@ import type { DisconnectReason } from "../../events.ts";
 import { formatEventId } from "../../sse/event-id.ts";
 import { asideFrame, commentFrame, primingFrame } from "../../sse/frames.ts";
 import type { StoredEvent } from "../store/schema.ts";
-import { Attachment, type Fed, type Joining, WINDOW } from "./attachment.ts";
+import { Attachment, type Fed, type Joining } from "./attachment.ts";
 import type { EventLog } from "./log.ts";
 import type { Outlet } from "./outlet.ts";
+import { Pace } from "./pace.ts";
 import { Patience } from "./patience.ts";
-
-/** What may be sent in one turn of the event loop while nobody reads: a server that sends on and on must let others in. */
-const UNREAD_EVENTS = 32;
 
 /** What a stream reports to those who keep the session's. */
 export interface StreamHooks {
@@ -52,17 +50,14 @@ export class Stream implements Fed {
   readonly #prefix: string;
   readonly hooks: StreamHooks;
   readonly #patience = new Patience();
+  readonly #pace = new Pace();
   #delivered: number;
   /** What the storage knows of `delivered`: it goes along with each event, and is written by itself as connections come and go. */
   #recorded: number;
   #complete: boolean;
   #attachment: Attachment | undefined;
-  /** Sent since the last pause while nobody reads: events, and characters. */
-  #unread = 0;
-  #unreadSize = 0;
-  /** Those whose events wait for the reader. */
-  #paced: (() => void)[] | undefined;
-  /** The end of the token that the last connection came with. */
+  /** The connection that came last: where it joined, and the end of its client's token. */
+  #latest: { readonly connectionId: string; readonly from: number } | undefined;
   #expiresAt: number | undefined;
 
   constructor({ id, log, prefix, delivered, complete, hooks }: StreamOptions) {
@@ -122,9 +117,8 @@ export class Stream implements Fed {
     });
     this.#recorded = Math.max(this.#recorded, this.#delivered);
     this.#pump({ seq, data: json });
-    if (this.#attachment === undefined) return this.#pause(json.length);
-    if (this.#attachment.sent === log.last()) return Promise.resolve();
-    return new Promise((resolve) => (this.#paced ??= []).push(resolve));
+    if (this.#attachment === undefined) return this.#pace.unread(json.length);
+    return this.#attachment.sent === log.last() ? Promise.resolve() : this.#pace.forReader();
   }
 
   /** Attaches a connection; one that was there ends, having kept what it was handed. */
@@ -149,6 +143,7 @@ export class Stream implements Fed {
     this.#handed(after);
     const joined = new Attachment(this, { outlet, redialled, notesPlace, place: after, acked: after });
     this.#attachment = joined;
+    this.#latest = { connectionId: outlet.connectionId, from: after };
     // Before the priming event, whose id is the place behind the gap: no later event would tell of it.
     const gap = after < log.last() && log.trimmed() === log.last() ? joined.skip(log.last()) : "";
     let text = joined.place() + gap;
@@ -183,6 +178,16 @@ export class Stream implements Fed {
     if (attachment.notesPlace) this.#handed(attachment.acked);
     else this.#delivered = Math.max(this.#delivered, attachment.acked);
     this.#pump();
+  }
+
+  /**
+   * The client of a POST's connection came as far as `seq`, whatever was acknowledged: what a body's reader has taken it
+   * need not have written. May be said after the session has ended the connection. Not stored.
+   */
+  reached(connectionId: string, seq: number): void {
+    if (connectionId !== this.#latest?.connectionId || seq < this.#latest.from) return;
+    this.#delivered = Math.min(seq, this.log.last());
+    if (this.#attachment !== undefined) this.#attachment.acked = this.#delivered;
   }
 
   /** The connection is over; `seq` is the last event its client was handed, where that is known. */
@@ -245,14 +250,8 @@ export class Stream implements Fed {
     const dropped = this.#attachment;
     this.#attachment = undefined;
     if (dropped?.timer !== undefined) clearTimeout(dropped.timer);
-    this.#release();
+    this.#pace.release();
     return dropped;
-  }
-
-  #release(): void {
-    const waiting = this.#paced;
-    this.#paced = undefined;
-    for (const resume of waiting ?? []) resume();
   }
 
   /** The client of this connection has gone, or has come by another. One that got nothing, since there was nothing, is not held to it. */
@@ -273,14 +272,6 @@ export class Stream implements Fed {
     this.end("overflow");
   }
 
-  #pause(size: number): Promise<void> {
-    this.#unread += 1;
-    this.#unreadSize += size;
-    if (this.#unread < UNREAD_EVENTS && this.#unreadSize < WINDOW) return Promise.resolve();
-    this.#unread = this.#unreadSize = 0;
-    return new Promise((resolve) => setTimeout(resolve, 0));
-  }
-
   /** `fresh` is an event that was appended just now: the connection that is up to date need not read it back. */
   #pump(fresh?: StoredEvent): void {
     const to = this.#attachment;
@@ -294,7 +285,7 @@ export class Stream implements Fed {
       else to.tell(to.skip(log.last()) + to.place());
     }
     if (this.#attachment !== to || to.sent < log.last()) return;
-    this.#release();
+    this.#pace.release();
     if (this.#complete) this.end("done");
   }
 }
