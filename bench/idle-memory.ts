@@ -2,7 +2,7 @@
  * `npm run bench:idle [sessions]`: what sessions that are open and idle cost a Node process. Sessions are
  * opened over HTTP, used once, and left; the process' resident memory is shown while they are in memory,
  * and once they have been evicted, against where ten sessions stand. Exits with 1 where it is more than
- * 20 % above that.
+ * 20 % above that, or where a session of a small server takes more than 8 KB of ours.
  * @module
  */
 import { type ChildProcess, fork } from "node:child_process";
@@ -12,11 +12,15 @@ import { join } from "node:path";
 import process from "node:process";
 import { createLocalMcp, serve } from "../src/local/node.ts";
 import { createExampleServer } from "../worker/example/server.ts";
+import type { Weights } from "./lib/weigh-child.ts";
 
 const FEW = 10;
 const TOLERATED = 1.2;
 /** Long enough to look at the sessions while they are in memory. */
 const EVICT_AFTER_MS = 10_000;
+
+/** The most that one session may take of the heap, its server not counted; in bytes. */
+const OURS = 8000;
 
 interface Memory {
   readonly inMemory: number;
@@ -80,10 +84,28 @@ async function parent(many: number): Promise<void> {
       `${many} idle sessions: ${(ratio * 100).toFixed(1)} % of where ${FEW} stand (at most ${TOLERATED * 100} %): ${isGood ? "ok" : "TOO MUCH"}`,
     );
     process.exitCode = isGood ? 0 : 1;
+    await weigh();
   } finally {
     server.kill("SIGKILL");
     rmSync(root, { recursive: true, force: true });
   }
+}
+
+/** What a session of a small server is made of, and what a stream adds to it. */
+async function weigh(): Promise<void> {
+  const child = fork(new URL("lib/weigh-child.ts", import.meta.url), [], {
+    execArgv: ["--expose-gc", ...process.execArgv],
+  });
+  const { session, server, stream } = await next<Weights>(child);
+  const ours = session - server;
+  console.table({
+    "a session, used and idle": { KB: kilobytes(session) },
+    "… of that the SDK's server with two tools": { KB: kilobytes(server) },
+    "… of that ours": { KB: kilobytes(ours) },
+    "an open standalone stream, without its socket": { KB: kilobytes(stream) },
+  });
+  console.log(`of ours at most ${kilobytes(OURS)} KB a session: ${ours <= OURS ? "ok" : "TOO MUCH"}`);
+  if (ours > OURS) process.exitCode = 1;
 }
 
 /** Opens sessions, ten at a time, each with one call. */
@@ -142,6 +164,10 @@ function next<T>(server: ChildProcess): Promise<T> {
 
 function mebibytes(bytes: number): number {
   return Number((bytes / 1_048_576).toFixed(1));
+}
+
+function kilobytes(bytes: number): number {
+  return Number((bytes / 1000).toFixed(1));
 }
 
 const [first = "1000", database = ""] = process.argv.slice(2);
