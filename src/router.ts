@@ -12,6 +12,7 @@ import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { createBodyReader } from "./http/body.ts";
 import { SESSION_ID } from "./http/headers.ts";
 import { createHostCheck, preflightHeaders } from "./http/origin.ts";
+import { discardRest } from "./http/rest.ts";
 import { empty, failed, refusalOf } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions } from "./options.ts";
@@ -35,8 +36,9 @@ import { checkGiven, FUNCTION, having, type Kind, type Kinds, SetupError, STRING
 
 /** What the router serves, whom it lets in, and every option of the transport. */
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
-  /** The server's name and version, for `/info`. */
+  /** The server's name, for `/info` and the landing page. */
   name?: string;
+  /** Its version, for the same. */
   version?: string;
   /** Where sessions live: `durableHost` on Workers, `localHost` in one process. */
   host: SessionHost<E["Bindings"]>;
@@ -149,6 +151,8 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     topic,
     isHostAllowed: createHostCheck(settings),
   };
+  // Twice as much as is taken: what is larger still is cut off.
+  const rest = { bytes: 2 * settings.maxBodyBytes, ms: settings.bodyTimeoutMs };
   const app = new Hono<E>();
 
   /** What a browser is shown at this path; undefined for all else, and where the page fails. */
@@ -166,13 +170,15 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     const handle = async (c: Context<E>): Promise<Response> => {
       const page = path === "/mcp" ? landed(c, path) : undefined;
       const response = mounted(c, page ?? (await answer(of, c, served)));
+      const refused = refusalOf(response);
+      if ((refused ?? response.status) >= 400 && hasBody(c.req.raw)) await discardRest(c.req.raw, rest);
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
           method: clientText(c.req.method),
           session: session === undefined ? undefined : clientText(shortId(session)),
           status: response.status,
-          refused: refusalOf(response),
+          refused,
           contentType: clientText(c.req.header("content-type")),
           accept: clientText(c.req.header("accept")),
         };
@@ -257,6 +263,10 @@ async function answer<E extends Env>(
     return failed(failures.internalError, headers);
   }
 }
+
+/** By the method: a look at `body` costs more, on some servers. */
+const hasBody = ({ method }: Request): boolean =>
+  method !== "GET" && method !== "HEAD" && method !== "OPTIONS";
 
 function preflight<E extends Env>(
   c: Context<E>,

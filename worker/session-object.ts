@@ -39,6 +39,7 @@ import {
   decodeCall,
   decodeEnd,
   decodeGuestRequest,
+  decodeLeft,
   decodeMessage,
   decodePrincipal,
   decodeSeed,
@@ -62,7 +63,9 @@ export interface SessionObjectOptions<Env> {
 
 /** The Durable Object of a session, as the edge calls it: see `wire.ts`. */
 export interface SessionObject<Env> extends DurableObject<Env> {
+  /** What does not cross as a string: streams, links, and messages that are too long. */
   fetch(request: Request): Promise<Response>;
+  /** One POST's messages; a string where they were answered quickly, as a call's are as a rule. */
   post(message: string): Promise<string | Response>;
 }
 
@@ -192,6 +195,12 @@ export function sessionObject<Env>(
         case PATHS.end: {
           const ended = await this.#session.end(await decodeEnd(request));
           return ended.kind === "ended" ? new Response(null, { status: 204 }) : encodeReply(ended);
+        }
+        case PATHS.left: {
+          const { stream, connectionId, seq } = await decodeLeft(request);
+          this.#session.reached(stream, connectionId, seq);
+          this.#session.leave(stream, connectionId);
+          return new Response(null, { status: 204 });
         }
         case PATHS.adopt:
           await this.#session.adopt(await decodeSeed(request));

@@ -4,10 +4,10 @@ import * as failures from "../jsonrpc/failures.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
 import { createElapsed } from "./clock.ts";
 import type { NodeRow } from "./engine.ts";
-import type { Owned } from "./owned.ts";
+import { NotHere, type Owned } from "./owned.ts";
 import { Refused } from "./peers.ts";
 import type { Place, Places } from "./places.ts";
-import { NotHere, type Tenure } from "./tenure.ts";
+import type { Tenure } from "./tenure.ts";
 
 /** What can be done with a session, here or there. */
 export interface Deed<T> {

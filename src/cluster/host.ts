@@ -7,9 +7,8 @@ import { createBackground } from "../background.ts";
 import type { ChangeHub } from "../changes.ts";
 import { messageOf } from "../events.ts";
 import { createEndings, ENDED_TOPIC } from "../endings.ts";
-import type { Answer, Attached, Refusal, SessionHost, SessionRef } from "../host.ts";
+import type { SessionHost } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { letExit } from "../local/ringer.ts";
 import type { LocalHostOptions } from "../local/host.ts";
 import { ANYTHING, FUNCTION, type Kind, needed, STRING } from "../setup.ts";
 import { createRoom } from "../local/memory.ts";
@@ -24,13 +23,15 @@ import { createClock, createElapsed } from "./clock.ts";
 import type { Engine, NodeRow } from "./engine.ts";
 import { createClusterHub } from "./hub.ts";
 import { createInbound, type Inbound } from "./inbound.ts";
-import { createErrands, PATIENCE_MS, PAUSE_MS, sleep } from "./errands.ts";
+import { createErrands, PAUSE_MS, sleep } from "./errands.ts";
 import { createPeers } from "./peers.ts";
 import { createPlaces } from "./places.ts";
+import { createRefs } from "./refs.ts";
+import { createRounds } from "./rounds.ts";
 import { createSeal } from "./seal.ts";
 import { clusterSessions } from "./sessions.ts";
-import type { Owned } from "./owned.ts";
-import { createTenure, NotHere, type Tenure } from "./tenure.ts";
+import { NotHere } from "./owned.ts";
+import { createTenure, type Tenure } from "./tenure.ts";
 
 /** What the host serves, and how others reach it. */
 export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions<Env>, "database" | "guest"> {
@@ -76,11 +77,6 @@ export const HOST_OPTIONS: Required<{
 };
 
 const CLOSE_MS = 2000;
-const LOOK_MOST_MS = 2000;
-const DUE = 50;
-/** Looks between two counts of all sessions, and between two sweeps. */
-const COUNT_EVERY = 5;
-const SWEEP_EVERY = 500;
 
 /**
  * Makes the host and joins the others.
@@ -165,7 +161,6 @@ export async function clusterHost<Env = unknown>(
     isClosing: () => closing !== undefined,
   });
 
-  const refusal = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
   const unknown = (failure: failures.Failure): boolean => {
     if (failure === failures.sessionNotFound) return false;
     throw new Error(failure.error.message);
@@ -196,50 +191,7 @@ export async function clusterHost<Env = unknown>(
       }),
   });
 
-  const refTo = (id: string, mayCreate = false): SessionRef => ({
-    id,
-    post: (call) =>
-      run<Answer>(id, {
-        mayCreate: mayCreate && (call.opens || call.keyed !== undefined),
-        here: (at, owned) => at.post(owned, call, false),
-        there: (node) => peers.post({ node, session: id }, call),
-        refused: refusal,
-      }),
-    attach: (request) =>
-      run<Attached>(id, {
-        mayCreate: mayCreate && (request.opens || request.keyed !== undefined),
-        here: (at, owned) => at.attach(owned, request, false),
-        there: (node) => peers.attach({ node, session: id }, request),
-        refused: refusal,
-      }),
-    end: (caller) =>
-      run<{ readonly kind: "ended" } | Refusal>(id, {
-        here: (at, owned) => at.end(owned, caller),
-        there: (node) => peers.end({ node, session: id }, caller),
-        refused: refusal,
-      }),
-  });
-
-  /** A session under a fresh id is this process's: nobody else can know of it, and nothing is asked for it. */
-  const freshRef = (id: string): SessionRef => {
-    const fresh = async <T>(body: (at: Tenure, owned: Owned) => Promise<T>): Promise<T | Refusal> => {
-      for (const began = elapsed.mark(); tenure === undefined; await sleep(PAUSE_MS)) {
-        if (closing !== undefined) throw new Error("The host is closed");
-        if (elapsed.since(began) > PATIENCE_MS) return refusal(failures.unreachable);
-      }
-      return body(tenure, tenure.take(id, undefined));
-    };
-    const known = refTo(id);
-    return {
-      ...known,
-      post: (call) =>
-        call.opens ? fresh<Answer>((at, owned) => at.post(owned, call, false)) : known.post(call),
-      attach: (request) =>
-        request.opens
-          ? fresh<Attached>((at, owned) => at.attach(owned, request, false))
-          : known.attach(request),
-    };
-  };
+  const refs = createRefs({ run, peers, tenure: () => tenure, isClosing: () => closing !== undefined });
 
   const sessions = clusterSessions({
     engine,
@@ -278,53 +230,14 @@ export async function clusterHost<Env = unknown>(
     },
   });
 
-  /** Takes sessions that nobody has and whose alarm is due: they ring here, and are let go of again. */
-  const takeDue = async (at: Tenure): Promise<void> => {
-    if (!at.gate.isHeld()) return;
-    for (const id of await engine.due(at.node, SCHEMA_VERSION, DUE)) {
-      if (at !== tenure || at.owned(id) !== undefined) continue;
-      const { departures } = at;
-      const loaded = await engine.load(id, at.node);
-      // What has changed hands meanwhile is looked at again.
-      if (loaded === undefined || departures !== at.departures) continue;
-      const owned = at.take(id, loaded);
-      // What is only an id that somebody took has no alarm to ring.
-      if (loaded.rows.length === 0) at.evict(owned);
-    }
-  };
-
-  let looks = 0;
-  const look = async (): Promise<void> => {
-    if (tenure === undefined) return;
-    const at = tenure;
-    await places.look(at);
-    for (const node of peers.linked()) if (!places.isAlive(node)) peers.lose(node);
-    await takeDue(at);
-    if (looks % COUNT_EVERY === 0) await census.refresh();
-    if (looks % SWEEP_EVERY === 1) await engine.sweep();
-    looks += 1;
-  };
-
-  let timer: ReturnType<typeof setTimeout>;
-  const lookMs = Math.min(LOOK_MOST_MS, leaseMs / 3);
-  const keepLooking = (): void => {
-    timer = setTimeout(() => {
-      // Whatever could not be asked is asked again: what is unreachable has been told where something waits for it.
-      void look()
-        .catch(() => {})
-        .finally(() => {
-          if (closing === undefined) keepLooking();
-        });
-    }, lookMs);
-    letExit(timer);
-  };
+  const rounds = createRounds({ engine, places, peers, census, leaseMs, tenure: () => tenure });
 
   await join();
-  await look();
-  keepLooking();
+  await rounds.look();
+  rounds.start();
 
   const close = async (): Promise<void> => {
-    clearTimeout(timer);
+    rounds.stop();
     peers.close();
     await tenure?.close(CLOSE_MS);
     tenure = undefined;
@@ -345,9 +258,9 @@ export async function clusterHost<Env = unknown>(
     sessions,
     endings,
     inbound,
-    find: (id) => (seal.isOwn(id) ? refTo(id) : undefined),
-    mint: () => freshRef(seal.mint()),
-    named: (name) => refTo(seal.named(name), true),
+    find: (id) => (seal.isOwn(id) ? refs.to(id, false) : undefined),
+    mint: () => refs.fresh(seal.mint()),
+    named: (name) => refs.to(seal.named(name), true),
     user: userChannel,
     keep: background.waitUntil,
     // What lasts without being a session has no place among several processes yet; `createClusterMcp` says so.

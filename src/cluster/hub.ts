@@ -11,7 +11,7 @@ import { subscriptionName } from "../session/server/journal.ts";
 import { pkOf } from "./copy.ts";
 import type { Engine, NodeRow } from "./engine.ts";
 import { Refused } from "./peers.ts";
-import { NotHere } from "./tenure.ts";
+import { NotHere } from "./owned.ts";
 
 /** The hub of all processes, as this one has it. */
 export interface ClusterHub extends ChangeHub {

@@ -6,8 +6,8 @@ import type { Settings } from "../options.ts";
 import { within } from "../within.ts";
 import type { OwnerLink } from "./link.ts";
 import { digestOf, type Seal } from "./seal.ts";
-import type { Owned } from "./owned.ts";
-import { NotHere, type OwnerAnswer, type Tenure } from "./tenure.ts";
+import { NotHere, type Owned } from "./owned.ts";
+import type { OwnerAnswer, Tenure } from "./tenure.ts";
 import {
   type Asked,
   ASKED,

@@ -116,3 +116,12 @@ export function createOwnedSessions(copy: WorkingCopy, now: () => number): Owned
     },
   };
 }
+
+/** The session is not this process's, or not any more: nothing of what was asked has been done. */
+export class NotHere extends Error {
+  override readonly name = "NotHere";
+
+  constructor() {
+    super("the session is not here");
+  }
+}

@@ -10,7 +10,7 @@ import { within } from "../within.ts";
 import type { NodeRow } from "./engine.ts";
 import { createPeerLink, type PeerLink } from "./peer-link.ts";
 import { digestOf, type Seal } from "./seal.ts";
-import { NotHere } from "./tenure.ts";
+import { NotHere } from "./owned.ts";
 import {
   type Asked,
   decodeAnswer,

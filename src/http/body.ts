@@ -130,5 +130,8 @@ async function readChunks({ body }: Request, limit: number, { hold, signal }: Re
   } catch {
     // Not UTF-8, or cut off on the way: either way it is not a JSON text.
     return { failure: failures.parseError };
+  } finally {
+    // The rest is for whoever answers.
+    reader.releaseLock();
   }
 }

@@ -22,7 +22,7 @@ import type { ListeningFor, ModernExtension } from "../modern/extension.ts";
 import { nameOfParts } from "../names.ts";
 import { TASKS } from "./record.ts";
 import { type AnswererOf, Refused } from "./serving.ts";
-import { signalOf } from "./task.ts";
+import { signalOf } from "./kept.ts";
 import type { TaskReply, TaskRequest } from "./wire.ts";
 
 /** What becomes of a tool's call whose client knows tasks: a task at once, a task where it takes long, a plain call. */

@@ -12,11 +12,17 @@ export interface TaskLimits {
   readonly maxTasksPerPrincipal: number;
 }
 
+/** What decides on a place for one more task. */
+export interface Admission {
+  readonly limits: TaskLimits;
+  readonly tellLimit: TellLimit;
+}
+
 /** What to answer where there is no place for one more task of the principal's; undefined where there is. */
 export function turnedAway(
   principal: string | null,
   kept: { readonly all: number; readonly own: number },
-  { limits, tellLimit }: { readonly limits: TaskLimits; readonly tellLimit: TellLimit },
+  { limits, tellLimit }: Admission,
 ): Failure | undefined {
   const { maxTasks, maxTasksPerPrincipal } = limits;
   // The principal's own limit first: what it says concerns the caller alone.

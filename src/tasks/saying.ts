@@ -6,8 +6,6 @@ export interface Saying {
   say(message: string): void;
   /** What was said last; undefined for nothing. */
   said(): string | undefined;
-  /** A message as it is kept. */
-  fit(message: string): string;
   /** The call is over. */
   stop(): void;
 }
@@ -17,13 +15,17 @@ const EVERY_MS = 1000;
 /** Most characters. */
 const MOST = 1024;
 
+/** A message as it is kept. */
+export function fit(message: string): string {
+  return String(message).slice(0, MOST).toWellFormed();
+}
+
 /** @param pass takes the last message; what it throws is dropped with it */
 export function createSaying(pass: (message: string) => void, now: () => number): Saying {
   let last: string | undefined;
   let passedAt = -Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const fit = (message: string): string => String(message).slice(0, MOST).toWellFormed();
   const passOn = (): void => {
     timer = undefined;
     passedAt = now();
@@ -34,7 +36,6 @@ export function createSaying(pass: (message: string) => void, now: () => number)
   };
 
   return {
-    fit,
     said: () => last,
     say(message) {
       last = fit(message);

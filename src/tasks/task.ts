@@ -17,24 +17,21 @@ import {
   type JsonRpcErrorObject,
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
-import type { TellLimit } from "../limits.ts";
 import type { Serve } from "../modern/extension.ts";
 import { createDeadlines } from "../session/deadlines.ts";
-import { createState } from "../session/server/state.ts";
+import type { SessionState } from "../session/server/factory.ts";
 import { within } from "../within.ts";
-import { type TaskLimits, turnedAway } from "./limits.ts";
+import { openKept } from "./kept.ts";
+import type { Admission } from "./limits.ts";
 import { answered, answersOf, openOf, questionsOf } from "./questions.ts";
-import { detailedTaskOf, endOf, isOver, type Outcome, type TaskRecord, taskOf } from "./record.ts";
+import { detailedTaskOf, endOf, isOver, type TaskRecord, taskOf } from "./record.ts";
 import { type Begun, originOf, type Run, startRun } from "./run.ts";
 import { createSaying } from "./saying.ts";
-import { createTaskStore, type TaskTexts } from "./store.ts";
 import { type TaskReply, type TaskRequest, taskRequestFrom } from "./wire.ts";
 
 /** What a task is given besides its place. */
-export interface TaskOptions {
+export interface TaskOptions extends Admission {
   readonly serve: Serve;
-  readonly limits: TaskLimits;
-  readonly tellLimit: TellLimit;
 }
 
 /** How soon the alarm rings again while a call runs: it holds the object awake. */
@@ -43,11 +40,6 @@ const HOLD_MS = 20_000;
 const AGAIN_MS = 1000;
 /** Where storage cannot be read, the alarm tries again after this long. */
 const SALVAGE_MS = 60_000;
-
-/** The name under which listeners hear of a task. */
-export function signalOf(id: string): string {
-  return `task ${id}`;
-}
 
 function errorOf({ error }: JsonRpcResponse): JsonRpcErrorObject {
   return error ?? failures.internalError.error;
@@ -58,51 +50,26 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   const { id, settings, now } = place;
   const { limits, serve } = options;
   const { emit } = settings;
-  const store = createTaskStore(place.sql, id);
+  const kept = openKept(place, options);
   const deadlines = createDeadlines(place.alarm, now);
-  let record = store.load();
   let run: Run | undefined;
   /** The call while it is no task yet: then nothing of it is stored. */
   let early: Begun | undefined;
 
-  const state = createState(store.entries, settings.maxStateBytes, () => record === undefined);
   const saying = createSaying((statusMessage) => {
-    if (record !== undefined && run !== undefined) change({ statusMessage });
+    if (kept.record !== undefined && run !== undefined) kept.change({ statusMessage });
   }, now);
-
-  /** Changes the task as one unit, and tells whoever listens. */
-  const change = (
-    fields: Partial<TaskRecord>,
-    texts?: { [Name in keyof TaskTexts]?: TaskTexts[Name] | undefined },
-  ): void => {
-    if (record === undefined) return;
-    const changed = { updated: now(), version: record.version + 1, ...fields };
-    store.update(changed, texts);
-    record = { ...record, ...changed };
-    place.bus(record.topic)?.publish({ kind: "signal", name: signalOf(id) });
-  };
 
   const failed = (error: unknown): void =>
     emit("send.error", { session: shortId(id), message: messageOf(error) });
 
   /** Arms the alarm for what is next: the task's end, and until then the call that runs. */
   const next = (): number | undefined =>
-    record && Math.min(endOf(record), run === undefined ? Infinity : now() + HOLD_MS);
-
-  const over = (
-    status: "completed" | "failed" | "cancelled",
-    fields: Partial<TaskRecord>,
-    outcome?: Outcome,
-  ): void => {
-    change({ ...fields, status, running: 0 }, { outcome, questions: undefined, given: undefined });
-    emit("task.ended", { task: shortId(id), status });
-  };
-
-  const fail = (error: JsonRpcErrorObject): void =>
-    over("failed", { statusMessage: saying.fit(error.message) }, { error });
+    kept.record && Math.min(endOf(kept.record), run === undefined ? Infinity : now() + HOLD_MS);
 
   /** Stores what has come of a round. */
   const settle = (call: Begun, { result, error }: JsonRpcResponse): void => {
+    const { record, change, over, fail } = kept;
     if (record === undefined) return;
     if (error !== undefined || result === undefined) {
       return fail(error ?? errorOf(failures.unserialisable(call.call.id)));
@@ -134,7 +101,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     const mine: Run = startRun(call, {
       place,
       serve,
-      ttlMs: record?.ttlMs ?? limits.ttlMs,
+      ttlMs: kept.record?.ttlMs ?? limits.ttlMs,
       state: ofRun(() => run === mine),
       onProgress(message) {
         if (run === mine) saying.say(message);
@@ -146,7 +113,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
       run = undefined;
       saying.stop();
       try {
-        if (record === undefined) early = undefined;
+        if (kept.record === undefined) early = undefined;
         else settle(call, response);
       } catch (error) {
         // The row still has it as running: whoever looks next finds it interrupted.
@@ -157,7 +124,8 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   };
 
   /** A run that has been ended writes nothing more. */
-  const ofRun = (isMine: () => boolean): typeof state => {
+  const ofRun = (isMine: () => boolean): SessionState => {
+    const { state } = kept;
     const must = (): void => {
       if (!isMine()) throw new Error("The task has ended, or is run by another server");
     };
@@ -183,68 +151,32 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
 
   /** Stores the call as a task; or what to answer where there is no place for it. */
   const create = (call: Begun): failures.Failure | undefined => {
-    const failure = turnedAway(call.principal, store.count(call.principal), options);
-    if (failure !== undefined) return failure;
-    const at = now();
-    const { ttlMs, pollIntervalMs } = limits;
-    const { taskId, principal, topic, origin } = call;
-    const created: TaskRecord = {
-      taskId,
-      principal,
-      topic,
-      status: "working",
-      statusMessage: saying.said() ?? null,
-      created: at,
-      updated: at,
-      version: 1,
-      ttlMs,
-      pollIntervalMs,
-      attempt: 1,
-      round: 1,
-      running: 1,
-    };
-    store.create(created, { call: call.call, origin }, () => {
-      state.keep();
-    });
-    record = created;
-    early = undefined;
-    const tool = call.call.params?.["name"];
-    emit("task.created", {
-      task: shortId(id),
-      tool: typeof tool === "string" ? tool.slice(0, 128) : undefined,
-    });
-    return undefined;
-  };
-
-  /** The call of a task that is stored. */
-  const begunOf = (row: TaskRecord, given: JsonObject | undefined, authInfo: unknown): Begun | undefined => {
-    const call = store.text("call");
-    const origin = store.text("origin");
-    return call && origin && { ...row, call, origin, given, authInfo };
+    const failure = kept.create(call, saying.said() ?? null);
+    if (failure === undefined) early = undefined;
+    return failure;
   };
 
   const interrupted = (row: TaskRecord): void => {
-    const call = begunOf(row, store.text("given"), undefined);
+    const call = kept.begun(kept.text("given"), undefined);
     const mayRun = call !== undefined && settings.rerun(call.call);
     const again = mayRun && row.attempt < limits.maxAttempts;
     emit("task.interrupted", { task: shortId(id), attempt: row.attempt, again });
     if (!again || call === undefined) {
-      return fail(errorOf(failures.interrupted(call?.call.id ?? "", mayRun)));
+      return kept.fail(errorOf(failures.interrupted(call?.call.id ?? "", mayRun)));
     }
     const attempt = row.attempt + 1;
-    change({ attempt });
+    kept.change({ attempt });
     begin({ ...call, attempt });
   };
 
   /** Ends what is over, and takes up what an isolate has left behind. */
   const look = async (): Promise<void> => {
+    const { record } = kept;
     if (record === undefined) return;
     if (endOf(record) <= now()) {
-      const { status } = record;
       stopRun();
-      store.remove();
-      record = undefined;
-      emit("task.expired", { task: shortId(id), status });
+      kept.remove();
+      emit("task.expired", { task: shortId(id), status: record.status });
       await place.erase();
     } else if (record.running === 1 && run === undefined) {
       interrupted(record);
@@ -255,6 +187,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   /** The task that this id names, once it has been looked after. */
   const find = async (taskId: string): Promise<TaskRecord | undefined> => {
     await look();
+    const { record } = kept;
     return record?.taskId === taskId ? record : undefined;
   };
 
@@ -262,7 +195,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     { taskId, call, atOnce }: Extract<TaskRequest, { op: "start" }>,
     caller: Caller,
   ): Promise<TaskReply> => {
-    if (record !== undefined) return { kind: "task", task: taskOf(record) };
+    if (kept.record !== undefined) return { kind: "task", task: taskOf(kept.record) };
     if (run !== undefined) return { kind: "unreadable" };
     const { principal = null, topic = DEFAULT_TOPIC, authInfo } = caller;
     const begun: Begun = {
@@ -288,6 +221,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
       if (create(begun) !== undefined) return { kind: "answered", response: await mine.answered };
     }
     await deadlines.by(next() ?? now());
+    const { record } = kept;
     return record === undefined ? { kind: "unknown" } : { kind: "task", task: taskOf(record) };
   };
 
@@ -296,19 +230,19 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     inputResponses: JsonObject,
     authInfo: unknown,
   ): Promise<TaskReply> => {
-    const questions = row.status === "input_required" ? store.text("questions") : undefined;
+    const questions = row.status === "input_required" ? kept.text("questions") : undefined;
     const found = questions && answered(questions, inputResponses);
     if (found === undefined) return { kind: "done" };
     if ("failure" in found) return { kind: "refused", ...found };
     const all = found.questions;
     if (Object.keys(openOf(all)).length > 0) {
-      change({}, { questions: all });
+      kept.change({}, { questions: all });
       return { kind: "done" };
     }
-    const requestState = store.text("requestState");
+    const requestState = kept.text("requestState");
     const given = { inputResponses: answersOf(all), ...(requestState !== undefined && { requestState }) };
-    const call = begunOf(row, given, authInfo);
-    change({ status: "working", running: 1 }, { given, questions: undefined, requestState: undefined });
+    const call = kept.begun(given, authInfo);
+    kept.change({ status: "working", running: 1 }, { given, questions: undefined, requestState: undefined });
     if (call !== undefined) begin(call);
     await deadlines.by(next() ?? now());
     return { kind: "done" };
@@ -317,7 +251,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   const cancel = (row: TaskRecord): TaskReply => {
     if (!isOver(row)) {
       stopRun();
-      over("cancelled", { statusMessage: null });
+      kept.over("cancelled", { statusMessage: null });
     }
     return { kind: "done" };
   };
@@ -336,8 +270,8 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     if (op !== "get") return cancel(row);
     const said = run === undefined ? undefined : saying.said();
     const task = detailedTaskOf(said === undefined ? row : { ...row, statusMessage: said }, {
-      outcome: isOver(row) ? store.text("outcome") : undefined,
-      questions: row.status === "input_required" ? store.text("questions") : undefined,
+      outcome: isOver(row) ? kept.text("outcome") : undefined,
+      questions: row.status === "input_required" ? kept.text("questions") : undefined,
     });
     return { kind: "detailed", task, version: row.version };
   };

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { openSse } from "../support/http-sse.ts";
 import { openSession } from "../support/mcp.ts";
+import { keptConnection } from "../support/kept-connection.ts";
 import { initialize, LATEST, toolCall } from "../support/messages.ts";
 import { expectNotNow } from "../support/not-now.ts";
 import { serve, type Subject } from "../support/subject.ts";
@@ -44,20 +45,6 @@ export function testBodies(subject: Subject): void {
       sent.leave();
     });
 
-    test("what is sent whole is answered whole: the client reads the 404", async () => {
-      const body = JSON.stringify(toolCall("echo", { text: padded(3_000_000) }));
-      // On a connection of its own, as below.
-      const sent = unfinishedPost(`${server.url}/mcp`, {
-        headers: { "Mcp-Session-Id": FORGED },
-        body,
-        length: body.length,
-      });
-      const answer = await sent.answer;
-      expect(answer.status).toBe(404);
-      expect(answer.body).toContain('"code":-32001');
-      sent.leave();
-    });
-
     test("64 KiB are enough for `initialize`, also in place of a session that is gone", async () => {
       const capabilities = { experimental: { pad: { text: padded(60 * KIB) } } };
       const body = JSON.stringify(initialize(LATEST, capabilities));
@@ -75,6 +62,42 @@ export function testBodies(subject: Subject): void {
       const text = padded(4_000_000);
       const session = await openSession(server.url);
       expect(await session.tool("echo", { text })).toBe(text);
+    });
+  });
+
+  describe.concurrent("a refused body that is sent whole before anything is read", () => {
+    const server = serve(subject);
+    const call = (bytes: number): string => JSON.stringify(toolCall("echo", { text: padded(bytes) }));
+
+    test.each([
+      ["an id that nobody holds", { "Mcp-Session-Id": FORGED }, call(3_000_000), 404],
+      ["a malformed id", { "Mcp-Session-Id": "a/b" }, call(200_000), 400],
+      ["no id", {}, call(200_000), 200],
+      ["more than `maxBodyBytes`", {}, call(5_000_000), 413],
+      ["another type", { "Content-Type": "text/plain" }, call(200_000), 415],
+      ["an Origin that is not let in", { Origin: "https://evil.example" }, call(200_000), 403],
+      ["bytes that are no UTF-8", {}, `\u00ff${call(200_000)}`, 400],
+    ])(
+      "with %s: its client reads the answer, and is heard on the same connection",
+      async (_, headers, body, status) => {
+        const line = await keptConnection(server.url);
+        const given = headers as Record<string, string>;
+        for (const isChunked of [false, true, false]) {
+          const answer = await line.post("/mcp", { headers: given, body, isChunked });
+          expect(answer.status).toBe(status);
+          expect(answer.body).toMatch(/^\{"(jsonrpc|result)":/);
+        }
+        line.leave();
+      },
+    );
+
+    test("by a method that takes none: the same", async () => {
+      const line = await keptConnection(server.url);
+      for (const isChunked of [false, true]) {
+        const answer = await line.post("/info", { body: call(200_000), isChunked });
+        expect(answer.status).toBe(405);
+      }
+      line.leave();
     });
   });
 

@@ -47,7 +47,7 @@ const NO_GATE: Mutation = {
   to: "",
 };
 const NO_GATE_ANSWERS: Mutation = {
-  file: "src/cluster/tenure.ts",
+  file: "src/cluster/answers.ts",
   from: "if (gate.isHeld() && !gate.isDirty(owned.key)) return reply;",
   to: "if (gate.isHeld()) return reply;",
 };

@@ -8,9 +8,17 @@ import { headersFor, modernRequest, postModern } from "../support/modern.ts";
 import { startNode } from "../support/node.ts";
 import { accept, KNOWS_TASKS, taskClient, textIn } from "../support/tasks.ts";
 import { readEvents } from "../support/sse.ts";
+import type { Served } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
 
 const NOT_FOUND = { error: { code: -32602, message: expect.stringContaining("Task not found") as string } };
+
+const heard = (server: Served, type: string, tag: string) =>
+  eventually(() => {
+    const found = server.events().find((event) => event.type === type && event["tag"] === tag);
+    expect(found).toBeDefined();
+    return found;
+  });
 
 describe.each(hosts)("on $name", (host) => {
   const server = mortal(host, { TEST_AUTH: "on", TEST_TASK_AFTER_MS: "300" });
@@ -18,12 +26,7 @@ describe.each(hosts)("on $name", (host) => {
   const as = (principal: string, capabilities?: Record<string, unknown>) =>
     taskClient(url, { Authorization: `Bearer ${principal}:1` }, capabilities);
   const ann = as("ann");
-  const said = (type: string, tag: string) =>
-    eventually(() => {
-      const found = server.events().find((event) => event.type === type && event["tag"] === tag);
-      expect(found).toBeDefined();
-      return found;
-    });
+  const said = (type: string, tag: string) => heard(server, type, tag);
 
   describe("a call of a tool that is a task", () => {
     test("is answered with the task, which brings the tool's result", async () => {
@@ -84,8 +87,12 @@ describe.each(hosts)("on $name", (host) => {
     test("stays a plain one, however long, where the client does not know tasks", async () => {
       expect(textOf(await as("ann", {}).call("maybe_wait", { ms: 600 }))).toBe("waited 600");
     });
+  });
 
-    test("is cancelled with the connection, as long as it is none", async () => {
+  describe("a call that is no task yet", () => {
+    const patient = mortal(host, { TEST_TASK_AFTER_MS: "60000" });
+
+    test("is cancelled with its connection", async () => {
       const message = modernRequest(
         "tools/call",
         { name: "maybe_hang", arguments: { tag: "left" } },
@@ -93,12 +100,13 @@ describe.each(hosts)("on $name", (host) => {
         KNOWS_TASKS,
       );
       const leaving = new AbortController();
-      const headers = { ...headersFor(message), Authorization: "Bearer ann:1" };
-      const call = postModern(url(), message, headers, leaving.signal).catch(() => undefined);
-      await said("test.hanging", "left");
+      const call = postModern(patient.url, message, headersFor(message), leaving.signal).catch(
+        () => undefined,
+      );
+      await heard(patient, "test.hanging", "left");
       leaving.abort();
       await call;
-      await said("test.cancelled", "left");
+      await heard(patient, "test.cancelled", "left");
     });
   });
 
