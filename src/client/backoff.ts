@@ -32,9 +32,14 @@ export const defaultBackoff: Readonly<Backoff> = {
 };
 
 /** Bounds are looked at as the defaults are filled in. */
-const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries(
-  Object.keys(defaultBackoff).map((name) => [name, ANYTHING]),
-);
+const KINDS: Readonly<Record<keyof Backoff, Kind>> = {
+  attempts: ANYTHING,
+  initialDelayMs: ANYTHING,
+  factor: ANYTHING,
+  maxDelayMs: ANYTHING,
+  jitter: ANYTHING,
+  timeoutMs: ANYTHING,
+};
 
 /** Timers fire at once where they are set to more. */
 export const LONGEST_MS = 0x7fff_ffff;

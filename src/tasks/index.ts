@@ -34,10 +34,15 @@ const NUMBERS = {
   maxTasksPerPrincipal: [1000, 1, 1_000_000_000],
 } as const satisfies Record<keyof TaskLimits, readonly [number, number, number]>;
 
-const KINDS: Readonly<Record<string, Kind>> = {
+const KINDS: Required<Record<keyof TasksOptions, Kind>> = {
   tool: needed(FUNCTION),
   // Looked at with their bounds.
-  ...Object.fromEntries(Object.keys(NUMBERS).map((name) => [name, ANYTHING])),
+  afterMs: ANYTHING,
+  ttlMs: ANYTHING,
+  pollIntervalMs: ANYTHING,
+  maxAttempts: ANYTHING,
+  maxTasks: ANYTHING,
+  maxTasksPerPrincipal: ANYTHING,
 };
 
 /** Which calls become tasks, and what bounds them. */

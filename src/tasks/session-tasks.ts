@@ -9,7 +9,7 @@
  */
 import { isObject, type JsonObject } from "../jsonrpc/messages.ts";
 import type { SessionInfo } from "../session/server/factory.ts";
-import { ANYTHING, checkGiven, type Kind } from "../setup.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind } from "../setup.ts";
 
 /** How a task stands (2025-11-25, tasks). */
 export type SessionTaskStatus = "working" | "input_required" | "completed" | "failed" | "cancelled";
@@ -90,10 +90,13 @@ const NUMBERS = {
   maxTasks: [100, 1, 100_000],
 } as const;
 
-/** Looked at with their bounds. */
-const KINDS: Readonly<Record<string, Kind>> = Object.fromEntries(
-  Object.keys(NUMBERS).map((name) => [name, ANYTHING]),
-);
+const KINDS: Required<Record<keyof SessionTasksOptions, Kind>> = {
+  // Looked at with their bounds.
+  ttlMs: ANYTHING,
+  pollIntervalMs: ANYTHING,
+  maxTasks: ANYTHING,
+  resume: FUNCTION,
+};
 
 interface Stored extends InterruptedTask {
   /** Of one more than the task created before it: the order of a list. */
