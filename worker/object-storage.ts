@@ -5,6 +5,7 @@ import { misconfigured } from "../src/jsonrpc/failures.ts";
 import type { Alarm } from "../src/session/deadlines.ts";
 import type { SqlStore, SqlValue } from "../src/session/store/schema.ts";
 
+/** The object's one alarm. */
 export function alarmOf(storage: DurableObjectStorage): Alarm {
   return {
     get: async () => (await storage.getAlarm()) ?? undefined,
@@ -13,6 +14,7 @@ export function alarmOf(storage: DurableObjectStorage): Alarm {
   };
 }
 
+/** The object's SQLite. */
 export function sqlStore(storage: DurableObjectStorage): SqlStore {
   return {
     exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
