@@ -1,13 +1,17 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import LongestFirst from "./test/support/longest-first.ts";
 
 /** Where the random sequences of `test/exactly-once` begin. */
 const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));
 
 export default defineConfig({
   test: {
-    // Most tests wait for a server's answer more than they compute.
-    maxWorkers: 2,
+    // Tests wait for their servers more than they compute: twice as many files at a time as there are cores, but not so
+    // many that servers are late for reasons of their own.
+    maxWorkers: Math.min(8, Math.max(2, 2 * availableParallelism())),
+    sequence: { sequencer: LongestFirst },
     coverage: {
       provider: "v8",
       reportOnFailure: true,
@@ -22,6 +26,7 @@ export default defineConfig({
           provide: { seed },
           include: ["test/**/*.test.ts"],
           exclude: ["test/workerd/**", "test/interop/.cache/**"],
+          globalSetup: ["test/support/warm.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
