@@ -116,6 +116,11 @@ export interface Link {
   ack(seq: number): void;
   /** Proof of life of the edge, for the session's supervision. Wakes nobody. */
   beat(): void;
+  /**
+   * The client's connection is about to end: says how far it came, and resolves once the session has heard it, or cannot.
+   * For a link whose session hears of that too late by `close`.
+   */
+  reached?(seq: number): Promise<void>;
   /** The client is gone or done with; `seq` is the last event it was handed. */
   close(reason: DisconnectReason, seq: number): void;
 }

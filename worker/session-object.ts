@@ -37,6 +37,7 @@ import {
   decodeCall,
   decodeEnd,
   decodeGuestRequest,
+  decodeLeft,
   decodeMessage,
   decodePrincipal,
   decodeSeed,
@@ -166,6 +167,12 @@ export function sessionObject<Env>(
         case PATHS.end: {
           const ended = await this.#session.end(await decodeEnd(request));
           return ended.kind === "ended" ? new Response(null, { status: 204 }) : encodeReply(ended);
+        }
+        case PATHS.left: {
+          const { stream, connectionId, seq } = await decodeLeft(request);
+          this.#session.reached(stream, connectionId, seq);
+          this.#session.leave(stream, connectionId);
+          return new Response(null, { status: 204 });
         }
         case PATHS.adopt:
           await this.#session.adopt(await decodeSeed(request));

@@ -131,8 +131,11 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
             at: (stream) => formatEventId(stream, 0),
             connectionId: call.connectionId,
             isForwarded,
-            // As between isolates: the end of a POST's connection does not tell what its client has read.
-            onLeave: ({ session }, stream) => session.leave(stream, call.connectionId()),
+            onLeave({ session }, stream, seq) {
+              // See `local/replies.ts`.
+              if (seq !== undefined) session.reached(stream, call.connectionId(), seq);
+              session.leave(stream, call.connectionId());
+            },
           },
           async ({ session }, open) => {
             const reply = await session.post(call, open);
