@@ -61,7 +61,9 @@ export interface SessionObjectOptions<Env> {
 
 /** The Durable Object of a session, as the edge calls it: see `wire.ts`. */
 export interface SessionObject<Env> extends DurableObject<Env> {
+  /** What does not cross as a string: streams, links, and messages that are too long. */
   fetch(request: Request): Promise<Response>;
+  /** One POST's messages; a string where they were answered quickly, as a call's are as a rule. */
   post(message: string): Promise<string | Response>;
 }
 

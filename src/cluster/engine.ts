@@ -139,8 +139,8 @@ export interface Engine {
   /** How many sessions there are, tombstones aside, counted no further than `limit`; of one principal or of all. */
   count(principal: string | undefined, limit: number): Promise<number>;
   /**
-   * Sessions by their ids, those whose time is up aside: the data of their rows, as `flush` was given it.
-   * @param after the last id of the page before
+   * Sessions by their ids, those whose time is up aside: the data of their rows, as `flush` was given it. `after` is
+   * the last id of the page before.
    */
   list(page: {
     readonly principal: string | undefined;
@@ -151,6 +151,8 @@ export interface Engine {
   sessionsOf(principal: string): Promise<string[]>;
   /** Forgets nodes that ended long ago. */
   sweep(): Promise<void>;
+  /** Reads or changes a user's state, in one statement; no session needs to be held for it. */
   user(owner: string, request: UserRequest, maxBytes: number): Promise<UserReply>;
+  /** Lets go of the connections to the database; ends no node. */
   close(): Promise<void>;
 }
