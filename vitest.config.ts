@@ -1,4 +1,3 @@
-import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import LongestFirst from "./test/support/longest-first.ts";
@@ -8,9 +7,8 @@ const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0
 
 export default defineConfig({
   test: {
-    // Tests wait for their servers more than they compute: twice as many files at a time as there are cores, but not so
-    // many that servers are late for reasons of their own.
-    maxWorkers: Math.min(8, Math.max(2, 2 * availableParallelism())),
+    // Most tests wait for a server's answer more than they compute.
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     coverage: {
       provider: "v8",
