@@ -74,9 +74,6 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
   const { env, createServer, evictAfterMs, leaseMs, postgres: database, address: at, ...given } = options;
   const { shared, variables } = readEnv(env);
   const { modern } = options;
-  if (modern?.guest !== undefined) {
-    throw new TypeError("tasks are not kept among several processes yet: leave `tasks` out of modernHandler");
-  }
   const routed = withVariables(given, variables);
   const settings = resolveOptions(routed);
   for (const message of unknownVariables(variables)) settings.emit("setup.unknown_variable", { message });
@@ -95,6 +92,7 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
     address,
     leaseMs: leaseMs ?? (lease ? Number(lease) : undefined),
     evictAfterMs: evictAfterMs ?? (evicts ? Number(evicts) : undefined),
+    guest: modern?.guest,
   }).catch(async (error: unknown) => {
     await query.end();
     throw error;

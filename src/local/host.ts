@@ -181,13 +181,12 @@ export function createLocalHost<Env>(
     sql,
     env: options.env as Env,
     settings,
-    bus: hub.bus,
-    userChannel,
     waitUntil: background.waitUntil,
     newId() {
       lookForFile();
       return randomId();
     },
+    placeOf: () => ({ sql, bus: hub.bus, userChannel }),
     now,
   });
 
