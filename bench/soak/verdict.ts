@@ -57,7 +57,7 @@ function flat(samples: readonly Sample[], field: "heap" | "resident"): Verdict {
   const calls = (samples.at(-1)?.calls ?? 0) - (samples.at(0)?.calls ?? 0);
   return {
     target: `${field}: over the last half at most ${mebibytes(most)} more`,
-    figure: `${mebibytes(base)}, ${grown < 0 ? "" : "+"}${mebibytes(grown)}, ${brief(grown / calls)} bytes a call`,
+    figure: `${samples.length} looks, ${mebibytes(base)}, ${grown < 0 ? "" : "+"}${mebibytes(grown)}, ${brief(grown / calls)} bytes a call`,
     met: samples.length >= LEAST_SAMPLES && grown <= most,
   };
 }
