@@ -29,7 +29,7 @@ export interface Soaked {
 
 /** By how much memory may grow over the last half: by a share of it, or by so many bytes, whichever is more. */
 export const BOUNDS = {
-  heap: { share: 0.04, bytes: 1024 ** 2 },
+  heap: { share: 0.02, bytes: 1024 ** 2 },
   /** The allocator's own ways are in it: a few pages of each of its arenas. */
   resident: { share: 0.1, bytes: 24 * 1024 ** 2 },
 } as const;
