@@ -81,6 +81,7 @@ export default defineConfig({
     sidebar: [
       { text: "What it is", link: "/" },
       ...sections().map(({ title, pages }) => group(title, pages)),
+      { text: "Glossary", link: "/architecture#words" },
       { text: "API", items: entries.map(({ name, file }) => ({ text: name, link: `/${route(file)}` })) },
     ],
     outline: [2, 3],
