@@ -17,6 +17,7 @@ const FORM: PluginOptions = {
   outputFileStrategy: "modules",
   entryFileName: "index",
   pageTitleTemplates: {
+    index: "API",
     module: ({ name }) => entries.find(({ file }) => file === `api/${name}.md`)?.name ?? name,
   },
   hidePageHeader: true,
