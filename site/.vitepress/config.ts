@@ -75,13 +75,18 @@ export default defineConfig({
     nav: [
       { text: "Guides", link: "/guides/", activeMatch: "^/guides/" },
       { text: "Options", link: "/options" },
-      { text: "API", link: "/api/holdfast", activeMatch: "^/api/" },
+      { text: "API", link: "/api/", activeMatch: "^/api/" },
       { text: "GitHub", link: repository },
     ],
     sidebar: [
       { text: "What it is", link: "/" },
       ...sections().map(({ title, pages }) => group(title, pages)),
-      { text: "API", items: entries.map(({ name, file }) => ({ text: name, link: `/${route(file)}` })) },
+      { text: "Glossary", link: "/architecture#words" },
+      {
+        text: "API",
+        link: "/api/",
+        items: entries.map(({ name, file }) => ({ text: name, link: `/${route(file)}` })),
+      },
     ],
     outline: [2, 3],
     search: {
