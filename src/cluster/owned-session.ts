@@ -73,14 +73,14 @@ export function createOwnedSession<Env>(shared: Shared<Env>, owned: Owned, touch
     id,
     store: createSessionStore(own, key),
     alarm: {
-      get: () => attempt(id, alarm.get),
+      get: () => attempt(id, () => alarm.get()),
       set(at) {
         gate.wrote(key);
         attempt(id, () => alarm.set(at));
       },
       clear() {
         gate.wrote(key);
-        attempt(id, alarm.clear);
+        attempt(id, () => alarm.clear());
       },
     },
     interest: (interested) =>

@@ -50,18 +50,63 @@ export function createAlarms(
   });
 
   return {
-    of: (key) => ({
-      get: () => sql.exec<{ at: number }>("SELECT at FROM alarm WHERE key = ?", key)[0]?.at,
-      set(at) {
-        sql.exec("INSERT OR REPLACE INTO alarm (key, at) VALUES (?, ?)", key, at);
-        ringer.arm(at);
-      },
-      clear() {
-        sql.exec("DELETE FROM alarm WHERE key = ?", key);
-      },
-    }),
+    of: (key) => new RowOfAlarm(sql, key, ringer),
     look: ringer.look,
     catchUp: ringer.catchUp,
     stop: ringer.stop,
   };
+}
+
+/** A class, for each session in memory has one. */
+class RowOfAlarm implements Alarm {
+  readonly #sql: SqlStore;
+  readonly #key: number;
+  readonly #ringer: { arm(at: number): void };
+
+  constructor(sql: SqlStore, key: number, ringer: { arm(at: number): void }) {
+    this.#sql = sql;
+    this.#key = key;
+    this.#ringer = ringer;
+  }
+
+  get(): number | undefined {
+    return this.#sql.exec<{ at: number }>("SELECT at FROM alarm WHERE key = ?", this.#key)[0]?.at;
+  }
+
+  set(at: number): void {
+    this.#sql.exec("INSERT OR REPLACE INTO alarm (key, at) VALUES (?, ?)", this.#key, at);
+    this.#ringer.arm(at);
+  }
+
+  clear(): void {
+    this.#sql.exec("DELETE FROM alarm WHERE key = ?", this.#key);
+  }
+}
+
+/** Runs what nobody waits for, in the name of this session. */
+type Attempt = <T>(id: string, body: () => T) => T | undefined;
+
+/** An alarm whose failures (a full disk) end nothing: they are told by `attempt`. */
+export class AttemptedAlarm implements Alarm {
+  readonly #alarm: Alarm;
+  readonly #id: string;
+  readonly #attempt: Attempt;
+
+  constructor(alarm: Alarm, id: string, attempt: Attempt) {
+    this.#alarm = alarm;
+    this.#id = id;
+    this.#attempt = attempt;
+  }
+
+  get(): ReturnType<Alarm["get"]> {
+    return this.#attempt(this.#id, () => this.#alarm.get());
+  }
+
+  set(at: number): ReturnType<Alarm["set"]> {
+    return this.#attempt(this.#id, () => this.#alarm.set(at));
+  }
+
+  clear(): ReturnType<Alarm["clear"]> {
+    return this.#attempt(this.#id, () => this.#alarm.clear());
+  }
 }

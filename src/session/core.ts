@@ -5,52 +5,57 @@
  */
 import { type Background, createBackground, type WaitUntil } from "../background.ts";
 import type { Notifier } from "../changes.ts";
+import type { EventSink } from "../events.ts";
 import type { Caller } from "../host.ts";
 import type { ServingSide } from "./calls/side.ts";
 import { createConfirm } from "./confirm.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
-import type { Interest } from "./interest.ts";
+import type { Interest, Interested } from "./interest.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 import type { SessionOptions } from "./ports.ts";
 import type { Confirm } from "./server/call.ts";
 import type { SessionRow } from "./store/schema.ts";
+import type { SessionStore } from "./store/store.ts";
 import type { Stream } from "./streams/stream.ts";
 import { createStreams, type Streams } from "./streams/streams.ts";
 
 /** The session itself, to its parts. */
-export class SessionCore<Env> implements ServingSide<Env> {
+export class SessionCore<Env> implements ServingSide<Env>, Interested {
   readonly options: SessionOptions<Env>;
   readonly lifecycle: Lifecycle;
   readonly deadlines: Deadlines;
   /** Undefined where there is no hub. */
   readonly interest: Interest | undefined;
   readonly confirm: Confirm | undefined;
-  readonly background: Background;
+  /** The factory's `context.waitUntil`, which may be passed on by itself. */
+  readonly waitUntil: WaitUntil = (promise) => this.#works().waitUntil(promise);
+  readonly #onBusy: () => void;
+  /** What goes on beyond its call: most sessions have none of it. */
+  #background: Background | undefined;
   #streams: Streams | undefined;
   #topic: string | undefined;
   #isKeyed = false;
 
   /** @param onBusy hears that something goes on beyond its call where nothing did */
   constructor(options: SessionOptions<Env>, lifecycle: Lifecycle, onBusy: () => void) {
-    const { id, store, settings, now, keep } = options;
-    const { emit, maxCallMs } = settings;
     this.options = options;
     this.lifecycle = lifecycle;
-    this.deadlines = createDeadlines(options.alarm, now);
-    this.interest = options.interest?.({
-      id,
-      store,
-      emit,
-      isLive: () => this.isLive(),
-      ringIn: (ms) => this.by(now() + ms),
-    });
-    this.confirm = this.interest && createConfirm(store, this.interest);
-    // As long as the call that it comes from might have run.
-    this.background = createBackground(emit, { keep, onBusy, mostMs: maxCallMs || Infinity, now });
+    this.#onBusy = onBusy;
+    this.deadlines = createDeadlines(options.alarm, options.now);
+    this.interest = options.interest?.(this);
+    this.confirm = this.interest && createConfirm(options.store, this.interest);
   }
 
-  get waitUntil(): WaitUntil {
-    return this.background.waitUntil;
+  get id(): string {
+    return this.options.id;
+  }
+
+  get store(): SessionStore {
+    return this.options.store;
+  }
+
+  get emit(): EventSink {
+    return this.options.settings.emit;
   }
 
   get notify(): Notifier | undefined {
@@ -59,6 +64,11 @@ export class SessionCore<Env> implements ServingSide<Env> {
 
   isLive(): boolean {
     return this.lifecycle.live() !== undefined;
+  }
+
+  /** True while something goes on beyond its call. */
+  isBusy(): boolean {
+    return this.#background?.isBusy() ?? false;
   }
 
   topic(): string | undefined {
@@ -85,6 +95,10 @@ export class SessionCore<Env> implements ServingSide<Env> {
     void this.deadlines.by(at);
   }
 
+  ringIn(ms: number): void {
+    this.by(this.options.now() + ms);
+  }
+
   streamsOf(row: SessionRow): Streams {
     const { store, settings, now } = this.options;
     return (this.#streams ??= createStreams({ row, store, limits: settings, now, emit: settings.emit }));
@@ -104,6 +118,17 @@ export class SessionCore<Env> implements ServingSide<Env> {
   dropStreams(reason: "deleted" | "shutdown"): void {
     this.#streams?.close(reason);
     this.#streams = undefined;
+  }
+
+  #works(): Background {
+    const { settings, keep, now } = this.options;
+    return (this.#background ??= createBackground(settings.emit, {
+      keep,
+      onBusy: this.#onBusy,
+      // As long as the call that it comes from might have run.
+      mostMs: settings.maxCallMs || Infinity,
+      now,
+    }));
   }
 }
 

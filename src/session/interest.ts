@@ -63,9 +63,9 @@ export interface Interested {
   readonly id: string;
   readonly store: SessionStore;
   readonly emit: EventSink;
-  readonly isLive: () => boolean;
+  isLive(): boolean;
   /** Makes sure that the session's alarm rings in this many milliseconds. */
-  readonly ringIn: (ms: number) => void;
+  ringIn(ms: number): void;
 }
 
 /** What the session's entry for a topic says: its hub holds our name for resources, or for the lists too. */
@@ -208,11 +208,11 @@ class SessionInterest implements Interest {
   }
 
   async #watchLists(at: string): Promise<void> {
-    const { store, isLive } = this.#session;
+    const { store } = this.#session;
     try {
       if (store.entry("watch", at) === LISTS) return;
       const isKnown = await this.#wish(at, LISTS_NAME, true);
-      if (!isLive()) return;
+      if (!this.#session.isLive()) return;
       if (!isKnown) return this.#askLater();
       this.#againMs = AGAIN_MS;
       store.putEntry("watch", at, LISTS);
@@ -222,7 +222,7 @@ class SessionInterest implements Interest {
   }
 
   async #watchMissed(uris: readonly string[]): Promise<void> {
-    const { store, isLive } = this.#session;
+    const { store } = this.#session;
     const found = await Promise.all(uris.map((uri) => this.#wish(this.#topic, resourceName(uri), true)));
     const missed = (this.#missed ??= new Set());
     for (const [index, uri] of uris.entries()) {
@@ -230,7 +230,7 @@ class SessionInterest implements Interest {
       if (found[index] || !isSubscribed(store, uri)) missed.delete(uri);
       else missed.add(uri);
     }
-    if (missed.size > 0 && isLive()) this.#askLater();
+    if (missed.size > 0 && this.#session.isLive()) this.#askLater();
   }
 
   #askLater(): void {

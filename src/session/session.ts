@@ -219,7 +219,7 @@ class LiveSession<Env> implements Session {
       this.core.attached().length === 0 &&
       this.#dispatch.inFlight() === 0 &&
       !this.#dispatch.isStarting() &&
-      !this.core.background.isBusy()
+      !this.core.isBusy()
     );
   }
 

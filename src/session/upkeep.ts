@@ -76,7 +76,7 @@ export class Upkeep {
   }
 
   #isBusy(): boolean {
-    return this.#calls.inFlight() > 0 || this.#core.background.isBusy();
+    return this.#calls.inFlight() > 0 || this.#core.isBusy();
   }
 
   /** When the session next has something to do; `oldest` is when the oldest of its messages was stored. */

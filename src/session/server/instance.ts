@@ -4,7 +4,7 @@
  * `initialize`, `initialized` and sticky requests, whose answers are swallowed.
  * @module
  */
-import { type Outcome, shortId } from "../../events.ts";
+import { type EventSink, type Outcome, shortId } from "../../events.ts";
 import { isThenable } from "../../guard.ts";
 import { clientUnreachable, interrupted } from "../../jsonrpc/failures.ts";
 import {
@@ -33,7 +33,7 @@ import {
   type SessionTransport,
   type TransportHooks,
 } from "./transport.ts";
-import { UserServer } from "./user-server.ts";
+import { type ServerEars, UserServer } from "./user-server.ts";
 
 /** Whoever the server belongs to. One for all servers that it has. */
 export interface InstanceSide extends CallsSide, OutgoingWays {
@@ -68,7 +68,7 @@ interface Handed {
 }
 
 /** One server of the user's, from its factory to its end; it is built at once. */
-export class Instance implements TransportHooks, Sender {
+export class Instance implements TransportHooks, Sender, ServerEars {
   /** Resolves once messages can be handed on. Rejects where the factory or the server does, or it is ended first. */
   readonly ready: Promise<void>;
   readonly calls: Calls;
@@ -176,6 +176,10 @@ export class Instance implements TransportHooks, Sender {
     this.#server?.close();
   }
 
+  get emit(): EventSink {
+    return this.#side.settings.emit;
+  }
+
   isOver(): boolean {
     return this.#isOver;
   }
@@ -274,10 +278,7 @@ export class Instance implements TransportHooks, Sender {
   async #start({ create, replay }: InstanceStart): Promise<void> {
     let greeting: JsonObject | undefined;
     this.#created = await create();
-    this.#server = new UserServer(this.#created, this.#transport, {
-      emit: this.#side.settings.emit,
-      onError: (error) => this.onError(error),
-    });
+    this.#server = new UserServer(this.#created, this.#transport, this);
     await this.#server.connect();
     if (this.#isOver) {
       // Given up while it was being built or connected: it must not live on unseen.

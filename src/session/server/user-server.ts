@@ -28,7 +28,7 @@ const SHARED =
 /** Who hears of what a server reports. */
 export interface ServerEars {
   readonly emit: EventSink;
-  readonly onError: (error: unknown) => void;
+  onError(error: unknown): void;
 }
 
 /** The user's server, behind the wall. */
@@ -86,11 +86,11 @@ export class UserServer {
     if (this.#restore !== undefined || !keeps(this.#server, hooks, this.#transport)) return;
     taken.set(hooks, this.#transport);
     const { onerror } = hooks;
-    const { emit, onError } = this.#ears;
+    const ears = this.#ears;
     const heard = (error: unknown): void => {
-      onError(error);
+      ears.onError(error);
       if (typeof onerror === "function")
-        runHook(emit, "onerror", () => onerror.call(hooks, error) as unknown);
+        runHook(ears.emit, "onerror", () => onerror.call(hooks, error) as unknown);
     };
     Object.assign(hooks, { onerror: heard });
     this.#restore = () => {
