@@ -14,7 +14,7 @@ import type { SessionOptions, Successors } from "../session/ports.ts";
 import type { CreateServer } from "../session/server/factory.ts";
 import { createSession } from "../session/session.ts";
 import { createSessionStore } from "../session/store/store.ts";
-import { type Alarms, createAlarms } from "./alarms.ts";
+import { type Alarms, AttemptedAlarm, createAlarms } from "./alarms.ts";
 import type { Census } from "./census.ts";
 import type { Room } from "./memory.ts";
 import { createOwnStore } from "./own-store.ts";
@@ -118,7 +118,6 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
   };
 
   const create = (id: string, key: number, touch: () => void): Session => {
-    const alarm = alarms.of(key);
     const own = createOwnStore(sql, touch, failedToStore);
     return createSession<Env>({
       id,
@@ -126,11 +125,7 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
       settings,
       createServer: options.createServer,
       env: options.env,
-      alarm: {
-        get: () => attempt(id, alarm.get),
-        set: (at) => attempt(id, () => alarm.set(at)),
-        clear: () => attempt(id, alarm.clear),
-      },
+      alarm: new AttemptedAlarm(alarms.of(key), id, attempt),
       successors,
       interest: options.interest,
       userChannel: options.userChannel,
@@ -185,12 +180,22 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
         }
         const resident = residents.load(id, key);
         const release = residents.hold(resident);
+        const slot = waiting.add(reject);
         const settled = (): void => {
           waiting.take(slot);
           release();
         };
-        const slot = waiting.add(reject);
-        void body(resident).finally(settled).then(resolve, reject);
+        // One promise more, and not two as with `finally`.
+        body(resident).then(
+          (value) => {
+            settled();
+            resolve(value);
+          },
+          (error: unknown) => {
+            settled();
+            reject(error as Error);
+          },
+        );
       }),
     breakOff(error) {
       for (const reject of waiting.items()) reject(error);
