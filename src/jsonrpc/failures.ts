@@ -63,6 +63,10 @@ export const parseError: Failure = failure(400, {
   message: "Parse error: the body is not JSON",
 });
 
+/** 400: what nests so deep could be parsed, and neither stored nor handed on. */
+export const nestsTooDeep = (most: number): Failure =>
+  invalidRequest(`the message nests deeper than ${most} levels`);
+
 /** 400, JSON-RPC 2.0 "Invalid Request": the message is not of the protocol. */
 export const invalidRequest = (why: string): Failure =>
   failure(400, { code: CODE.invalidRequest, message: `Invalid Request: ${why}` });

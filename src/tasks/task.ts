@@ -17,7 +17,9 @@ import {
   type JsonRpcErrorObject,
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
+import { weigh } from "../jsonrpc/weight.ts";
 import type { Serve } from "../modern/extension.ts";
+import { enterRoom, type Leave } from "../room.ts";
 import { createDeadlines } from "../session/deadlines.ts";
 import type { SessionState } from "../session/server/factory.ts";
 import { within } from "../within.ts";
@@ -55,6 +57,18 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   let run: Run | undefined;
   /** The call while it is no task yet: then nothing of it is stored. */
   let early: Begun | undefined;
+  /** Gives back the room that the call takes while it is with a server. */
+  let leave: Leave | undefined;
+
+  /** False where there is no room for the call: it is not to be begun. */
+  const enter = (...parts: readonly unknown[]): boolean => {
+    leave ??= enterRoom(settings, weigh(JSON.stringify(parts)).bytes);
+    return leave !== undefined;
+  };
+  const letGo = (): void => {
+    leave?.();
+    leave = undefined;
+  };
 
   const saying = createSaying((statusMessage) => {
     if (kept.record !== undefined && run !== undefined) kept.change({ statusMessage });
@@ -119,6 +133,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
         // The row still has it as running: whoever looks next finds it interrupted.
         failed(error);
       }
+      if (run === undefined) letGo();
     });
     return mine;
   };
@@ -146,6 +161,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     const stopped = run;
     run = undefined;
     saying.stop();
+    letGo();
     stopped?.abort();
   };
 
@@ -164,6 +180,8 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     if (!again || call === undefined) {
       return kept.fail(errorOf(failures.interrupted(call?.call.id ?? "", mayRun)));
     }
+    // It was in when it began, and there is nobody to be told to come again.
+    enter(call.call);
     const attempt = row.attempt + 1;
     kept.change({ attempt });
     begin({ ...call, attempt });
@@ -197,6 +215,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   ): Promise<TaskReply> => {
     if (kept.record !== undefined) return { kind: "task", task: taskOf(kept.record) };
     if (run !== undefined) return { kind: "unreadable" };
+    if (!enter(call)) return { kind: "refused", failure: failures.tooManyBodies };
     const { principal = null, topic = DEFAULT_TOPIC, authInfo } = caller;
     const begun: Begun = {
       taskId,
@@ -210,7 +229,10 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     };
     if (atOnce) {
       const failure = create(begun);
-      if (failure !== undefined) return { kind: "refused", failure };
+      if (failure !== undefined) {
+        letGo();
+        return { kind: "refused", failure };
+      }
       begin(begun);
     } else {
       early = begun;
@@ -242,6 +264,8 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     const requestState = kept.text("requestState");
     const given = { inputResponses: answersOf(all), ...(requestState !== undefined && { requestState }) };
     const call = kept.begun(given, authInfo);
+    // Before anything of it is stored: the client may answer once more.
+    if (!enter(call?.call, given)) return { kind: "refused", failure: failures.tooManyBodies };
     kept.change({ status: "working", running: 1 }, { given, questions: undefined, requestState: undefined });
     if (call !== undefined) begin(call);
     await deadlines.by(next() ?? now());
