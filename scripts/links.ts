@@ -5,6 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { pageOf } from "../site/repository.ts";
 
 /** The files, as they should be. */
 export interface Linked {
@@ -16,12 +17,12 @@ export interface Linked {
 /** What the files of this repository should be, by its package.json. */
 export function linked({ manifest, deno, readme }: Linked): Linked {
   const { repository, version } = JSON.parse(manifest) as { repository: { url: string }; version: string };
-  const home = repository.url.replace(/^git\+/, "").replace(/\.git$/, "");
-  const blob = `${home}/blob/main/`;
+  const page = pageOf(repository.url);
+  const blob = `${page}/blob/main/`;
   return {
     manifest: manifest
-      .replace(/("homepage": )"[^"]*"/, `$1"${home}#readme"`)
-      .replace(/("bugs": )"[^"]*"/, `$1"${home}/issues"`),
+      .replace(/("homepage": )"[^"]*"/, `$1"${page}#readme"`)
+      .replace(/("bugs": )"[^"]*"/, `$1"${page}/issues"`),
     deno: deno.replace(/("version": )"[^"]*"/, `$1"${version}"`),
     // A link within the repository, relative or under its last address.
     readme: readme.replace(

@@ -116,17 +116,24 @@ export interface Link {
   ack(seq: number): void;
   /** Proof of life of the edge, for the session's supervision. Wakes nobody. */
   beat(): void;
+  /**
+   * The client's connection is about to end: says how far it came, and resolves once the session has heard it, or cannot.
+   * For a link whose session hears of that too late by `close`.
+   */
+  reached?(seq: number): Promise<void>;
   /** The client is gone or done with; `seq` is the last event it was handed. */
   close(reason: DisconnectReason, seq: number): void;
 }
 
 /** A session as the edge addresses it. No method creates one but by a request that says so. */
 export interface SessionRef {
+  /** The session's id, as it stands in `Mcp-Session-Id`. */
   readonly id: string;
   /** Tells that the call's requests died with the session's isolate, where that was one of its own. */
   diedUnder?(call: Call): void;
   /** Rejects where the session's isolate died before it answered. */
   post(call: Call): Promise<Answer>;
+  /** Takes up a stream, from an event on or from where it stands. */
   attach(request: Attach): Promise<Attached>;
   /** Ends the session on its client's word (DELETE). */
   end(caller: Caller): Promise<{ readonly kind: "ended" } | Refusal>;

@@ -35,8 +35,9 @@ import { checkGiven, FUNCTION, having, type Kind, type Kinds, SetupError, STRING
 
 /** What the router serves, whom it lets in, and every option of the transport. */
 export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
-  /** The server's name and version, for `/info`. */
+  /** The server's name, for `/info` and the landing page. */
   name?: string;
+  /** Its version, for the same. */
   version?: string;
   /** Where sessions live: `durableHost` on Workers, `localHost` in one process. */
   host: SessionHost<E["Bindings"]>;

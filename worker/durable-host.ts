@@ -12,6 +12,7 @@ import { isRequest, type JsonObject } from "../src/jsonrpc/messages.ts";
 import { markOfText } from "../src/names.ts";
 import { checkGiven, FUNCTION, SetupError, STRING, needed } from "../src/setup.ts";
 import { watchCalls } from "../src/watch.ts";
+import { parseEventId } from "../src/sse/event-id.ts";
 import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
@@ -19,7 +20,15 @@ import type { SessionObject } from "./session-object.ts";
 import { reportUnreadable, stamped } from "./wire-version.ts";
 import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
 import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
-import { encodeCall, encodeEnd, encodeGuestRequest, encodeMessage, MOST_RPC, PATHS } from "./wire.ts";
+import {
+  encodeCall,
+  encodeEnd,
+  encodeGuestRequest,
+  encodeLeft,
+  encodeMessage,
+  MOST_RPC,
+  PATHS,
+} from "./wire.ts";
 
 /** Where the sessions' objects are. */
 export interface DurableHostOptions<Env> {
@@ -165,7 +174,20 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
         }
       }
       const reply = (await read("reply to post", answer)) ?? unexpected(answer);
-      return reply.kind === "stream" ? { kind: "stream", link: bodyLink(reply.body, reply.at) } : reply;
+      if (reply.kind !== "stream") return reply;
+      const stream = parseEventId(reply.at ?? "")?.stream;
+      const onReached = async (seq: number): Promise<void> => {
+        if (stream === undefined) return;
+        const body = encodeLeft({ stream, connectionId: request.connectionId(), seq });
+        // Told in vain, its client may miss something where it comes back without its place, or with none.
+        const told = call(PATHS.left, { method: "POST", body, headers: stamped() }).then(
+          () => {},
+          () => {},
+        );
+        waitUntil(told);
+        await told;
+      };
+      return { kind: "stream", link: bodyLink(reply.body, reply.at, onReached) };
     },
     async attach(request): Promise<Attached> {
       const response = await upgrade(request);

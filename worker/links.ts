@@ -28,15 +28,33 @@ const ACK_MS = 1000;
 /** Largest WebSocket message sent; the platform's own limit is higher. */
 const SLICE = 262_144;
 
-/** The edge's end of a POST's answer. Its pace is the body's own. */
-export function bodyLink(body: ReadableStream<Uint8Array>, at: string | undefined): Link {
+/**
+ * The edge's end of a POST's answer. Its pace is the body's own: the object knows what was read of it, which is more
+ * than was written where the client is slow, and not that its client has gone. `onReached` tells it how far that came.
+ */
+export function bodyLink(
+  body: ReadableStream<Uint8Array>,
+  at: string | undefined,
+  onReached: (seq: number) => Promise<void>,
+): Link {
   const reader = body.getReader();
+  let told: number | undefined;
+  const reached = (seq: number): Promise<void> => {
+    if (seq === told) return Promise.resolve();
+    told = seq;
+    return onReached(seq);
+  };
   return {
     at,
     read: async () => (await reader.read()).value,
     ack() {},
     beat() {},
-    close: () => void reader.cancel().catch(() => {}),
+    reached,
+    close(reason, seq) {
+      // Of what ended otherwise it is as far as it was read, or goes on by another link.
+      if (reason === "expired" || reason === "client" || reason === "failures") void reached(seq);
+      reader.cancel().catch(() => {});
+    },
   };
 }
 
@@ -50,8 +68,9 @@ export function socketLink(socket: WebSocket, at: string | undefined, isPrompt =
   let wake: (() => void) | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let seen = 0;
-  /** Bytes read since the last acknowledgement. */
+  /** Bytes read since the last acknowledgement, and those of them that came last, of which some may not be written. */
   let unacknowledged = 0;
+  let underway = 0;
   const over = (): void => {
     isOver = true;
     if (timer !== undefined) clearTimeout(timer);
@@ -83,13 +102,16 @@ export function socketLink(socket: WebSocket, at: string | undefined, isPrompt =
   return {
     at,
     async read() {
+      // All that was read has been written: said at once where it was much, since more may wait for room.
+      if (timer !== undefined && underway >= ACK_BYTES) acknowledge();
       if (chunks.length === 0 && !isOver) await new Promise<void>((resolve) => (wake = resolve));
       // All that has come: the client is written to once for it.
       const taken = chunks;
       chunks = [];
       if (taken.length === 0) return undefined;
       const bytes = join(taken);
-      unacknowledged += bytes.length;
+      underway = bytes.length;
+      unacknowledged += underway;
       return bytes;
     },
     ack(seq) {

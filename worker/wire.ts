@@ -24,6 +24,7 @@
  * | `note` | to an index: POST, a session with what is known of it, and the index's place in the directory | 204 (501 of an earlier version, which takes PUT) |
  * | `page` | to an index or the directory: POST, from where and how many | 200 pairs of name and value as JSON |
  * | `directory` | to the directory: POST, a place, and whether it is held | 204 |
+ * | `left` | POST, a stream, its connection, and the last event that its client was handed: of a POST's stream that was cut off, or ends with its token | 204 (501 of an earlier version) |
  * | `inspect` | GET; from the server's side | 200 the session's detail as JSON · 404 there is none |
  *
  * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with; with 202 the header names the status of one
@@ -55,6 +56,8 @@ export const PATHS = {
   adopt: "https://session/adopt",
   live: "https://session/live",
   notify: "https://session/notify",
+  /** A client's connection was cut off, or ends with its token: how far it came. */
+  left: "https://session/left",
   /** Ends the session on its server's word. */
   terminate: "https://session/terminate",
   /** The object is the index of a principal's sessions, and holds none. */
@@ -217,6 +220,26 @@ export function encodeEnd(caller: Caller): string {
 /** @throws {Unreadable} */
 export async function decodeEnd(request: Request): Promise<Caller> {
   return unpack(await request.text()).caller;
+}
+
+/** How far a client came that was cut off; see `left` in the table. */
+export interface Left {
+  readonly stream: number;
+  readonly connectionId: string;
+  readonly seq: number;
+}
+
+/** What the edge says of it. */
+export const encodeLeft = (left: Left): string => JSON.stringify(left);
+
+/** @throws {Unreadable} */
+export async function decodeLeft(request: Request): Promise<Left> {
+  const left = parseJson(await request.text());
+  fits(isObject(left), "how far a client came");
+  const { stream, connectionId, seq } = left;
+  fits(Number.isSafeInteger(stream) && Number.isSafeInteger(seq), "how far a client came");
+  fits(typeof connectionId === "string", "the connection");
+  return { stream: stream as number, connectionId, seq: seq as number };
 }
 
 /** @throws {Unreadable} */

@@ -20,6 +20,7 @@ export type FindApiKey = (sha256: string) => ApiKeyOwner | undefined | Promise<A
 
 /** What `apiKey` goes by: all keys, or what finds a key's owner by its hash. */
 export interface ApiKeyOptions {
+  /** All keys there are, or a function that finds the owner of one by its hash. */
   keys: readonly ApiKey[] | FindApiKey;
 }
 

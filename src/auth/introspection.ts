@@ -9,6 +9,7 @@ export interface IntrospectionOptions {
   endpoint: string;
   /** This server's own credentials at the issuer, sent as HTTP Basic. */
   clientId: string;
+  /** The other half of them. */
   clientSecret: string;
   /** What the answer's `aud` must hold one of; by default the resource's URL. */
   audience?: string | readonly string[];

@@ -32,8 +32,9 @@ export interface OAuthResourceOptions {
   scopesSupported?: readonly string[];
   /** The principal of a token; by default its subject. Nothing means that the token is no good. */
   subject?: (token: AccessToken) => string | undefined;
-  /** For people, in the metadata: the server's name, and a page about it. */
+  /** For people, in the metadata: the server's name. */
   name?: string;
+  /** Likewise: the address of a page about it. */
   documentation?: string;
   /** Hears why a token could not be judged, which clients see as 503: above all that the issuer is out of reach. */
   onError?: (error: unknown) => void;

@@ -35,6 +35,8 @@ export function createPeerLink({ body, first, at, onAck, onClose }: PeerLinkOpti
   let interrupt: (() => void) | undefined;
   let seen = 0;
   let unacknowledged = 0;
+  /** What was read last. */
+  let underway = 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const over = (seq: number | undefined): void => {
@@ -74,6 +76,8 @@ export function createPeerLink({ body, first, at, onAck, onClose }: PeerLinkOpti
         return encoder.encode(controlFrame({ type: "end", value: "shutdown" }));
       }
       if (isOver) return undefined;
+      // As in `worker/links.ts`: all that was read has been written.
+      if (timer !== undefined && underway >= ACK_BYTES) acknowledge();
       const chunk =
         waiting !== undefined && waiting.length > 0 ? waiting : await next().catch(() => undefined);
       waiting = undefined;
@@ -81,7 +85,7 @@ export function createPeerLink({ body, first, at, onAck, onClose }: PeerLinkOpti
       if (isOver) return undefined;
       // Its other end is told, where it is still there: it holds the stream for nobody.
       if (chunk === undefined) over(undefined);
-      else unacknowledged += chunk.length;
+      else unacknowledged += underway = chunk.length;
       return chunk;
     },
     ack(seq) {

@@ -19,6 +19,8 @@ export interface Connection {
   readonly readable: ReadableStream<Uint8Array>;
   /** Settles once, when the connection is over. */
   readonly ended: Promise<DisconnectReason>;
+  /** Settles after that: true where the client's side has taken all that was written, false where it was cut off. */
+  readonly drained: Promise<boolean>;
   /**
    * Writes whole frames, `count` of them, in slices: each must be taken within `sendTimeoutMs`, however large
    * the whole. Resolves once the client's side has taken the last; rejects once the connection is over.
@@ -68,6 +70,8 @@ export function createConnection(options: ConnectionOptions): Connection {
   let over: DisconnectReason | undefined;
   let resolveEnded: (reason: DisconnectReason) => void = () => {};
   const ended = new Promise<DisconnectReason>((resolve) => (resolveEnded = resolve));
+  let resolveDrained: (isDrained: boolean | Promise<boolean>) => void = () => {};
+  const drained = new Promise<boolean>((resolve) => (resolveDrained = resolve));
   let established = false;
   let framesSent = 0;
   /** Failures in a row: writes that the client does not take, or pings that it does not answer. */
@@ -94,11 +98,13 @@ export function createConnection(options: ConnectionOptions): Connection {
     over = reason;
     if (timer !== undefined) clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
+    let taken: Promise<boolean> | false = false;
     if (reason === "client") void sink.close();
     else if (reason === "failures" || unwritten > 0) sink.abort(TAKES_NOTHING);
     else if (options.breaks && COMES_BACK.includes(reason))
       sink.abort(`its client is to come back (${reason})`);
-    else closeSink(sink, settings.sendTimeoutMs);
+    else taken = closeSink(sink, settings.sendTimeoutMs);
+    resolveDrained(taken);
     const durationMs = Math.round(now() - openedAt);
     emit("connection.closed", { connectionId: id, reason, durationMs, framesSent });
     void runHook(settings, { sessionId: options.sessionId, connectionId: id, reason, durationMs });
@@ -207,6 +213,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     id,
     readable: sink.readable,
     ended,
+    drained,
     write,
     pong(answered) {
       if (keepalive.answer(answered)) failures = 0;
@@ -216,11 +223,12 @@ export function createConnection(options: ConnectionOptions): Connection {
 }
 
 /** An end that a stalled reader does not take either must not stay for ever. */
-function closeSink(sink: Sink, timeoutMs: number): void {
+function closeSink(sink: Sink, timeoutMs: number): Promise<boolean> {
   const closed = sink.close();
-  if (timeoutMs === 0) return;
+  if (timeoutMs === 0) return closed;
   const timer = setTimeout(() => sink.abort(TAKES_NOTHING), timeoutMs);
   void closed.then(() => clearTimeout(timer));
+  return closed;
 }
 
 async function runHook(

@@ -47,6 +47,9 @@ const REDIAL_AFTER_MS = [0, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12_800];
  */
 const LATER_MS = 500;
 
+/** Bytes that count as taken and may be lost where a connection is cut: what a runtime keeps before a socket. */
+const TAKEN_BACK = 2 * SLICE;
+
 const encoder = new TextEncoder();
 
 /** Starts the delivery and returns the response's body. */
@@ -65,23 +68,59 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
   });
   let isOver = false;
   let isWriting = false;
+  /** What a client has that is cut off: what came last may go down with its connection. */
+  let surely = 0;
+  let mark = 0;
+  let sinceMark = 0;
+  let isExpired = false;
+  let patience: ReturnType<typeof setTimeout> | undefined;
+
+  /** The end of the token is between two frames: a client that reads has the one that is being written. */
   const expire = (): void => {
-    // In the middle of what is being written there is no place for it.
-    if (delivery.comesLaterMs !== undefined && cursor !== undefined && !isWriting) {
+    isExpired = true;
+    if (!isWriting) return void leave();
+    patience = setTimeout(() => connection.end("expired"), delivery.settings.sendTimeoutMs);
+  };
+  const leave = async (): Promise<void> => {
+    // Before its client can come back.
+    await link.reached?.(seq).catch(() => {});
+    if (delivery.comesLaterMs !== undefined && cursor !== undefined && !isOver) {
       connection.write(encoder.encode(primingFrame(cursor, delivery.comesLaterMs))).catch(() => {});
     }
     connection.end("expired");
   };
   const forget = atExpiry(delivery.endsWith, expire, delivery.comesLaterMs === undefined ? 0 : LATER_MS);
-  void connection.ended.then((reason) => {
+  void connection.ended.then(async (reason) => {
     isOver = true;
     forget();
-    link.close(reason, seq);
+    if (patience !== undefined) clearTimeout(patience);
+    const isCut =
+      reason === "client" || reason === "failures" || (reason === "expired" && !(await connection.drained));
+    link.close(reason, isCut && delivery.comesLaterMs !== undefined ? surely : seq);
   });
 
   const note = (id: string): void => {
     cursor = id;
     seq = parseEventId(id)?.seq ?? seq;
+  };
+
+  /** The session says where the connection stands: as it begins, above all. */
+  const joined = (id: string): void => {
+    const isFirst = seq === 0;
+    note(id);
+    if (isFirst) surely = mark = seq;
+  };
+
+  const hand = async ({ frames, count, id }: Frames): Promise<void> => {
+    isWriting = true;
+    await connection.write(frames, count);
+    isWriting = false;
+    if (id !== undefined) note(id);
+    sinceMark += frames.length;
+    if (sinceMark < TAKEN_BACK) return;
+    surely = mark;
+    mark = seq;
+    sinceMark = 0;
   };
 
   /** Passes the link on until it ends; undefined where another is to follow. */
@@ -97,15 +136,14 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
         if ("control" in part) {
           const { type, value } = part.control;
           if (type === "end") return value === "timeout" && delivery.renews ? undefined : value;
-          if (type === "at") note(value);
+          if (type === "at") joined(value);
           else connection.pong(value);
           continue;
         }
-        isWriting = true;
-        await connection.write(part.frames, part.count);
-        isWriting = false;
+        if (isExpired) return undefined;
+        await hand(part);
+        if (isExpired) await leave();
         if (part.id === undefined) continue;
-        note(part.id);
         // Each time: where saying it costs something, the link says it now and then.
         if (seq > acknowledged) from.ack((acknowledged = seq));
       }
@@ -134,7 +172,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
     if (delivery.prelude !== undefined) await connection.write(encoder.encode(delivery.prelude));
     for (;;) {
       const reason = await feed(link);
-      if (isOver) return;
+      if (isOver || isExpired) return;
       if (reason !== undefined) return connection.end(reason);
       const next = await dialAgain();
       if (typeof next === "string") return connection.end(next);
@@ -148,9 +186,14 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
   return connection.readable;
 }
 
-type Part =
-  | { readonly control: Control }
-  | { readonly frames: Uint8Array; readonly count: number; readonly id: string | undefined };
+/** Whole frames for the client, so many; `id` is that of the last event among them. */
+interface Frames {
+  readonly frames: Uint8Array;
+  readonly count: number;
+  readonly id: string | undefined;
+}
+
+type Part = { readonly control: Control } | Frames;
 
 /** Splits whole frames into control frames and the runs of client frames between them. */
 function partsOf(run: Uint8Array): Part[] {

@@ -11,8 +11,8 @@ export interface Sink {
    * what counts as written has left for the socket, which has a queue of its own.
    */
   write(bytes: Uint8Array): Promise<void>;
-  /** Ends the body after what was written. Resolves once the reader has taken the end, or cannot any more. */
-  close(): Promise<void>;
+  /** Ends the body after what was written. Resolves once the reader has taken the end (true), or cannot any more. */
+  close(): Promise<boolean>;
   /** Breaks the body off, whatever the reader has not taken: the server cuts the client's connection, and may say why. */
   abort(why: string): void;
 }
@@ -40,7 +40,11 @@ function nativeSink({ readable, writable }: NativeTransform, onCancel: () => voi
   return {
     readable,
     write: (bytes) => writer.write(bytes),
-    close: () => writer.close().catch(() => {}),
+    close: () =>
+      writer.close().then(
+        () => true,
+        () => false,
+      ),
     abort: (why) => void writer.abort(brokenOff(why)).catch(() => {}),
   };
 }
@@ -59,18 +63,18 @@ function scriptSink(onCancel: () => void): Sink {
   let isAsking = false;
   let isOver = false;
   /** Set once no more will be written. */
-  let onClosed: (() => void) | undefined;
+  let onClosed: ((isTaken: boolean) => void) | undefined;
 
   const fail = (): void => {
     isOver = true;
     for (const { failed } of waiting.splice(0)) failed(new Error("the reader is gone"));
-    onClosed?.();
+    onClosed?.(false);
   };
   const closeIfDrained = (): void => {
     if (onClosed === undefined || isOver || waiting.length > 0) return;
     isOver = true;
     controller?.close();
-    onClosed();
+    onClosed(true);
   };
 
   const readable = new ReadableStream<Uint8Array>(
@@ -103,7 +107,7 @@ function scriptSink(onCancel: () => void): Sink {
     },
     close: () =>
       new Promise((resolve) => {
-        if (isOver) return resolve();
+        if (isOver) return resolve(false);
         onClosed = resolve;
         closeIfDrained();
       }),

@@ -1,71 +1,21 @@
 /**
  * Every way a message can be turned away, in one place: the HTTP status, the JSON-RPC code, and a
- * message that says what was wrong and what to do.
+ * message that says what was wrong and what to do. Callers import this file alone: with it come what a failure is
+ * (`failure.ts`), those of listeners and tasks (`modern-failures.ts`), and the errors of calls that were taken
+ * (`call-errors.ts`).
  * @module
  */
-import type { JsonRpcErrorObject, JsonRpcResponse, RequestId } from "./messages.ts";
-import { toWire } from "./wire.ts";
+import { CODE, type Failure, failure, notNow, refused, RETRY_LATER, RETRY_SOON } from "./failure.ts";
 
-/** A message that was turned away. Never thrown: returned, so that each caller decides what it becomes. */
-export interface Failure {
-  /** HTTP status of the answer. */
-  readonly status: number;
-  readonly error: JsonRpcErrorObject;
-  /** Further response headers, such as `Allow` or `Retry-After`. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  /**
-   * Set where nothing is wrong with the message but the moment: milliseconds after which the same one may be taken.
-   * A request hears of it as its answer, without an HTTP error, which some clients do not survive (`turnedAway`).
-   */
-  readonly retryAfterMs?: number | undefined;
-}
-
-/** The code with which a server says that it has no such method. */
-export const METHOD_NOT_FOUND = -32601;
-
-const CODE = {
-  parseError: -32700,
-  invalidRequest: -32600,
-  invalidParams: -32602,
-  internalError: -32603,
-  /** Implementation-defined: the transport refused the request (the official SDKs use the same). */
-  refused: -32000,
-  sessionNotFound: -32001,
-  /** 2026-07-28, "Error codes". */
-  missingCapability: -32021,
-  unsupportedProtocolVersion: -32022,
-} as const;
-
-const RETRY_SOON = 1000;
-/** Sessions end by the minute at best, not by the second. */
-const RETRY_LATER = 60_000;
-
-type Headers = Readonly<Record<string, string>>;
-
-const failure = (status: number, error: JsonRpcErrorObject, headers?: Headers): Failure => ({
-  status,
-  error,
-  headers,
-});
-
-const refused = (status: number, message: string, headers?: Headers): Failure =>
-  failure(status, { code: CODE.refused, message }, headers);
-
-/** For want of room, of time, or of a server: the message may come again. */
-const notNow = (status: 429 | 503, message: string, retryAfterMs: number): Failure => ({
-  ...refused(status, message, { "Retry-After": String(retryAfterMs / 1000) }),
-  retryAfterMs,
-});
+export * from "./call-errors.ts";
+export * from "./modern-failures.ts";
+export { errorBody, type Failure, METHOD_NOT_FOUND, notNowBody } from "./failure.ts";
 
 /** 400, JSON-RPC 2.0 "Parse error". */
 export const parseError: Failure = failure(400, {
   code: CODE.parseError,
   message: "Parse error: the body is not JSON",
 });
-
-/** 400: what nests so deep could be parsed, and neither stored nor handed on. */
-export const nestsTooDeep = (most: number): Failure =>
-  invalidRequest(`the message nests deeper than ${most} levels`);
 
 /** 400, JSON-RPC 2.0 "Invalid Request": the message is not of the protocol. */
 export const invalidRequest = (why: string): Failure =>
@@ -245,75 +195,6 @@ export const noMemory: Failure = notNow(
   RETRY_SOON,
 );
 
-/** `subscriptions/listen`: the principal's own doing. */
-export const tooManyListeners = (limit: number): Failure =>
-  notNow(429, `Too Many Requests: ${limit} listeners are open already under these credentials`, RETRY_SOON);
-
-/** 503, for a second: no more `subscriptions/listen`, whoever asks. */
-export const noListenerMore: Failure = notNow(
-  503,
-  "Service Unavailable: too many listeners are open at the same time; try again",
-  RETRY_SOON,
-);
-
-/** 413: what is listened to is kept; `limit` in bytes. */
-export const listensTooLong = (limit: number): Failure =>
-  refused(413, `Payload Too Large: subscriptions/listen exceeds ${limit} bytes (maxListenBytes)`);
-
-/** 400: more resources than one listener may name. */
-export const listensToTooMuch = (limit: number): Failure =>
-  failure(400, {
-    code: CODE.invalidParams,
-    message: `Invalid params: notifications.resourceSubscriptions holds at most ${limit} resources (maxSubscriptions)`,
-  });
-
-/** 400, -32021: the client does not say that it knows this extension, without which nothing can be had (2026-07-28). */
-export const missingExtension = (name: string): Failure =>
-  failure(400, {
-    code: CODE.missingCapability,
-    message: `Missing required client capability: the client must declare the extension ${name}`,
-    data: { requiredCapabilities: { extensions: { [name]: {} } } },
-  });
-
-/** -32602: no such task. Another's is not found either (SEP-2663, "Protocol Errors"). */
-export const taskNotFound: Failure = failure(200, {
-  code: CODE.invalidParams,
-  message: "Task not found: it has expired, or there never was one of this id",
-});
-
-/** -32602: what a client answers a task's question with is no answer to it. */
-export const notTheInput = (key: string, why: string): Failure =>
-  failure(200, {
-    code: CODE.invalidParams,
-    message: `Invalid params: inputResponses[${JSON.stringify(key)}] ${why}`,
-  });
-
-/** 400: more tasks than one listener may name. */
-export const listensToTooManyTasks = (limit: number): Failure =>
-  failure(400, {
-    code: CODE.invalidParams,
-    message: `Invalid params: notifications.taskIds holds at most ${limit} ids`,
-  });
-
-/** 429, for a minute: the principal's own doing. */
-export const tooManyTasks = (limit: number): Failure =>
-  notNow(
-    429,
-    `Too Many Requests: ${limit} tasks are kept already under these credentials; try again later`,
-    RETRY_LATER,
-  );
-
-/** 503, for a minute: `maxTasks`. */
-export const noTaskMore = (limit: number): Failure =>
-  notNow(503, `Service Unavailable: ${limit} tasks are kept already; try again later`, RETRY_LATER);
-
-/** 503, for a second: the task's object died with the question, more than once. */
-export const taskUnreachable: Failure = notNow(
-  503,
-  "Service Unavailable: the task could not be reached; try again",
-  RETRY_SOON,
-);
-
 /** 500, JSON-RPC 2.0 "Internal error": a fault of ours, or of a hook; what it was is in an event. */
 export const internalError: Failure = failure(500, { code: CODE.internalError, message: "Internal error" });
 
@@ -368,88 +249,3 @@ export const otherVersion: Failure = notNow(
   "Service Unavailable: a deploy is under way, and the session runs another version; try again",
   RETRY_SOON,
 );
-
-/** The JSON-RPC error response for a failure; `id` is null where no request can be named. */
-export function errorBody(error: JsonRpcErrorObject, id: RequestId | null = null): string {
-  return toWire({ jsonrpc: "2.0", error, id });
-}
-
-/** The error under which one request hears that it was turned away, and when it may come again, where it may. */
-export function notNowBody({ error, retryAfterMs }: Failure, id: RequestId): string {
-  return errorBody(retryAfterMs === undefined ? error : { ...error, data: { retryAfterMs } }, id);
-}
-
-function errorResponse(id: RequestId, error: JsonRpcErrorObject): JsonRpcResponse {
-  return { jsonrpc: "2.0", id, error };
-}
-
-/**
- * What a call gets whose isolate died before it answered: one clear error instead of silence.
- * `retryable` is true where running the request again can do no harm.
- */
-export function interrupted(id: RequestId, retryable: boolean): JsonRpcResponse {
-  const message = "The request was interrupted by a restart of the server";
-  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "interrupted", retryable } });
-}
-
-/** The answer in place of a result that is larger than the transport carries. */
-export function tooLarge(id: RequestId, bytes: number, limit: number): JsonRpcResponse {
-  const message = `The result has ${bytes} bytes; at most ${limit} can be sent (maxEventBytes)`;
-  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "too-large" } });
-}
-
-/** The answer in place of one that cannot be written as JSON: a BigInt, a cycle, a `toJSON` that throws, nothing at all. */
-export function unserialisable(id: RequestId): JsonRpcResponse {
-  const message = "The server's answer cannot be written as JSON";
-  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "unserialisable" } });
-}
-
-/** The answer to a call that its server did not answer in time (`maxCallMs`; `initializeTimeoutMs` for `initialize`). */
-export function timedOut(id: RequestId): JsonRpcResponse {
-  const message = "The server did not answer in time; the call was cancelled";
-  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "timeout" } });
-}
-
-/** The answer to a request that the server's SDK dropped, or that its transport handler threw over. */
-export function notTaken(id: RequestId): JsonRpcResponse {
-  const message = "Invalid Request: the server did not take the message";
-  return errorResponse(id, { code: CODE.invalidRequest, message, data: { reason: "not-taken" } });
-}
-
-/** The answer in place of one that could not be stored when the server gave it. */
-export function lost(id: RequestId): JsonRpcResponse {
-  return errorResponse(id, {
-    code: CODE.internalError,
-    message: "The server's answer could not be stored",
-    data: { reason: "lost" },
-  });
-}
-
-/** The answer to a request that would make the session keep more than it may. */
-export function limitReached(id: RequestId, what: string, limit: number): JsonRpcResponse {
-  return errorResponse(id, {
-    code: CODE.invalidRequest,
-    message: `This session holds at most ${limit} ${what}`,
-  });
-}
-
-/** The answer to what a server asks of a client that it cannot ask: the request that it serves came without a session. */
-export function clientUnreachable(id: RequestId): JsonRpcResponse {
-  const message = "The client cannot be asked: its request came without a session";
-  return errorResponse(id, { code: CODE.refused, message, data: { reason: "no-session" } });
-}
-
-/** The answer to a subscription of which nothing would be heard: the hub cannot be reached, or is full. */
-export function notWatched(id: RequestId): JsonRpcResponse {
-  const message = "Changes of this resource cannot be listened for at the moment; try again";
-  return errorResponse(id, { code: CODE.internalError, message, data: { reason: "not-watched" } });
-}
-
-/** The code of {@link sessionEnded}. */
-export const SESSION_ENDED: number = CODE.refused;
-
-/** The answer to a request that was in flight when its session was deleted. */
-export function sessionEnded(id: RequestId): JsonRpcResponse {
-  const message = "The session was ended while the request was in flight";
-  return errorResponse(id, { code: CODE.refused, message, data: { reason: "session-ended" } });
-}

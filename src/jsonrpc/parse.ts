@@ -35,7 +35,10 @@ export function parsePayload(
     return { failure: failures.parseError, id: null };
   }
   const { bytes, depth } = weigh(text);
-  if (depth > MOST_DEPTH) return { failure: failures.nestsTooDeep(MOST_DEPTH), id: requestIdOf(body) };
+  if (depth > MOST_DEPTH) {
+    const failure = failures.invalidRequest(`the message nests deeper than ${MOST_DEPTH} levels`);
+    return { failure, id: requestIdOf(body) };
+  }
   if (Array.isArray(body)) return parseBatch(body, bytes, maxInitializeBytes);
   const failure = faultOf(body, maxInitializeBytes);
   if (failure !== undefined) return { failure, id: requestIdOf(body) };

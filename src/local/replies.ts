@@ -42,9 +42,13 @@ export function createReplies({ residents, now, settled, isClosed, attempt }: Re
           if (!isClosed()) session.ack(stream, connectionId, seq);
         },
         onClose(seq) {
-          // As between isolates: the end of a POST's connection does not tell what its client has read.
-          const read = isCall ? undefined : seq;
-          if (!isClosed()) attempt(resident.usage.id, () => session.leave(stream, connectionId, read));
+          const leave = (): void => {
+            if (!isCall) return session.leave(stream, connectionId, seq);
+            // As between isolates: a row for each call that was streamed would be much for what few ask for.
+            session.reached(stream, connectionId, seq);
+            session.leave(stream, connectionId);
+          };
+          if (!isClosed()) attempt(resident.usage.id, leave);
           release();
         },
       });

@@ -39,6 +39,8 @@ export interface Session {
   alarm(): Promise<void>;
   /** The edge has handed everything up to `seq` to the client. */
   ack(stream: number, connectionId: string, seq: number): void;
+  /** The client of a POST's connection that is over came as far as `seq`, whatever was acknowledged. */
+  reached(stream: number, connectionId: string, seq: number): void;
   /** A connection is over; `seq` is the last event that its client was handed, where known. */
   leave(stream: number, connectionId: string, seq?: number): void;
   /** Takes up a connection that outlived the isolate. */

@@ -36,6 +36,7 @@ export function createLaterSession(
     notify: async () => [],
     alarm: async () => alarm.set(now() + PUT_OFF_MS),
     ack() {},
+    reached() {},
     leave() {},
     restore: (_stream, outlet) => outlet.end("lost"),
     inMemory: () => ({ lastUsed: 0, calls: [], streams: [] }),

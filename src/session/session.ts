@@ -253,6 +253,10 @@ function sessionOf<Env>(options: SessionOptions<Env>, lifecycle: Lifecycle): Ses
       if (isLive()) streams?.peek(stream)?.ack(connectionId, seq);
     },
 
+    reached(stream, connectionId, seq) {
+      if (isLive()) streams?.peek(stream)?.reached(connectionId, seq);
+    },
+
     leave(stream, connectionId, seq) {
       const row = lifecycle.live();
       if (row === undefined) return;

@@ -9,8 +9,9 @@ import type { ModernExtension } from "../modern/extension.ts";
 import { taskEdge, type TaskUse } from "./edge.ts";
 import type { TaskLimits } from "./limits.ts";
 import { extender } from "./serving.ts";
-import { hasTask } from "./store.ts";
+import { hasTask, ownerOf, TASK_SCHEMA } from "./store.ts";
 import { openTask } from "./task.ts";
+import type { TaskReply } from "./wire.ts";
 
 export type { TaskContext, TaskInfo } from "../session/server/factory.ts";
 export type { TaskUse } from "./edge.ts";
@@ -49,7 +50,7 @@ export interface TasksOptions extends Partial<TaskLimits> {
   pollIntervalMs?: number;
   /** How often the call of a task may be begun in all, where `rerun` lets it run again. 20 by default. */
   maxAttempts?: number;
-  /** Most tasks that are kept at once. 10000 by default. In one process only, as the one that follows. */
+  /** Most tasks that are kept at once. 10000 by default. Not on Workers, as the one that follows. */
   maxTasks?: number;
   /** Most of them that belong to one principal. 1000 by default. */
   maxTasksPerPrincipal?: number;
@@ -76,7 +77,10 @@ export function durableTasks(options: TasksOptions): ModernExtension {
     extend: extender(answerer),
     listening,
     guest: (serve) => ({
+      schema: TASK_SCHEMA,
+      absent: { kind: "unknown" } satisfies TaskReply,
       isAt: hasTask,
+      principalAt: ownerOf,
       open(place) {
         tellLimit ??= createLimitNotice(place.settings.emit, place.now);
         return openTask(place, { serve, limits, tellLimit });

@@ -48,26 +48,32 @@ export interface SessionTasksOptions {
 
 /** What SDK v1 (1.24 and later) takes as `taskStore`. What it rejects with is told to the client by the SDK. */
 export interface SessionTaskStore {
+  /** A new task, `working`. Rejects where the session keeps as many as it may. */
   createTask(
     params: { ttl?: number | null; pollInterval?: number; context?: Record<string, unknown> },
     requestId: string | number,
     request: object,
     sessionId?: string,
   ): Promise<SessionTask>;
+  /** As it stands; null where there is none of this id, or its time is up. */
   getTask(taskId: string, sessionId?: string): Promise<SessionTask | null>;
+  /** Ends the task with its result. Rejects where there is none, or where it has ended. */
   storeTaskResult(
     taskId: string,
     status: "completed" | "failed",
     result: { [key: string]: unknown },
     sessionId?: string,
   ): Promise<void>;
+  /** The result of a task that has ended; rejects where there is none. */
   getTaskResult(taskId: string, sessionId?: string): Promise<{ [key: string]: unknown }>;
+  /** Moves the task on. Rejects where there is none, or where it has ended. */
   updateTaskStatus(
     taskId: string,
     status: SessionTaskStatus,
     statusMessage?: string,
     sessionId?: string,
   ): Promise<void>;
+  /** A page of the session's tasks, oldest first. Rejects for a cursor that no page gave. */
   listTasks(cursor?: string, sessionId?: string): Promise<{ tasks: SessionTask[]; nextCursor?: string }>;
 }
 

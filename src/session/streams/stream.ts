@@ -81,6 +81,11 @@ export interface Stream {
   restore(outlet: Outlet, place: number, handed: number): void;
   /** The edge has handed the client everything up to `seq`. */
   ack(connectionId: string, seq: number): void;
+  /**
+   * The client of a POST's connection came as far as `seq`, whatever was acknowledged: what a body's reader has taken it
+   * need not have written. May be said after the session has ended the connection. Not stored.
+   */
+  reached(connectionId: string, seq: number): void;
   /** The connection is over; `seq` is the last event its client was handed, where that is known. */
   leave(connectionId: string, seq?: number): void;
   /** Ends the connection, if there is one. */
@@ -140,7 +145,8 @@ export function createStream(options: StreamOptions): Stream {
   let unread = 0;
   let unreadSize = 0;
   let paced: (() => void)[] = [];
-  /** The end of the token that the last connection came with. */
+  /** The connection that came last: where it joined, and the end of its client's token. */
+  let latest: { readonly connectionId: string; readonly from: number } | undefined;
   let expiresAt: number | undefined;
 
   const eventId = (seq: number): string => formatEventId(id, seq, prefix);
@@ -288,6 +294,7 @@ export function createStream(options: StreamOptions): Stream {
         outstanding: 0,
       };
       attachment = joined;
+      latest = { connectionId: outlet.connectionId, from: after };
       // Before the priming event, whose id is the place behind the gap: no later event would tell of it.
       const gap = after < log.last() && log.trimmed() === log.last() ? skip(joined) : "";
       const first = eventId(joined.sent);
@@ -328,6 +335,11 @@ export function createStream(options: StreamOptions): Stream {
         attachment.outstanding -= underway.shift()?.[1] ?? 0;
       }
       pump();
+    },
+    reached(connectionId, seq) {
+      if (connectionId !== latest?.connectionId || seq < latest.from) return;
+      delivered = Math.min(seq, log.last());
+      if (attachment !== undefined) attachment.acked = delivered;
     },
     leave(connectionId, seq) {
       const held = attachment;
