@@ -32,7 +32,7 @@ export function parsePayload(
   try {
     body = JSON.parse(text);
   } catch {
-    return { failure: failures.parseError, id: null };
+    return { failure: /\S/.test(text) ? failures.parseError : failures.noBody, id: null };
   }
   const { bytes, depth } = weigh(text);
   if (depth > MOST_DEPTH) {

@@ -210,5 +210,5 @@ test.each([
   { tool: () => "never", maxTasks: Number.NaN },
 ])("an option that is wrong is named: %o", (options) => {
   const [name] = Object.keys(options).toReversed();
-  expect(() => durableTasks(options as unknown as TasksOptions)).toThrow(`tasks.${name} must be`);
+  expect(() => durableTasks(options as unknown as TasksOptions)).toThrow(`${name} must be`);
 });
