@@ -48,6 +48,7 @@ export default defineConfig({
     server: { fs: { allow: ["../.."] } },
   },
   markdown: {
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     anchor: { slugify: slug },
     config(md) {
       md.core.ruler.push("outward", ({ tokens, env }) => {
