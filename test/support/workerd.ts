@@ -38,6 +38,8 @@ export interface WorkerdOptions {
   readonly services?: number;
   /** Compatibility flags; by default those of the template. */
   readonly flags?: readonly string[];
+  /** Code of a Worker that is told of their traces as they come (`tailStream`). */
+  readonly tail?: string;
 }
 
 export interface Workerd extends TestServer {
@@ -49,6 +51,13 @@ export interface Workerd extends TestServer {
 
 /** The package's main module exports the path of the binary, without types. */
 const { default: workerdPath } = createRequire(import.meta.url)("workerd") as { default: string };
+
+const TAIL = `const tail :Workerd.Worker = (
+  modules = [(name = "tail", esModule = embed "tail.js")],
+  compatibilityDate = "2026-08-01",
+  compatibilityFlags = ["streaming_tail_worker"],
+);
+`;
 
 const bundles = new Map<string, Promise<string>>();
 
@@ -99,6 +108,7 @@ export async function startWorkerd({
   entry = new URL("../worker/index.ts", import.meta.url).pathname,
   services = 1,
   flags = ["enable_request_signal"],
+  tail,
 }: WorkerdOptions = {}): Promise<Workerd> {
   const code = await bundleWorker(entry);
   const ports = wanted === undefined ? [] : [wanted];
@@ -124,6 +134,7 @@ export async function startWorkerd({
 const config :Workerd.Config = (
   services = [
     ${names.map((name) => `(name = "${name}", worker = .${name}),`).join(" ")}
+    ${tail === undefined ? "" : '(name = "tail", worker = .tail),'}
     (name = "storage", disk = (path = ${text(storage)}, writable = true)),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
@@ -139,11 +150,12 @@ ${names
   compatibilityFlags = ${JSON.stringify(flags)},
   ${name === "main" ? objects : ""}
   bindings = [${[...namespaces, ...bindings()].join(", ")}],
+  ${tail === undefined ? "" : 'streamingTails = ["tail"],'}
 );
 `,
   )
-  .join("")}`;
-  return runWorkerd({ config, files: { "worker.js": code }, ports });
+  .join("")}${tail === undefined ? "" : TAIL}`;
+  return runWorkerd({ config, files: { "worker.js": code, "tail.js": tail ?? "" }, ports });
 }
 
 /** That many different ports, see {@link freePort}. */
