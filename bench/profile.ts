@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { openSession } from "../test/support/mcp.ts";
 import { LATEST } from "../test/support/messages.ts";
 import { freePort, startWorkerd } from "../test/support/workerd.ts";
+import { openInspector, until } from "./lib/inspector.ts";
 import { startLoadGenerator } from "./lib/load.ts";
 import { checkComplete, readMessages } from "./lib/sse.ts";
 
@@ -28,42 +29,6 @@ const { values, positionals } = parseArgs({
   options: { server: { type: "string", default: "bare" } },
 });
 const [what = "calls"] = positionals;
-
-async function until<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (tries > 100) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
-
-/** What the inspector is asked, one command after another. */
-async function inspector(port: number): Promise<(method: string, params?: object) => Promise<unknown>> {
-  const [target] = (await until(async () => (await fetch(`http://127.0.0.1:${port}/json`)).json())) as {
-    webSocketDebuggerUrl: string;
-  }[];
-  const socket = new WebSocket(target?.webSocketDebuggerUrl ?? "");
-  await new Promise((resolve, reject) => {
-    socket.addEventListener("open", resolve);
-    socket.addEventListener("error", reject);
-  });
-  let id = 0;
-  return (method, params = {}) =>
-    new Promise((resolve) => {
-      const mine = ++id;
-      const hear = ({ data }: MessageEvent): void => {
-        const answer = JSON.parse(String(data)) as { id?: number; result?: unknown };
-        if (answer.id !== mine) return;
-        socket.removeEventListener("message", hear);
-        resolve(answer.result);
-      };
-      socket.addEventListener("message", hear);
-      socket.send(JSON.stringify({ id: mine, method, params }));
-    });
-}
 
 /** The load that is profiled. */
 async function load(url: string): Promise<() => Promise<void>> {
@@ -132,7 +97,7 @@ try {
     stdio: "ignore",
   });
   await until(async () => (await fetch(`${server.url}/health`)).arrayBuffer());
-  const ask = await inspector(port);
+  const { ask } = await openInspector(port);
   await ask("Profiler.enable");
   await ask("Profiler.setSamplingInterval", { interval: 200 });
   const run = await load(server.url);

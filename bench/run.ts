@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- part …] [--quick]`: measures on this machine, on loopback alone, and prints tables;
+ * `npm run bench [-- part …] [--quick] [--write]`: measures on this machine, on loopback alone, and prints tables;
  * the figures go to `bench/results/`, a file for each part, and, but for quick runs, to `latest.json`,
- * which is what the pages of `docs/` are made of. Every figure stands beside one that was taken
+ * which is what the pages of `docs/` are made of: by `npm run bench:report`, or at once with `--write`. Every figure stands beside one that was taken
  * in the same run.
  * @module
  */
@@ -19,8 +19,12 @@ const NAMES: readonly string[] = PARTS;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: "boolean", default: false } },
+  options: { quick: { type: "boolean", default: false }, write: { type: "boolean", default: false } },
 });
+if (values.quick && values.write) {
+  console.error("--write needs full runs: the pages show no quick ones");
+  process.exit(2);
+}
 const unknown = positionals.filter((name) => !NAMES.includes(name));
 if (unknown.length > 0) {
   console.error(`There is no part ${unknown.join(", ")}; there are ${NAMES.join(", ")}`);
@@ -56,5 +60,9 @@ for (const name of positionals.length > 0 ? positionals : NAMES) {
       verdicts.map(({ target, figure, met }) => ({ target, figure, met: met ? "met" : "MISSED" })),
     );
   keep({ part: name, quick: values.quick, machine, date: today, loadBefore, rows, verdicts });
+}
+if (values.write) {
+  const written = spawnSync("npm", ["run", "-s", "bench:report"], { cwd: `${HERE}/..`, stdio: "inherit" });
+  if (written.status !== 0) process.exit(1);
 }
 say("done");

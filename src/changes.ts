@@ -36,15 +36,21 @@ export interface ChangeBus {
 
 /** Buses by topic: what is published on one is heard on no other. */
 export interface ChangeHub {
+  /** The bus of a topic: the same each time. */
   bus(topic: string): ChangeBus;
 }
 
 /** Tells clients of changes: `subscriptions/listen` streams, and sessions that subscribed. */
 export interface Notifier {
+  /** `notifications/tools/list_changed`. */
   toolsListChanged(): void;
+  /** `notifications/prompts/list_changed`. */
   promptsListChanged(): void;
+  /** `notifications/resources/list_changed`. */
   resourcesListChanged(): void;
+  /** `notifications/resources/updated`, to those that have subscribed to this URI. */
   resourceUpdated(uri: string): void;
+  /** Any of them, by its kind, with further parameters where it has some. Never throws. */
   publish(change: Change): void;
 }
 

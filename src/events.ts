@@ -8,12 +8,7 @@ import { guard } from "./guard.ts";
 /** The least level of the events that are logged; `silent` logs none. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
-/**
- * Why a client's connection ended: the client left; the stream was complete; it reached its age; its
- * reader stalled or its keepalives failed; another connection took the stream over; the server asked
- * for it; more was sent than could be kept; the session was deleted; the session could not be reached
- * again; the process is shutting down; the token that opened it ran out.
- */
+/** All of {@link DisconnectReason}. */
 export const DISCONNECT_REASONS = [
   "client",
   "done",
@@ -28,7 +23,12 @@ export const DISCONNECT_REASONS = [
   "expired",
 ] as const;
 
-/** One of {@link DISCONNECT_REASONS}. */
+/**
+ * Why a client's connection ended: the client left; the stream was complete; it reached its age; its
+ * reader stalled or its keepalives failed; another connection took the stream over; the server asked
+ * for it; more was sent than could be kept; the session was deleted; the session could not be reached
+ * again; the process is shutting down; the token that opened it ran out.
+ */
 export type DisconnectReason = (typeof DISCONNECT_REASONS)[number];
 
 /** True for a reason of the list: what came from elsewhere is asked before it is passed on. */
@@ -89,7 +89,7 @@ export interface EndedCall extends CallEvent {
 }
 
 /** Fields of each event, by name. `session` is the first eight characters of the session id. */
-interface EventFields {
+export interface EventFields {
   /** A stream was asked for. */
   "connection.establishing": {
     connectionId: string;

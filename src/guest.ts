@@ -13,10 +13,25 @@ import type { Alarm } from "./session/deadlines.ts";
 import type { SqlStore } from "./session/store/schema.ts";
 import type { UserChannel } from "./user/state.ts";
 
+/** How many guests are kept, and how many of them are one principal's. */
+export interface GuestCount {
+  readonly all: number;
+  readonly own: number;
+}
+
 /** What kind of guests there are. A deployment has one kind at most. */
 export interface GuestKind {
+  /**
+   * Statements that make the tables of guests where they are missing. The first column of each primary key is the
+   * guest's id, and in one table it is all of the key.
+   */
+  readonly schema: readonly string[];
+  /** What is answered in place of a guest that is not stored. */
+  readonly absent: JsonObject;
   /** True where a guest of this id is stored. Asking creates nothing. */
   isAt(sql: SqlStore, id: string): boolean;
+  /** Whose the guest that is stored there is; null where it is nobody's. */
+  principalAt(sql: SqlStore, id: string): string | null;
   /** Takes up what is stored for this id, or begins with nothing. Creates nothing. */
   open(place: GuestPlace): Guest;
 }
@@ -34,6 +49,8 @@ export interface GuestPlace {
   readonly userChannel: (name: string) => UserChannel;
   /** The factory's `context.waitUntil`. */
   readonly waitUntil: WaitUntil;
+  /** How many there are, where the guest's own storage does not hold them all. */
+  readonly count?: ((principal: string | null) => Promise<GuestCount>) | undefined;
   /** Removes all that the host keeps for the guest, which has removed its own rows. */
   readonly erase: () => Promise<void>;
   /** Milliseconds since 1970. */

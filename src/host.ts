@@ -127,11 +127,13 @@ export interface Link {
 
 /** A session as the edge addresses it. No method creates one but by a request that says so. */
 export interface SessionRef {
+  /** The session's id, as it stands in `Mcp-Session-Id`. */
   readonly id: string;
   /** Tells that the call's requests died with the session's isolate, where that was one of its own. */
   diedUnder?(call: Call): void;
   /** Rejects where the session's isolate died before it answered. */
   post(call: Call): Promise<Answer>;
+  /** Takes up a stream, from an event on or from where it stands. */
   attach(request: Attach): Promise<Attached>;
   /** Ends the session on its client's word (DELETE). */
   end(caller: Caller): Promise<{ readonly kind: "ended" } | Refusal>;

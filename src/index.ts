@@ -3,8 +3,18 @@
  * anywhere; `holdfast/cloudflare` adds the Durable Object, `holdfast/local` the host in one process.
  * @module
  */
-export type { DisconnectReason, HoldfastEvent, LogLevel } from "./events.ts";
-export type { Change, ChangeBus, ChangeHub, Notifier } from "./changes.ts";
+export type {
+  CallEvent,
+  DisconnectReason,
+  EndedCall,
+  EventFields,
+  HoldfastEvent,
+  LogLevel,
+  Outcome,
+  StartedCall,
+} from "./events.ts";
+export type { Change, ChangeBus, ChangeHub, Notice, Notifier, Signal } from "./changes.ts";
+export type { WaitUntil } from "./background.ts";
 export type { ModernHandler, SessionHost, SessionRef } from "./host.ts";
 export type {
   CallDetail,
@@ -16,6 +26,15 @@ export type {
   SessionSummary,
   StreamDetail,
 } from "./sessions.ts";
+export type {
+  JsonObject,
+  JsonRpcErrorObject,
+  JsonRpcMessage,
+  JsonRpcNotification,
+  JsonRpcRequest,
+  JsonRpcResponse,
+  RequestId,
+} from "./jsonrpc/messages.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
 export type { AllowedOrigins } from "./option-checks.ts";
 export { type Disconnect, type HoldfastOptions, type KeepaliveMode, optionsFromEnv } from "./options.ts";
@@ -27,6 +46,7 @@ export type {
   ConnectableServer,
   CreateServer,
   ModernContext,
+  RequestContext,
   ServerContext,
   SessionContext,
   SessionInfo,
@@ -37,3 +57,4 @@ export type {
 export { type User, type UserState, userState } from "./user/state.ts";
 export type { Users } from "./user/user.ts";
 export type { MessageExtra, SendOptions, SessionTransport, WireMessage } from "./session/server/transport.ts";
+export type { OnCall } from "./watch.ts";

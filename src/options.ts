@@ -54,6 +54,7 @@ const NUMBERS = {
   superviseIntervalMs: [300_000, 1000, 86_400_000],
   /** Keepalives allowed within `rapidWindowMs` before the connection counts as spinning. 0 switches the guard off. */
   rapidMax: [50, 0, 1_000_000],
+  /** The window of `rapidMax`. */
   rapidWindowMs: [1000, 1, 86_400_000],
   /** The `retry:` hint. SDK clients try twice at this pace and then give up, so twice this must outlast a restart. */
   retryMs: [3000, 0, 3_600_000],
@@ -117,6 +118,7 @@ const NUMBERS = {
 
 /** Choices: the first is the default. */
 const CHOICES = {
+  /** What a keepalive is: an SSE comment, an event `keepalive` or `ping`, or a JSON-RPC `ping` that the client must answer. */
   keepaliveMode: ["comment", "event", "ping", "jsonrpc"],
   /**
    * What the next request of a session finds whose time is up. `revive`: the session, under its own id, its state

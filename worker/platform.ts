@@ -7,9 +7,13 @@ import type { DurableObject } from "cloudflare:workers";
 
 /** A namespace of Durable Objects: a `DurableObjectNamespace` of the platform's types, whatever its class. */
 export interface ObjectNamespace {
+  /** The id of the object of this name, the same each time. */
   idFromName(name: string): object;
+  /** An id from its text; throws for what this namespace did not make. */
   idFromString(id: string): object;
+  /** An id that nobody has, and nobody can guess. */
   newUniqueId(): object;
+  /** The part of the namespace whose objects stay within a jurisdiction. */
   jurisdiction(jurisdiction: never): object;
 }
 

@@ -14,9 +14,22 @@ interface Request {
   };
 }
 
-/** A server by the official SDK, with `tools` tools: `echo`, `emit` and idle ones. */
-export function sdkServer(tools: number): () => McpServer {
+/** Of a tool that is never called; four fields, as tools have. */
+const idleSchema = () =>
+  z.object({
+    text: z.string(),
+    count: z.int().min(0).optional(),
+    kind: z.enum(["one", "two", "three"]).optional(),
+    isDeep: z.boolean().default(false),
+  });
+
+/**
+ * A server by the official SDK, with `tools` tools: `echo`, `emit` and idle ones. Their schemas are made once;
+ * or, where they are `inside`, one for each tool and each run of the factory, as it is often written.
+ */
+export function sdkServer(tools: number, schemas: "outside" | "inside" = "outside"): () => McpServer {
   const Text = z.object({ text: z.string() });
+  const idle = Array.from({ length: Math.max(0, tools - 2) }, idleSchema);
   const Emit = z.object({ count: z.int(), on: z.enum(["request", "standalone"]) });
   return () => {
     const server = new McpServer({ name: "bench", version: "1.0.0" }, { capabilities: { logging: {} } });
@@ -32,8 +45,10 @@ export function sdkServer(tools: number): () => McpServer {
         return { content: [{ type: "text", text: `sent ${count}` }] };
       });
     }
-    for (let n = 3; n <= tools; n++) {
-      server.registerTool(`tool-${n}`, { description: `Tool ${n}`, inputSchema: Text }, ({ text }) => ({
+    for (const [index, outside] of idle.entries()) {
+      const inputSchema = schemas === "outside" ? outside : idleSchema();
+      const tool = `tool-${index + 3}`;
+      server.registerTool(tool, { description: tool, inputSchema }, ({ text }) => ({
         content: [{ type: "text", text }],
       }));
     }
@@ -73,7 +88,9 @@ export const bareServer: CreateServer = (): ConnectableServer => ({
   },
 });
 
-/** By name: `bare`, or the number of tools of a server by the official SDK. */
-export function serverNamed(name: string | undefined): CreateServer {
-  return name === "bare" ? bareServer : sdkServer(Number(name ?? 2));
+/** By name: `bare`, or the number of tools of a server by the official SDK, with `+schemas` for theirs inside the factory. */
+export function serverNamed(name = "2"): CreateServer {
+  if (name === "bare") return bareServer;
+  const [tools, inside] = name.split("+");
+  return sdkServer(Number(tools), inside === undefined ? "outside" : "inside");
 }

@@ -1,10 +1,9 @@
 /** Who is measured, and how each is started. @module */
-import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import process from "node:process";
 import { NODE } from "../../test/support/node.ts";
 import { startProcess } from "../../test/support/process.ts";
 import { bundleWithNode } from "./bundle.ts";
+import { LINES } from "./collections.ts";
 import { startWorkerd, type TestServer } from "../../test/support/workerd.ts";
 
 export interface Running extends TestServer {
@@ -18,7 +17,8 @@ export interface Subject {
   readonly host: "workerd" | "Node";
   /** The latest protocol version that it serves, where that is not ours. */
   readonly version?: string;
-  start(vars?: Readonly<Record<string, string>>): Promise<Running>;
+  /** @param flags V8's on workerd, Node's on Node */
+  start(vars?: Readonly<Record<string, string>>, flags?: readonly string[]): Promise<Running>;
 }
 
 /** Servers whose end is this process' duty, however it ends. */
@@ -42,11 +42,16 @@ async function ours(starting: Promise<Running>): Promise<Running> {
 
 const file = (path: string): string => new URL(`../${path}`, import.meta.url).pathname;
 
+/** Where V8 is to say something, it is to say it line by line. */
+const byOf = (v8Flags: readonly string[]): readonly string[] =>
+  v8Flags.some((flag) => flag.startsWith("--trace")) ? LINES : [];
+
 function onWorkerd(name: string, entry: string, own: Readonly<Record<string, string>> = {}): Subject {
   return {
     name,
     host: "workerd",
-    start: (vars) => ours(startWorkerd({ entry: file(entry), vars: { ...own, ...vars } })),
+    start: (vars, v8Flags = []) =>
+      ours(startWorkerd({ entry: file(entry), vars: { ...own, ...vars }, v8Flags, by: byOf(v8Flags) })),
   };
 }
 
@@ -60,7 +65,8 @@ function onNode(
     name,
     host: "Node",
     ...(version === undefined ? {} : { version }),
-    start: (vars) => ours(startProcess(NODE, { entry: file(entry), vars: { ...own, ...vars } })),
+    start: (vars, flags = []) =>
+      ours(startProcess([...NODE, ...flags], { entry: file(entry), vars: { ...own, ...vars } })),
   };
 }
 
@@ -76,11 +82,13 @@ export const holdfastBare: Subject = onWorkerd("holdfast, server without work", 
 export const mcpAgent: Subject = {
   name: "McpAgent (agents 0.32.0)",
   host: "workerd",
-  start: async (vars = {}) =>
+  start: async (vars = {}, v8Flags = []) =>
     ours(
       startWorkerd({
         entry: await bundleWithNode(file("peers/mcp-agent.ts")),
         vars,
+        v8Flags,
+        by: byOf(v8Flags),
         flags: ["enable_request_signal", "nodejs_compat"],
       }),
     ),
@@ -109,12 +117,3 @@ export const holdfastNodeLite: Subject = onNode(
   "2025-06-18",
 );
 export const sdkListen: Subject = onNode("SDK 2.4.0, bus of one process", "node/sdk-listen.ts");
-
-/** Starts workerd again with a collector of garbage that can be called. */
-export async function exposeGc({ storage = "", kill, restart }: Running): Promise<void> {
-  const config = join(dirname(storage), "config.capnp");
-  await kill();
-  const text = readFileSync(config, "utf8");
-  writeFileSync(config, text.replace("services = [", 'v8Flags = ["--expose-gc"],\n  services = ['));
-  await restart();
-}

@@ -7,7 +7,7 @@ import { type McpSession, openSession } from "../../test/support/mcp.ts";
 import { toolCall } from "../../test/support/messages.ts";
 import type { Part } from "../lib/part.ts";
 import { checkComplete, lastIdIn, readMessages } from "../lib/sse.ts";
-import { brief, median, spread } from "../lib/stats.ts";
+import { brief, interleaved, median, spread } from "../lib/stats.ts";
 import { floor, holdfast, mcpAgent, type Running, type Subject } from "../lib/subjects.ts";
 
 type After = "nothing" | "eviction" | "SIGKILL";
@@ -24,6 +24,8 @@ interface BackRow {
 interface WakeRow {
   subject: string;
   tools: number;
+  /** Where the tools' schemas are made. */
+  schemas: "outside" | "inside" | "–";
   awakeMs: number;
   wakingMs: number;
   wakeMs: number;
@@ -96,24 +98,56 @@ async function resume(
 }
 
 /** A call with the server awake, and one that has to wake it: the difference is the waking. */
-async function wake(server: Running, rounds: number): Promise<{ awakeMs: number; wakingMs: number }> {
-  const session = await openSession(server.url);
+async function wake(server: Running, session: McpSession): Promise<{ awakeMs: number; wakingMs: number }> {
   const timed = async (): Promise<number> => {
     const from = performance.now();
     const answer = await session.post(toolCall("echo", { text: "hello" }));
     if (!(await answer.text()).includes("hello")) throw new Error(`echo was answered ${answer.status}`);
     return performance.now() - from;
   };
-  for (let n = 0; n < 20; n++) await timed();
-  const awake: number[] = [];
-  const waking: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    await timed();
-    awake.push(await timed());
-    await end(server, session, "eviction");
-    waking.push(await timed());
+  await timed();
+  const awakeMs = await timed();
+  await end(server, session, "eviction");
+  return { awakeMs, wakingMs: await timed() };
+}
+
+/** Who is woken. */
+interface Sleeper extends Pick<WakeRow, "tools" | "schemas"> {
+  readonly subject: Subject;
+  readonly vars?: Readonly<Record<string, string>>;
+}
+
+const SLEEPERS: readonly Sleeper[] = [
+  { subject: floor, tools: 0, schemas: "–" },
+  { subject: holdfast, tools: 0, schemas: "–", vars: { BENCH_SERVER: "bare" } },
+  { subject: holdfast, tools: 1, schemas: "outside", vars: { BENCH_SERVER: "1" } },
+  { subject: holdfast, tools: 10, schemas: "outside", vars: { BENCH_SERVER: "10" } },
+  { subject: holdfast, tools: 10, schemas: "inside", vars: { BENCH_SERVER: "10+schemas" } },
+  { subject: holdfast, tools: 100, schemas: "outside", vars: { BENCH_SERVER: "100" } },
+  { subject: holdfast, tools: 100, schemas: "inside", vars: { BENCH_SERVER: "100+schemas" } },
+  { subject: mcpAgent, tools: 2, schemas: "inside" },
+];
+
+/** All of them side by side, in every round. */
+async function wakeAll(rounds: number): Promise<WakeRow[]> {
+  const open: { sleeper: Sleeper; server: Running; session: McpSession }[] = [];
+  try {
+    for (const sleeper of SLEEPERS) {
+      const server = await sleeper.subject.start(sleeper.vars);
+      open.push({ sleeper, server, session: await openSession(server.url) });
+    }
+    // The first few compile what is used.
+    for (const { server, session } of open) for (let n = 0; n < 5; n++) await wake(server, session);
+    const taken = await interleaved(open, rounds, ({ server, session }) => wake(server, session));
+    return [...taken].map(([{ sleeper }, times]) => {
+      const awakeMs = median(times.map((time) => time.awakeMs));
+      const wakingMs = median(times.map((time) => time.wakingMs));
+      const { subject, tools, schemas } = sleeper;
+      return { subject: subject.name, tools, schemas, awakeMs, wakingMs, wakeMs: wakingMs - awakeMs };
+    });
+  } finally {
+    for (const { server } of open) await server.close();
   }
-  return { awakeMs: median(awake), wakingMs: median(waking) };
 }
 
 export const back: Part = {
@@ -157,25 +191,8 @@ export const back: Part = {
       }
       for (const server of servers.values()) await server.close();
       servers.clear();
-      const subjects: [Subject, number, Record<string, string>][] = [
-        [floor, 0, {}],
-        ...[1, 10, 100].map((tools): [Subject, number, Record<string, string>] => [
-          holdfast,
-          tools,
-          { BENCH_SERVER: `${tools}` },
-        ]),
-        [holdfast, 0, { BENCH_SERVER: "bare" }],
-        [mcpAgent, 2, {}],
-      ];
-      for (const [subject, tools, vars] of subjects) {
-        say(`${subject.name}: waking a server of ${tools} tools`);
-        const server = await subject.start(vars);
-        servers.set(subject, server);
-        const { awakeMs, wakingMs } = await wake(server, quick ? 5 : 15);
-        wakes.push({ subject: subject.name, tools, awakeMs, wakingMs, wakeMs: wakingMs - awakeMs });
-        await server.close();
-        servers.clear();
-      }
+      say("calls that wake their server");
+      wakes.push(...(await wakeAll(quick ? 7 : 21)));
     } finally {
       for (const server of servers.values()) await server.close();
     }
@@ -195,6 +212,7 @@ export const back: Part = {
         : {
             subject: row.subject,
             tools: row.tools,
+            schemas: row.schemas,
             "call, awake ms": brief(row.awakeMs),
             "call, waking ms": brief(row.wakingMs),
             "waking ms": brief(row.wakeMs),

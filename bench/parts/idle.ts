@@ -12,7 +12,7 @@ import { toolCall } from "../../test/support/messages.ts";
 import type { Counters } from "../lib/counters.ts";
 import type { Part, Verdict } from "../lib/part.ts";
 import { brief } from "../lib/stats.ts";
-import { exposeGc, holdfast, mcpAgent, type Running, type Subject } from "../lib/subjects.ts";
+import { holdfast, mcpAgent, type Running, type Subject } from "../lib/subjects.ts";
 
 const FASTER = 20;
 const KEEPALIVE_MS = 15_000;
@@ -206,10 +206,10 @@ export const idle: Part = {
     const steps: StepRow[] = [];
     const on = async (
       subject: Subject,
-      vars: Readonly<Record<string, string>>,
+      { vars, v8Flags = [] }: { vars: Readonly<Record<string, string>>; v8Flags?: readonly string[] },
       measure: (server: Running) => Promise<void>,
     ): Promise<void> => {
-      const server = await subject.start(vars);
+      const server = await subject.start(vars, v8Flags);
       try {
         await measure(server);
       } finally {
@@ -219,15 +219,16 @@ export const idle: Part = {
     const watch = async (
       subject: Subject,
       vars: Readonly<Record<string, string>>,
-      observeMs: number,
-      faster: number,
-    ): Promise<void> =>
-      on(subject, vars, async (server) => {
-        if (faster === 1) await exposeGc(server);
+      { observeMs, faster }: Pick<Watch, "observeMs" | "faster">,
+    ): Promise<void> => {
+      const stands = async (server: Running): Promise<void> => {
         rows.push(...(await stand(subject, server, { counts, observeMs, faster, say })));
-      });
+      };
+      // Memory is looked at without garbage.
+      await on(subject, { vars, v8Flags: faster === 1 ? ["--expose-gc"] : [] }, stands);
+    };
     for (const subject of [holdfast, mcpAgent]) {
-      await on(subject, { BENCH_COUNT: "on" }, async (server) => {
+      await on(subject, { vars: { BENCH_COUNT: "on" } }, async (server) => {
         steps.push(...(await stepsOf(subject, server)));
       });
     }
@@ -235,10 +236,10 @@ export const idle: Part = {
       HOLDFAST_KEEPALIVE_INTERVAL_MS: String(KEEPALIVE_MS / FASTER),
       HOLDFAST_SUPERVISE_INTERVAL_MS: String(SUPERVISE_MS / FASTER),
     };
-    await watch(holdfast, intervals, quick ? 15_000 : 30_000, FASTER);
-    await watch(holdfast, {}, 0, 1);
+    await watch(holdfast, intervals, { observeMs: quick ? 15_000 : 30_000, faster: FASTER });
+    await watch(holdfast, {}, { observeMs: 0, faster: 1 });
     // It has no such settings: it is watched as it is.
-    await watch(mcpAgent, {}, quick ? 5000 : 15_000, 1);
+    await watch(mcpAgent, {}, { observeMs: quick ? 5000 : 15_000, faster: 1 });
     return { rows: [...rows, ...steps], verdicts: verdicts(rows.filter((row) => "alarms" in row)) };
   },
   show: (rows) =>

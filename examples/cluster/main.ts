@@ -10,6 +10,7 @@ import { modernHandler } from "../../src/modern/index.ts";
 import type { ServeOptions, Server } from "../../src/local/serve.ts";
 import { consolePage } from "../../src/console/index.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
+import { exampleTasks } from "../../worker/example/task-fixtures.ts";
 
 const USAGE = `Options, each with its variable:
   --port N         port to listen on                           HOLDFAST_PORT      8787
@@ -42,7 +43,7 @@ export async function main(
       name: "holdfast-example",
       version: "0.1.0",
       createServer: createExampleServer,
-      modern: modernHandler({ createServer: createExampleServer }),
+      modern: modernHandler({ createServer: createExampleServer, tasks: exampleTasks() }),
       env,
       postgres: values.postgres,
       address: values.address ?? env["HOLDFAST_ADDRESS"] ?? `http://${hostname}:${port}`,

@@ -9,6 +9,7 @@ import { guard } from "../guard.ts";
 import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { Authorization } from "../routes/context.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind, needed, STRING, STRINGS } from "../setup.ts";
 import { globalFetch } from "./documents.ts";
 import { issuerMetadata, secureUrl } from "./issuer.ts";
 import { jwt } from "./jwt.ts";
@@ -32,8 +33,9 @@ export interface OAuthResourceOptions {
   scopesSupported?: readonly string[];
   /** The principal of a token; by default its subject. Nothing means that the token is no good. */
   subject?: (token: AccessToken) => string | undefined;
-  /** For people, in the metadata: the server's name, and a page about it. */
+  /** For people, in the metadata: the server's name. */
   name?: string;
+  /** Likewise: the address of a page about it. */
   documentation?: string;
   /** Hears why a token could not be judged, which clients see as 503: above all that the issuer is out of reach. */
   onError?: (error: unknown) => void;
@@ -52,6 +54,22 @@ export interface OAuthAuthInfo {
   /** The token's claims. */
   readonly extra: Record<string, unknown>;
 }
+
+const KINDS: Required<Record<keyof OAuthResourceOptions, Kind>> = {
+  resource: needed(ANYTHING),
+  issuer: STRING,
+  verify: [
+    "a function, or a list of functions",
+    (value) => [value].flat().every((each) => typeof each === "function"),
+  ],
+  requiredScopes: STRINGS,
+  scopesSupported: STRINGS,
+  subject: FUNCTION,
+  name: STRING,
+  documentation: STRING,
+  onError: FUNCTION,
+  fetch: FUNCTION,
+};
 
 /** What `oauthResource` makes: the door, and the documents that lead clients to it. */
 export interface OAuthResource {
@@ -77,6 +95,7 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
  * export default new Hono().route("/", auth.metadata).route("/", mcp.router);
  */
 export function oauthResource(options: OAuthResourceOptions): OAuthResource {
+  checkGiven("oauthResource", options, KINDS);
   const { issuer, requiredScopes = [], subject = (token) => token.subject, onError } = options;
   const resource = secureUrl("resource", options.resource);
   const scopesSupported = options.scopesSupported ?? requiredScopes;

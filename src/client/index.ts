@@ -9,5 +9,5 @@ export { ConnectError, type ConnectFailure } from "./connect-error.ts";
 export { lostAs400 } from "./lost-as-400.ts";
 export { recoveringFetch, type RecoveringFetchOptions } from "./recovering-fetch.ts";
 export type { RecoveryEvent, Reinitialized, SessionFacts, StreamKind } from "./recovery-events.ts";
-export type { SdkClient, SdkTransport, SdkTransports } from "./sdk.ts";
+export type { SdkClient, SdkTransport, SdkTransports, TransportClass } from "./sdk.ts";
 export type { FetchLike } from "./wire.ts";

@@ -6,24 +6,34 @@
 
 /** A `Client` of the SDK. */
 export interface SdkClient {
+  /** Called once its connection has ended, by whomever. */
   onclose?: (() => void) | undefined;
+  /** Called with what went wrong outside of any request. */
   onerror?: ((error: Error) => void) | undefined;
+  /** Starts the transport and initialises the session. */
   connect(transport: never, options?: never): Promise<void>;
+  /** Closes the transport. The session goes on: `Connection.close` ends it too. */
   close(): Promise<void>;
 }
 
 /** A client transport of the SDK. */
 export interface SdkTransport {
+  /** Called with what went wrong outside of any message. */
   onerror?: ((error: Error) => void) | undefined;
+  /** That of the session, once the server has named one. */
   readonly sessionId?: string | undefined;
+  /** Sends one message, or a batch. */
   send(message: never, options?: never): Promise<void>;
+  /** Ends its connections. */
   close(): Promise<void>;
-  /** Streamable HTTP only. */
+  /** Streamable HTTP only: ends the session (DELETE). */
   terminateSession?(): Promise<void>;
+  /** Told by the client what was negotiated. */
   setProtocolVersion?(version: string): void;
 }
 
-type TransportClass = new (url: URL, options?: never) => SdkTransport;
+/** The class of a client transport. */
+export type TransportClass = new (url: URL, options?: never) => SdkTransport;
 
 /**
  * The transports, from `@modelcontextprotocol/client`, or from `client/streamableHttp.js` and

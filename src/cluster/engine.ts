@@ -7,6 +7,7 @@
  * nothing any more; that, and no clock, is what keeps two processes from writing one session.
  * @module
  */
+import type { GuestCount } from "../guest.ts";
 import type { UserReply, UserRequest } from "../user/store.ts";
 
 /** One run of a process, as the database has it. */
@@ -56,7 +57,7 @@ export interface RowOf extends StoredRow {
 /** What is known of a session without its rows. */
 export interface SessionHead {
   readonly id: string;
-  /** That of its row; `vacant` where there is none, and the id is only taken. */
+  /** That of its row; `vacant` where there is none, and the id is only taken; `guest` of what is no session. */
   readonly status: string;
   readonly principal: string | null;
   /** When its alarm rings, in ms since 1970 by the database's clock; null where none is set. */
@@ -74,6 +75,15 @@ export interface Batch {
   readonly released: readonly string[];
   /** The same of those that are vacant: nothing stays of them. */
   readonly vacated: readonly string[];
+}
+
+/** What a process can ring. */
+export interface Due {
+  /** Nothing that is stored by a later version. */
+  readonly schema: number;
+  /** Guests too. */
+  readonly guests: boolean;
+  readonly limit: number;
 }
 
 /** Whose a session is. */
@@ -94,7 +104,7 @@ export interface Owner extends NodeRow {
 
 /** A session that this node has taken. */
 export interface Claimed {
-  readonly head: Pick<SessionHead, "status" | "principal" | "alarm">;
+  readonly head: Omit<SessionHead, "id">;
   readonly rows: readonly StoredRow[];
 }
 
@@ -128,8 +138,11 @@ export interface Engine {
   claim(session: string, node: string, claims: number): Promise<Claimed | undefined>;
   /** Takes an id of which nothing is stored. False where something is. */
   reserve(session: string, by: Reservation): Promise<boolean>;
-  /** Takes sessions whose alarm is due and whose owner is not alive; their ids. Passes over those that others take just now. */
-  due(node: string, schema: number, limit: number): Promise<string[]>;
+  /**
+   * Takes what has an alarm that is due, and an owner that is not alive; the ids. Passes over what others take just now.
+   * Of the node's own what should have rung long ago: the node may not know that it has it.
+   */
+  due(node: string, what: Due): Promise<string[]>;
   /** The rows of a session that this node has; undefined where it does not. */
   load(session: string, node: string): Promise<Claimed | undefined>;
   /** All that are alive. */
@@ -138,9 +151,11 @@ export interface Engine {
   watchers(topic: string, value: string | undefined, sticky: string | undefined): Promise<string[]>;
   /** How many sessions there are, tombstones aside, counted no further than `limit`; of one principal or of all. */
   count(principal: string | undefined, limit: number): Promise<number>;
+  /** How many guests there are. */
+  countGuests(principal: string | null): Promise<GuestCount>;
   /**
-   * Sessions by their ids, those whose time is up aside: the data of their rows, as `flush` was given it.
-   * @param after the last id of the page before
+   * Sessions by their ids, those whose time is up aside: the data of their rows, as `flush` was given it. `after` is
+   * the last id of the page before.
    */
   list(page: {
     readonly principal: string | undefined;
@@ -151,6 +166,8 @@ export interface Engine {
   sessionsOf(principal: string): Promise<string[]>;
   /** Forgets nodes that ended long ago. */
   sweep(): Promise<void>;
+  /** Reads or changes a user's state, in one statement; no session needs to be held for it. */
   user(owner: string, request: UserRequest, maxBytes: number): Promise<UserReply>;
+  /** Lets go of the connections to the database; ends no node. */
   close(): Promise<void>;
 }

@@ -23,6 +23,7 @@ import { createClock, createElapsed } from "./clock.ts";
 import type { Engine, NodeRow } from "./engine.ts";
 import { createClusterHub } from "./hub.ts";
 import { createInbound, type Inbound } from "./inbound.ts";
+import { createGuestRefs } from "./guest-refs.ts";
 import { createErrands, PAUSE_MS, sleep } from "./errands.ts";
 import { createPeers } from "./peers.ts";
 import { createPlaces } from "./places.ts";
@@ -34,7 +35,7 @@ import { NotHere } from "./owned.ts";
 import { createTenure, type Tenure } from "./tenure.ts";
 
 /** What the host serves, and how others reach it. */
-export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions<Env>, "database" | "guest"> {
+export interface ClusterHostOptions<Env = unknown> extends Omit<LocalHostOptions<Env>, "database"> {
   /**
    * Where the other processes reach this one: the URL of its router, as in `http://10.0.0.7:8787`, `basePath` aside. Requests between
    * processes carry what clients send, tokens too: their network must be private, or the URL https.
@@ -74,6 +75,7 @@ export const HOST_OPTIONS: Required<{
   address: needed(STRING),
   evictAfterMs: ANYTHING,
   leaseMs: ANYTHING,
+  guest: ANYTHING,
 };
 
 const CLOSE_MS = 2000;
@@ -130,6 +132,9 @@ export async function clusterHost<Env = unknown>(
       background,
       mint: seal.mint,
       isLive,
+      guest: options.guest,
+      isGuest: (id) => seal.isOwn(id, "guest"),
+      bus: hub.bus,
       onOver(why) {
         tenure = undefined;
         // Of one whose database was put back, the node may stand as alive, with sessions that nobody looks after.
@@ -192,6 +197,7 @@ export async function clusterHost<Env = unknown>(
   });
 
   const refs = createRefs({ run, peers, tenure: () => tenure, isClosing: () => closing !== undefined });
+  const guests = createGuestRefs({ kind: options.guest, seal, run, peers, tenure: () => tenure });
 
   const sessions = clusterSessions({
     engine,
@@ -230,7 +236,15 @@ export async function clusterHost<Env = unknown>(
     },
   });
 
-  const rounds = createRounds({ engine, places, peers, census, leaseMs, tenure: () => tenure });
+  const rounds = createRounds({
+    engine,
+    places,
+    peers,
+    census,
+    leaseMs,
+    hasGuests: options.guest !== undefined,
+    tenure: () => tenure,
+  });
 
   await join();
   await rounds.look();
@@ -263,13 +277,7 @@ export async function clusterHost<Env = unknown>(
     named: (name) => refs.to(seal.named(name), true),
     user: userChannel,
     keep: background.waitUntil,
-    // What lasts without being a session has no place among several processes yet; `createClusterMcp` says so.
-    guests: () => ({
-      mint() {
-        throw new Error("a cluster has no guests");
-      },
-      find: () => undefined,
-    }),
+    guests: () => guests,
     close: () => (closing ??= close()),
   };
 }

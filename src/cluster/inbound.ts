@@ -17,6 +17,7 @@ import {
   decodeCall,
   decodeChanges,
   decodeEnd,
+  decodeGuestRequest,
   decodeHanded,
   EARLY_BEAT,
   encodeAnswer,
@@ -98,6 +99,14 @@ export function createInbound(options: InboundOptions): Inbound {
     );
   };
 
+  /** Says who is here: a node that was here before is gone then. */
+  const notHere = (): Response => {
+    const response = empty(STATUS.notHere);
+    const node = options.node();
+    if (node !== undefined) response.headers.set(HEADERS.node, node);
+    return response;
+  };
+
   const nameOf = (session: string, connectionId: string): string => `${session} ${connectionId}`;
 
   /** The reply where it is quick; else its beginning, and the rest as it comes. */
@@ -156,6 +165,11 @@ export function createInbound(options: InboundOptions): Inbound {
         const detail = await tenure.inspect(owned);
         return detail === undefined ? empty(404) : Response.json(detail);
       }
+      case "guest": {
+        const { request, caller } = decodeGuestRequest(body);
+        const { tenure, owned } = await here(session, false);
+        return Response.json(await tenure.ask(owned, request, caller));
+      }
       case "notify": {
         const { changes } = decodeChanges(body);
         const { tenure, owned } = await here(session, false);
@@ -190,12 +204,12 @@ export function createInbound(options: InboundOptions): Inbound {
     if (!isOurs) return empty(STATUS.unsigned);
     const body = await request.text();
     if (digestOf(body) !== digest) return empty(STATUS.unsigned);
-    if (node !== options.node()) return empty(STATUS.notHere);
+    if (node !== options.node()) return notHere();
     try {
       const version = versionOf(request);
       return stamp(await answer(asked, session, body), version);
     } catch (error) {
-      if (error instanceof NotHere) return empty(STATUS.notHere);
+      if (error instanceof NotHere) return notHere();
       reportUnreadable(settings.emit, { at: "session", what: asked }, error);
       return stamp(encodeReply({ kind: "refused", failure: otherVersion }), READ_BY_ALL);
     }

@@ -51,6 +51,8 @@ export interface LoadedOptions<Env> extends ServedWith<Env> {
   readonly now: () => number;
   readonly isOver: () => boolean;
   readonly isClosing: () => boolean;
+  /** True for the id of a guest that is in memory. */
+  readonly isGuestPresent: (id: string) => boolean;
 }
 
 /** The sessions that a tenure has, as something is done with them. */
@@ -59,13 +61,13 @@ export interface Loaded {
   readonly alarms: Alarms;
   /** False for an id under which nothing has come to be. */
   isStored(owned: Owned): boolean;
-  /** The process has taken this session, or this id where nothing is stored under it yet. */
-  take(id: string, claimed: Claimed | undefined): Owned;
-  /** Lets go of the session, unless it is used or in memory. */
+  /** See `OwnedSessions.take`. */
+  take(id: string, claimed: Claimed | "reserved" | "fresh"): Owned;
+  /** Lets go of the session, or the guest, unless it is used or in memory. */
   release(owned: Owned): void;
   /** Removes all that the session has stored. */
   erase(owned: Owned): void;
-  /** Runs `body` with the session in memory, whether there is room or not; see `local/host.ts`. */
+  /** Runs `body` with the session in memory, whether there is room or not; see `local/loaded.ts`. */
   visit<T>(owned: Owned, body: (resident: Resident) => Promise<T>): Promise<T>;
   /** Runs `body` with the session in memory, where there is room; rejects where the tenure ends before it is done. */
   use<T>(owned: Owned, body: (resident: Resident) => Promise<T>): Promise<T | Refusal>;
@@ -77,7 +79,7 @@ export interface Loaded {
 
 /** None is in memory yet. */
 export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
-  const { copy, mine, gate, census, now, isOver, isClosing } = options;
+  const { copy, mine, gate, census, now, isOver, isClosing, isGuestPresent } = options;
   const { emit } = options.settings;
   /** Ends the wait of each request that is being answered. */
   const waiting = createSlots<(error: Error) => void>();
@@ -91,18 +93,19 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
     }
   };
 
-  const isStored = ({ key }: Owned): boolean => copy.head(key).status !== VACANT;
+  const isStored = (owned: Owned): boolean => copy.head(owned).status !== VACANT;
 
-  const take = (id: string, claimed: Claimed | undefined): Owned => {
+  const take = (id: string, claimed: Claimed | "reserved" | "fresh"): Owned => {
     const owned = mine.take(id, claimed);
-    if (claimed !== undefined) alarms.look();
+    if (typeof claimed === "object") alarms.look();
     return owned;
   };
 
   /** From here on the session is as good as any other's: only a request that is on its way already still finds it. */
   const release = (owned: Owned): void => {
     if (isOver() || owned.leaving !== undefined || mine.of(owned.id) !== owned) return;
-    if (owned.users > 0 || residents.keyOf(owned.id) !== undefined) return;
+    if (owned.users > 0 || residents.keyOf(owned.id) !== undefined || isGuestPresent(owned.id)) return;
+    if (!owned.isKnown && !gate.isDirty(owned.key)) return mine.forget(owned);
     mine.letGo(owned);
     // By the next flush but one, if the next holds something of the session.
     void gate
@@ -130,7 +133,7 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
     async create(seed) {
       const place = await census.enter(seed.principal);
       if ("status" in place) throw new Error(place.error.message);
-      const owned = take(options.mint(), undefined);
+      const owned = take(options.mint(), "fresh");
       try {
         await visit(owned, ({ session }) => session.adopt(seed));
         await gate.stored(owned.key);

@@ -50,6 +50,18 @@ export function writingTo(sql: SqlStore, gate: Gate, key: number): Required<SqlS
   return { exec, defer: exec, transaction: (body) => sql.transaction(body) };
 }
 
+/** What a tool tells others follows from what it has written before. */
+export function usersAfter(
+  gate: Gate,
+  key: number,
+  userChannel: (name: string) => UserChannel,
+): (name: string) => UserChannel {
+  return (name) => async (request) => {
+    await gate.stored(key);
+    return userChannel(name)(request);
+  };
+}
+
 /** @param touch hears of all that the session does */
 export function createOwnedSession<Env>(shared: Shared<Env>, owned: Owned, touch: () => void): Session {
   const { gate, changes, attempt } = shared;
@@ -80,11 +92,7 @@ export function createOwnedSession<Env>(shared: Shared<Env>, owned: Owned, touch
         },
         interested,
       ),
-    // What a tool tells others follows from what it has written before.
-    userChannel: (name) => async (request) => {
-      await gate.stored(key);
-      return shared.userChannel(name)(request);
-    },
+    userChannel: usersAfter(gate, key, shared.userChannel),
     redialMs: REDIAL_MS,
     async erase() {
       own.end();

@@ -1,17 +1,18 @@
 /** Which sessions this process has, what of them a flush stores, and how one is let go of. @module */
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
-import { VACANT, type WorkingCopy } from "./copy.ts";
+import { type Holder, VACANT, type WorkingCopy } from "./copy.ts";
 import type { Batch, Claimed, RowOf } from "./engine.ts";
 
-/** A session that this process has. */
-export interface Owned {
-  readonly id: string;
-  /** Its key in the working copy. */
-  readonly key: number;
+/** A session that this process has, or a guest. */
+export interface Owned extends Holder {
   /** Requests that may open it, or have yet to be let in. */
   users: number;
   /** Set while it is being let go of: resolves once others can take it. */
   leaving: Promise<void> | undefined;
+  /** False while the database cannot know of it: its id is fresh, and nothing has been written under it. */
+  isKnown: boolean;
+  /** The version of what is stored of it. */
+  schema: number;
 }
 
 /** The sessions of one process. */
@@ -24,8 +25,10 @@ export interface OwnedSessions {
   readonly departures: number;
   of(id: string): Owned | undefined;
   withKey(key: number): Owned | undefined;
-  /** The process has taken this session, or this id where nothing is stored under it yet. */
-  take(id: string, claimed: Claimed | undefined): Owned;
+  /** The process has taken what is stored under this id, or the id alone: where it is fresh, nobody knows of that. */
+  take(id: string, claimed: Claimed | "reserved" | "fresh"): Owned;
+  /** Lets go at once of what nobody knows of. */
+  forget(owned: Owned): void;
   /** It is let go of with the next flush that holds nothing of it. */
   letGo(owned: Owned): void;
   /** True where a flush has yet to let go of it. */
@@ -38,13 +41,28 @@ export interface OwnedSessions {
   abandon(): void;
 }
 
-/** @param now milliseconds since 1970 */
-export function createOwnedSessions(copy: WorkingCopy, now: () => number): OwnedSessions {
+/** What they are kept by. */
+export interface OwnedOptions {
+  readonly copy: WorkingCopy;
+  /** True for the id of a guest. */
+  readonly isGuest: (id: string) => boolean;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** None yet. */
+export function createOwnedSessions({ copy, isGuest, now }: OwnedOptions): OwnedSessions {
   const byId = new Map<string, Owned>();
   const byKey = new Map<number, Owned>();
   const letting = new Map<Owned, () => void>();
   let lastKey = 0;
   let departures = 0;
+
+  const forget = (owned: Owned): void => {
+    byId.delete(owned.id);
+    byKey.delete(owned.key);
+    copy.drop(owned);
+  };
 
   return {
     get size() {
@@ -58,16 +76,25 @@ export function createOwnedSessions(copy: WorkingCopy, now: () => number): Owned
     take(id, claimed) {
       const held = byId.get(id);
       if (held !== undefined) return held;
-      const owned: Owned = { id, key: ++lastKey, users: 0, leaving: undefined };
+      const owned: Owned = {
+        id,
+        key: ++lastKey,
+        isGuest: isGuest(id),
+        users: 0,
+        leaving: undefined,
+        isKnown: claimed !== "fresh",
+        schema: typeof claimed === "object" ? claimed.head.schema : SCHEMA_VERSION,
+      };
       byId.set(id, owned);
       byKey.set(owned.key, owned);
-      if (claimed !== undefined) {
+      if (typeof claimed === "object") {
         const { head, rows } = claimed;
         // One whose owner died between its first row and its alarm must not stay for ever.
-        copy.load(owned.key, rows, rows.length === 0 ? null : (head.alarm ?? now()));
+        copy.load(owned, rows, rows.length === 0 ? null : (head.alarm ?? now()));
       }
       return owned;
     },
+    forget,
     letGo(owned) {
       owned.leaving = new Promise((resolve) => letting.set(owned, resolve));
     },
@@ -76,25 +103,37 @@ export function createOwnedSessions(copy: WorkingCopy, now: () => number): Owned
       const changed = copy.take();
       const rows: RowOf[] = [];
       const gone: Omit<RowOf, "data">[] = [];
-      const touched = new Set<number>();
+      const touched = new Set<Owned>();
+      /** Those whose head is to be stored. */
+      const headed = new Set<Owned>();
+      const touch = (key: number | string): Owned | undefined => {
+        const owned = typeof key === "number" ? byKey.get(key) : byId.get(key);
+        if (owned === undefined) return undefined;
+        owned.isKnown = true;
+        touched.add(owned);
+        // With its first row it is of this version: who can read the former alone must not have it any more.
+        if (owned.schema !== SCHEMA_VERSION) headed.add(owned);
+        return owned;
+      };
       for (const { key, table, pk, data } of changed.rows) {
-        const owned = byKey.get(key);
+        const owned = touch(key);
         if (owned === undefined) continue;
-        touched.add(key);
         if (data === undefined) gone.push({ session: owned.id, table, pk });
         else rows.push({ session: owned.id, table, pk, data });
       }
-      const heads = [...changed.heads].flatMap((key) => {
-        const owned = byKey.get(key);
-        if (owned === undefined) return [];
-        touched.add(key);
-        return [{ id: owned.id, schema: SCHEMA_VERSION, ...copy.head(key) }];
+      for (const key of changed.heads) {
+        const owned = touch(key);
+        if (owned !== undefined) headed.add(owned);
+      }
+      const heads = [...headed].map((owned) => {
+        owned.schema = SCHEMA_VERSION;
+        return { id: owned.id, schema: SCHEMA_VERSION, ...copy.head(owned) };
       });
       const released: string[] = [];
       const vacated: string[] = [];
       for (const owned of letting.keys()) {
-        if (touched.has(owned.key)) continue;
-        (copy.head(owned.key).status === VACANT ? vacated : released).push(owned.id);
+        if (touched.has(owned)) continue;
+        (copy.head(owned).status === VACANT ? vacated : released).push(owned.id);
       }
       return { rows, gone, heads, released, vacated };
     },
@@ -103,9 +142,7 @@ export function createOwnedSessions(copy: WorkingCopy, now: () => number): Owned
         const owned = byId.get(id);
         if (owned === undefined) continue;
         departures += 1;
-        byId.delete(id);
-        byKey.delete(owned.key);
-        copy.drop(owned.key);
+        forget(owned);
         letting.get(owned)?.();
         letting.delete(owned);
       }

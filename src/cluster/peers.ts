@@ -5,6 +5,7 @@
 import type { Answer, Attach, Attached, Call, Caller, Refusal } from "../host.ts";
 import type { Change } from "../changes.ts";
 import { type EventSink, messageOf } from "../events.ts";
+import type { JsonObject } from "../jsonrpc/messages.ts";
 import type { SessionDetail } from "../sessions.ts";
 import { within } from "../within.ts";
 import type { NodeRow } from "./engine.ts";
@@ -15,10 +16,12 @@ import {
   type Asked,
   decodeAnswer,
   decodeDetail,
+  decodeGuestReply,
   decodeReply,
   encodeAttachBody,
   encodeCall,
   encodeEnd,
+  encodeGuestRequest,
   HEAD_MS,
   HEADERS,
   NOWHERE,
@@ -30,7 +33,7 @@ import {
   STREAM_LINE,
 } from "./wire.ts";
 
-/** Nobody listens at the process's address: it has ended, and nothing of what was asked has been done. */
+/** Nobody, or another, listens at the process's address: it has ended, and nothing of what was asked has been done. */
 export class Refused extends Error {
   override readonly name = "Refused";
 }
@@ -53,6 +56,8 @@ export interface Peers {
   isLive(at: At): Promise<boolean>;
   /** The session as it is there; undefined where there is none. */
   inspect(at: At): Promise<SessionDetail | undefined>;
+  /** Asks a guest there. */
+  askGuest(at: At, request: JsonObject, caller: Caller | undefined): Promise<JsonObject>;
   /** Tells a session there of changes. */
   notify(at: At, topic: string, changes: readonly Change[]): Promise<void>;
   /** Tells all who listen there. */
@@ -92,6 +97,7 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
       [HEADERS.signature]: seal.sign(asked, to.id, session, digest),
     });
     const timer = setTimeout(() => aborting.abort(new Error("no answer in time")), HEAD_MS);
+    let found: string;
     try {
       const response = await fetch(`${to.address}/cluster/${asked}`, {
         method: "POST",
@@ -102,6 +108,7 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
       });
       if (response.status !== STATUS.notHere) return response;
       void response.body?.cancel();
+      found = response.headers.get(HEADERS.node) ?? to.id;
     } catch (error) {
       if (isRefused(error)) throw new Refused(`nobody listens at ${to.address}`, { cause: error });
       emit("cluster.forward_failed", { node: to.id, what: asked, message: messageOf(error) });
@@ -109,6 +116,8 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
     } finally {
       clearTimeout(timer);
     }
+    // One that was killed and started again: nobody need wait for the lease of what it was.
+    if (found !== to.id) throw new Refused(`another process listens at ${to.address}`);
     throw new NotHere();
   };
 
@@ -208,6 +217,12 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
       const response = await ask({ ...at, asked: "inspect", body: "" });
       if (response.status !== 200) return void (await said(response));
       return decodeDetail(await response.text(), at.session);
+    },
+    async askGuest(at, request, caller) {
+      const response = await ask({ ...at, asked: "guest", body: encodeGuestRequest(request, caller) });
+      if (response.status === 200) return decodeGuestReply(await response.text());
+      await response.body?.cancel();
+      throw new Error(`the process answered ${response.status}`);
     },
     notify: async (at, topic, changes) =>
       told(await ask({ ...at, asked: "notify", body: JSON.stringify({ topic, changes }) })),

@@ -70,8 +70,10 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
 
   const claim = async (tenure: Tenure, session: string, found: Found): Promise<Place> => {
     if (found.schema > SCHEMA_VERSION) {
-      // Whoever can read it takes it.
-      const able = [...members.values()].find(({ schema }) => schema >= found.schema);
+      // Whoever can read it takes it; one that has just joined may not be known here yet.
+      const ableAmong = (nodes: Iterable<Owner>): NodeRow | undefined =>
+        [...nodes].find(({ schema }) => schema >= found.schema);
+      const able = ableAmong(members.values()) ?? ableAmong(await engine.members());
       return able === undefined ? { kind: "later", found: found.schema } : { kind: "there", node: able };
     }
     const claimed = await engine.claim(session, tenure.node, found.claims);
@@ -89,7 +91,7 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
         schema: SCHEMA_VERSION,
         forMs: RESERVED_MS,
       });
-      return isOurs ? { kind: "here", tenure, owned: tenure.take(session, undefined) } : { kind: "moving" };
+      return isOurs ? { kind: "here", tenure, owned: tenure.take(session, "reserved") } : { kind: "moving" };
     }
     const { owner } = found;
     if (owner === undefined || !owner.isAlive) return claim(tenure, session, found);

@@ -7,6 +7,7 @@
  *   count of claims that it has seen, and takes nothing that anybody has taken since.
  * @module
  */
+import type { GuestCount } from "../guest.ts";
 import type { Batch, Claimed, Engine, Found, Owner, StoredRow } from "./engine.ts";
 import { ClusterError, type PgValue, type Query, sqlState } from "./pg.ts";
 import { answerUser } from "./postgres-user.ts";
@@ -21,7 +22,7 @@ const RENEW = `UPDATE holdfast.node SET expires = now() + $3 * interval '1 milli
 const FLUSH = `WITH fence AS (${RENEW}), freed AS (
     UPDATE holdfast.session SET owner = NULL FROM fence WHERE id = ANY ($4::text[]) AND owner = $1
   ), vacated AS (
-    DELETE FROM holdfast.session USING fence WHERE id = ANY ($5::text[]) AND owner = $1
+    DELETE FROM holdfast.session USING fence WHERE id = ANY ($5::text[]) AND owner = $1 AND status = 'vacant'
   ), cut AS (
     DELETE FROM holdfast.row USING fence, unnest($6::text[], $7::text[], $8::text[]) AS c (session, tbl, pk)
       WHERE row.session = c.session AND row.tbl = c.tbl AND row.pk = c.pk
@@ -43,17 +44,21 @@ const CLAIM = `WITH claimed AS (
     UPDATE holdfast.session SET owner = $2, claims = claims + 1 WHERE id = $1 AND claims = $3
       AND (owner IS NULL OR owner IN (SELECT id FROM holdfast.node WHERE NOT alive)
         OR owner NOT IN (SELECT id FROM holdfast.node))
-      RETURNING id, status, principal, alarm
+      RETURNING id, schema, status, principal, alarm
   )`;
 
 /** A session's head, with each of its rows; once with none where there are none. */
-const ROWS = `SELECT h.status, h.principal, h.alarm::float8 AS alarm, r.tbl, r.pk, r.data
+const ROWS = `SELECT h.schema, h.status, h.principal, h.alarm::float8 AS alarm, r.tbl, r.pk, r.data
   FROM head AS h LEFT JOIN holdfast.row AS r ON r.session = h.id`;
 
 /** Of an owner that is not alive, or that nobody knows any more. */
 const OWNERLESS = `(s.owner IS NULL OR NOT EXISTS (SELECT 1 FROM holdfast.node AS n WHERE n.id = s.owner AND n.alive))`;
 
+/** A process's own that has not rung for so long: taken by a statement whose answer did not come. */
+const OVERDUE_MS = 10_000;
+
 interface LoadedRow {
+  schema: number;
   status: string;
   principal: string | null;
   alarm: number | null;
@@ -89,11 +94,11 @@ export function postgresEngine(query: Query): Engine {
   const load = (rows: readonly LoadedRow[]): Claimed | undefined => {
     const [first] = rows;
     if (first === undefined) return undefined;
-    const { status, principal, alarm } = first;
+    const { schema, status, principal, alarm } = first;
     const stored: StoredRow[] = rows.flatMap(({ tbl, pk, data }) =>
       tbl === null ? [] : [{ table: tbl, pk, data }],
     );
-    return { head: { status, principal: principal && given(principal), alarm }, rows: stored };
+    return { head: { schema, status, principal: principal && given(principal), alarm }, rows: stored };
   };
 
   return {
@@ -193,13 +198,15 @@ export function postgresEngine(query: Query): Engine {
       return reserved.length > 0;
     },
 
-    async due(node, schema, limit) {
+    async due(node, { schema, guests, limit }) {
       const due = await query<{ id: string }>(
         `WITH due AS (
-            SELECT s.id FROM holdfast.session AS s WHERE s.alarm <= ${NOW} AND s.schema <= $2 AND ${OWNERLESS}
+            SELECT s.id FROM holdfast.session AS s WHERE s.alarm <= ${NOW} AND s.schema <= $2
+              AND (${OWNERLESS} OR (s.owner = $1 AND s.alarm <= ${NOW} - $5))
+              AND ($4 OR s.status <> 'guest')
               ORDER BY s.alarm LIMIT $3 FOR UPDATE SKIP LOCKED
           ) UPDATE holdfast.session AS s SET owner = $1, claims = s.claims + 1 FROM due WHERE s.id = due.id RETURNING s.id`,
-        [node, schema, limit],
+        [node, schema, limit, guests, OVERDUE_MS],
       );
       return due.map(({ id }) => id);
     },
@@ -207,7 +214,7 @@ export function postgresEngine(query: Query): Engine {
     load: async (session, node) =>
       load(
         await query<LoadedRow>(
-          `WITH head AS (SELECT id, status, principal, alarm FROM holdfast.session WHERE id = $1 AND owner = $2) ${ROWS}`,
+          `WITH head AS (SELECT id, schema, status, principal, alarm FROM holdfast.session WHERE id = $1 AND owner = $2) ${ROWS}`,
           [session, node],
         ),
       ),
@@ -234,24 +241,33 @@ export function postgresEngine(query: Query): Engine {
       const whose = principal === undefined ? "true" : "principal = $2";
       const [row] = await query<{ count: number }>(
         `SELECT count(*)::int AS count FROM (
-          SELECT 1 FROM holdfast.session WHERE status NOT IN ('ended', 'vacant') AND ${whose} LIMIT $1) AS s`,
+          SELECT 1 FROM holdfast.session WHERE status NOT IN ('ended', 'vacant', 'guest') AND ${whose} LIMIT $1) AS s`,
         principal === undefined ? [limit] : [limit, kept(principal)],
       );
       return row?.count ?? 0;
+    },
+
+    async countGuests(principal) {
+      const [row] = await query<GuestCount & object>(
+        `SELECT count(*)::int AS all, count(*) FILTER (WHERE principal = $1)::int AS own
+          FROM holdfast.session WHERE status = 'guest'`,
+        [principal && kept(principal)],
+      );
+      return row ?? { all: 0, own: 0 };
     },
 
     list: ({ principal, after, limit }) =>
       query<{ id: string; data: string }>(
         `SELECT s.id, r.data FROM holdfast.session AS s
           JOIN holdfast.row AS r ON r.session = s.id AND r.tbl = 'session' AND r.pk = '[]'
-          WHERE s.id > $1 AND s.status NOT IN ('ended', 'vacant') ${principal === undefined ? "" : "AND s.principal = $3"}
+          WHERE s.id > $1 AND s.status NOT IN ('ended', 'vacant', 'guest') ${principal === undefined ? "" : "AND s.principal = $3"}
           ORDER BY s.id LIMIT $2`,
         principal === undefined ? [after, limit] : [after, limit, kept(principal)],
       ),
 
     async sessionsOf(principal) {
       const rows = await query<{ id: string }>(
-        "SELECT id FROM holdfast.session WHERE principal = $1 AND status <> 'vacant'",
+        "SELECT id FROM holdfast.session WHERE principal = $1 AND status NOT IN ('vacant', 'guest')",
         [kept(principal)],
       );
       return rows.map(({ id }) => id);

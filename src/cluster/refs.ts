@@ -61,7 +61,7 @@ export function createRefs({ run, peers, tenure, isClosing }: RefsOptions): Refs
       const opened = async <T>(body: (at: Tenure, owned: Owned) => Promise<T>): Promise<T | Refusal> => {
         const began = elapsed.mark();
         for (let at = tenure(); ; at = tenure()) {
-          if (at !== undefined) return body(at, at.take(id, undefined));
+          if (at !== undefined) return body(at, at.take(id, "fresh"));
           if (isClosing()) throw new Error("The host is closed");
           if (elapsed.since(began) > PATIENCE_MS) return refusal(failures.unreachable);
           await sleep(PAUSE_MS);

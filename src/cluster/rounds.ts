@@ -18,6 +18,8 @@ export interface RoundsOptions {
   readonly peers: Peers;
   readonly census: Census;
   readonly leaseMs: number;
+  /** True where there are guests, whose alarms this process can ring. */
+  readonly hasGuests: boolean;
   /** Undefined while this process has yet to join the others again: then there is nothing to look after. */
   readonly tenure: () => Tenure | undefined;
 }
@@ -39,7 +41,9 @@ const COUNT_EVERY = 5;
 const SWEEP_EVERY = 500;
 
 /** None is made before it is asked for. */
-export function createRounds({ engine, places, peers, census, leaseMs, tenure }: RoundsOptions): Rounds {
+export function createRounds(options: RoundsOptions): Rounds {
+  const { engine, places, peers, census, leaseMs, hasGuests, tenure } = options;
+  const what = { schema: SCHEMA_VERSION, guests: hasGuests, limit: DUE };
   let rounds = 0;
   let isStopped = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -47,12 +51,17 @@ export function createRounds({ engine, places, peers, census, leaseMs, tenure }:
   /** Takes sessions that nobody has and whose alarm is due: they ring here, and are let go of again. */
   const takeDue = async (at: Tenure): Promise<void> => {
     if (!at.gate.isHeld()) return;
-    for (const id of await engine.due(at.node, SCHEMA_VERSION, DUE)) {
-      if (at !== tenure() || at.owned(id) !== undefined) continue;
+    for (const id of await engine.due(at.node, what)) await takeUp(at, id);
+  };
+
+  /** Takes up what is this process's by now, in the database. */
+  const takeUp = async (at: Tenure, id: string): Promise<void> => {
+    while (at === tenure() && at.owned(id) === undefined) {
       const { departures } = at;
       const loaded = await engine.load(id, at.node);
-      // What has changed hands meanwhile is looked at again.
-      if (loaded === undefined || departures !== at.departures) continue;
+      if (loaded === undefined) return;
+      // It may have been let go of meanwhile, and be another's. If not, nobody else rings it: it is looked at again at once.
+      if (departures !== at.departures) continue;
       const owned = at.take(id, loaded);
       // What is only an id that somebody took has no alarm to ring.
       if (loaded.rows.length === 0) at.evict(owned);

@@ -13,14 +13,17 @@ export function newSecret(): string {
   return randomBytes(32).toString("hex");
 }
 
+/** What ids are of, `session` where it is not said: one of a guest is no session's. */
+export type Sealed = "session" | "guest";
+
 /** What the cluster's secret is good for. */
 export interface Seal {
-  /** A fresh session id: 64 hexadecimal digits, of which the second half proves the first. */
-  mint(): string;
+  /** A fresh id: 64 hexadecimal digits, of which the second half proves the first. */
+  mint(of?: Sealed): string;
   /** The id of the session of this name (`nameOfParts`), the same each time. */
   named(name: string): string;
   /** False for an id that this cluster has not issued. */
-  isOwn(id: string): boolean;
+  isOwn(id: string, of?: Sealed): boolean;
   /** The proof that one of the cluster's processes says this. */
   sign(...parts: readonly string[]): string;
   isSigned(signature: string, ...parts: readonly string[]): boolean;
@@ -30,11 +33,11 @@ export interface Seal {
 export function createSeal(secret: string): Seal {
   const mac = (...parts: readonly string[]): string =>
     createHmac("sha256", secret).update(JSON.stringify(parts)).digest("hex");
-  const sealed = (own: string): string => own + mac("session", own).slice(0, HALF);
+  const sealed = (own: string, of: Sealed = "session"): string => own + mac(of, own).slice(0, HALF);
   return {
-    mint: () => sealed(randomBytes(HALF / 2).toString("hex")),
+    mint: (of) => sealed(randomBytes(HALF / 2).toString("hex"), of),
     named: (name) => sealed(name.slice(0, HALF)),
-    isOwn: (id) => /^[0-9a-f]{64}$/.test(id) && isEqual(id, sealed(id.slice(0, HALF))),
+    isOwn: (id, of) => /^[0-9a-f]{64}$/.test(id) && isEqual(id, sealed(id.slice(0, HALF), of)),
     sign: (...parts) => mac("request", ...parts),
     isSigned: (signature, ...parts) => isEqual(signature, mac("request", ...parts)),
   };

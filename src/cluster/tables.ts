@@ -6,7 +6,7 @@
  */
 
 /** The number of these tables. */
-export const TABLES_VERSION = 1;
+export const TABLES_VERSION = 2;
 
 /** The first step: runs before there is anything to lock. Two at once may stand in each other's way: it is tried again. */
 export const FOUNDATION: readonly string[] = [
@@ -35,6 +35,11 @@ const STEPS: readonly { readonly oldest: number; readonly statements: readonly s
       `CREATE TABLE holdfast.user_state (owner text NOT NULL, name text NOT NULL, version bigint NOT NULL, size bigint NOT NULL,
         value text NOT NULL, PRIMARY KEY (owner, name))`,
     ],
+  },
+  {
+    // What is no session is counted by itself.
+    oldest: 1,
+    statements: ["CREATE INDEX session_guest ON holdfast.session (principal) WHERE status = 'guest'"],
   },
 ];
 

@@ -5,8 +5,11 @@
  * @module
  */
 import { CLOSE_WORK_MS } from "../background.ts";
-import type { Change } from "../changes.ts";
+import type { Change, ChangeBus } from "../changes.ts";
+import type { GuestKind } from "../guest.ts";
 import type { Answer, Attach, Call, Caller, Refusal } from "../host.ts";
+import type { JsonObject } from "../jsonrpc/messages.ts";
+import type { LocalGuests } from "../local/guests.ts";
 import { inspect } from "../session/inspect.ts";
 import { createSessionStore } from "../session/store/store.ts";
 import type { SessionDetail } from "../sessions.ts";
@@ -21,6 +24,7 @@ import type { OwnerLink } from "./link.ts";
 import { createLoaded, type ServedWith } from "./loaded.ts";
 import { createOwnedSessions, NotHere, type Owned } from "./owned.ts";
 import { createStreaming } from "./streaming.ts";
+import { createTenureGuests } from "./tenure-guests.ts";
 
 /** What a tenure is made of. */
 export interface TenureOptions<Env> extends ServedWith<Env> {
@@ -30,6 +34,10 @@ export interface TenureOptions<Env> extends ServedWith<Env> {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly leaseMs: number;
+  /** What lives besides sessions; undefined where nothing does. */
+  readonly guest: GuestKind | undefined;
+  readonly isGuest: (id: string) => boolean;
+  readonly bus: (topic: string) => ChangeBus;
   /** The tenure is over: heard once, and not where {@link Tenure.close} ended it. */
   readonly onOver: (why: GateEnd) => void;
 }
@@ -51,8 +59,8 @@ export interface Tenure {
   readonly departures: number;
   /** A session that the process has. One that is being let go of it has no more once `leaving` resolves. */
   owned(id: string): Owned | undefined;
-  /** The process has taken this session, or this id where nothing is stored under it yet. */
-  take(id: string, claimed: Claimed | undefined): Owned;
+  /** See `OwnedSessions.take`. */
+  take(id: string, claimed: Claimed | "reserved" | "fresh"): Owned;
   /** @param isForwarded the edge is in another process */
   post(owned: Owned, call: Call, isForwarded: boolean): Promise<OwnerAnswer>;
   attach(owned: Owned, request: Attach, isForwarded: boolean): Promise<OwnerAttached>;
@@ -62,7 +70,9 @@ export interface Tenure {
   isLive(owned: Owned): Promise<boolean>;
   /** The session as it is: looking uses nothing. */
   inspect(owned: Owned): Promise<SessionDetail | undefined>;
-  /** Lets go of a session that nothing is under way in. */
+  /** Asks a guest; rejects where it is not known in time that what follows from it is stored. */
+  ask(owned: Owned, request: JsonObject, caller: Caller | undefined): Promise<JsonObject>;
+  /** Lets go of a session, or a guest, that nothing is under way in. */
   evict(owned: Owned): void;
   /** Ends all in order, stores what that leaves, and lets go of everything. At most `ms`. */
   close(ms: number): Promise<void>;
@@ -75,8 +85,8 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
   const { node, engine, clock, settings, census, leaseMs } = options;
   const { emit } = settings;
   const { now } = clock;
-  const copy = openCopy();
-  const mine = createOwnedSessions(copy, now);
+  const copy = openCopy(options.guest);
+  const mine = createOwnedSessions({ copy, isGuest: options.isGuest, now });
   let over = false;
   let isClosing = false;
   const isOver = (): boolean => over;
@@ -96,8 +106,14 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
     },
   });
 
-  const loaded = createLoaded({ ...options, copy, mine, gate, now, isOver, isClosing: () => isClosing });
+  const around = { ...options, copy, mine, gate, now, isOver };
+  const loaded = createLoaded({
+    ...around,
+    isClosing: () => isClosing,
+    isGuestPresent: (id) => guests.isPresent(id),
+  });
   const { residents, alarms, visit, release } = loaded;
+  const guests: LocalGuests = createTenureGuests({ ...around, onLeft: release });
   const { answer, placed, confirmed } = createAnswers({ loaded, gate, census, isOver });
 
   const streaming = createStreaming({
@@ -122,7 +138,11 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       return mine.departures;
     },
     owned: mine.of,
-    take: loaded.take,
+    take(id, claimed) {
+      const owned = loaded.take(id, claimed);
+      if (typeof claimed === "object") guests.look();
+      return owned;
+    },
     post: (owned, call, isForwarded) =>
       placed(owned, call, () =>
         streaming.reply<Exclude<Answer, { kind: "stream" }>>(
@@ -182,12 +202,20 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       release(owned);
       return detail;
     },
+    async ask(owned, request, caller) {
+      // Past its lease the process takes nothing on: it may all be another's.
+      if (!gate.isHeld()) await confirmed(owned);
+      const reply = await guests.visit(owned.id, (guest) => guest.ask(request, caller));
+      await confirmed(owned);
+      return reply;
+    },
     evict: (owned) => {
       residents.evict(owned.id);
       release(owned);
     },
     async close(ms) {
       isClosing = true;
+      guests.close();
       residents.shutdown();
       await Promise.all([residents.settled(ms), options.background.settled(CLOSE_WORK_MS)]);
       alarms.stop();
@@ -212,6 +240,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       over = true;
       gate.end("closed");
       alarms.stop();
+      guests.close();
       streaming.breakAll();
       loaded.breakOff(new TenureOver());
       mine.abandon();

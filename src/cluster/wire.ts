@@ -9,13 +9,13 @@
  * | ------ | ---------------------------------------------------------------------------------------------------- |
  * | 207    | what was asked goes on: beats, then the reply as a line and what follows it                          |
  * | 404    | no process of this cluster has signed that                                                           |
- * | 410    | the session is not here, or not any more, or this is another node: nothing has been done             |
+ * | 410    | the session is not here, or not any more, or this is another node (`holdfast-node` says which): nothing has been done |
  *
  * A stream that has nothing to say sends a beat, as a control frame that nobody has to know: who hears nothing for
  * {@link SILENCE_MS} takes the link for broken.
  * @module
  */
-import { isObject } from "../jsonrpc/messages.ts";
+import { isObject, type JsonObject } from "../jsonrpc/messages.ts";
 import type { Change } from "../changes.ts";
 import type { SessionDetail } from "../sessions.ts";
 import { fits, parseJson } from "../../worker/wire-version.ts";
@@ -28,7 +28,14 @@ export {
   encodeReply,
   type Replied,
 } from "../../worker/wire-reply.ts";
-export { decodeCall, decodeEnd, encodeCall, encodeEnd } from "../../worker/wire.ts";
+export {
+  decodeCall,
+  decodeEnd,
+  decodeGuestRequest,
+  encodeCall,
+  encodeEnd,
+  encodeGuestRequest,
+} from "../../worker/wire.ts";
 export {
   READ_BY_ALL,
   reportUnreadable,
@@ -51,6 +58,7 @@ export const ASKED = [
   "publish",
   "ack",
   "leave",
+  "guest",
 ] as const;
 /** One of them. */
 export type Asked = (typeof ASKED)[number];
@@ -106,6 +114,16 @@ export function decodeDetail(body: string, session: string): SessionDetail {
   const value = parseJson(body);
   fits(isObject(value) && value["id"] === session && Array.isArray(value["streams"]), "the session's detail");
   return value as unknown as SessionDetail;
+}
+
+/**
+ * What a guest answers.
+ * @throws {Unreadable}
+ */
+export function decodeGuestReply(body: string): JsonObject {
+  const value = parseJson(body);
+  fits(isObject(value), "a guest's answer");
+  return value;
 }
 
 /** @throws {Unreadable} */

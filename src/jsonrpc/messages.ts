@@ -39,7 +39,7 @@ export interface JsonRpcResponse {
   error?: JsonRpcErrorObject;
 }
 
-/** Any message; told apart by {@link isRequest}, {@link isNotification} and {@link isResponse}. */
+/** Any message; told apart by `isRequest`, `isNotification` and `isResponse`. */
 export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse;
 
 /** A parsed body: one message, or a batch of 1 to `MAX_BATCH` (`parse.ts`) of them. */

@@ -4,15 +4,19 @@
  * @module
  */
 import type { WaitUntil } from "../background.ts";
-import type { ChangeBus } from "../changes.ts";
-import type { Guest, GuestKind, Guests } from "../guest.ts";
+import type { Guest, GuestKind, GuestPlace, Guests } from "../guest.ts";
 import type { Settings } from "../options.ts";
 import type { SqlStore } from "../session/store/schema.ts";
-import type { UserChannel } from "../user/state.ts";
 import { createRinger, RETRY_MS } from "./ringer.ts";
 
-/** The guests of a local host. */
+/** The guests of a local host, or those of one process among several. */
 export interface LocalGuests extends Guests {
+  /** Runs `body` with the guest in memory, where it stays for as long as something of it is under way. */
+  visit<T>(id: string, body: (guest: Guest) => Promise<T>): Promise<T>;
+  /** True where it is in memory. */
+  isPresent(id: string): boolean;
+  /** Rows have come by another way: looks when the first of them is due. */
+  look(): void;
   /** Does what is due by now, where the clock was moved. */
   catchUp(): Promise<void>;
   /** Lets go of all that is under way. */
@@ -26,14 +30,22 @@ export interface LocalGuestsOptions {
   readonly sql: SqlStore;
   readonly env: unknown;
   readonly settings: Settings;
-  readonly bus: (topic: string) => ChangeBus;
-  readonly userChannel: (name: string) => UserChannel;
   readonly waitUntil: WaitUntil;
   readonly newId: () => string;
+  /** What each has of its own. Throws for one that may not be in memory here. */
+  readonly placeOf: (id: string) => Pick<GuestPlace, "sql" | "bus" | "userChannel" | "count">;
+  /** One has left memory. */
+  readonly onLeft?: (id: string) => void;
   readonly now: () => number;
 }
 
 const ID = /^[0-9a-f]{64}$/;
+
+/** Where the alarms of guests are. */
+export const GUEST_ALARMS: readonly string[] = [
+  "CREATE TABLE IF NOT EXISTS guest_alarm (id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
+  "CREATE INDEX IF NOT EXISTS guest_alarm_at ON guest_alarm (at)",
+];
 
 /** One in memory, with how many are about it. */
 interface Present {
@@ -49,36 +61,40 @@ export function createGuests(options: LocalGuestsOptions): LocalGuests {
       throw new Error("this host has no guests");
     },
     find: () => undefined,
+    visit: () => Promise.reject(new Error("this host has no guests")),
+    isPresent: () => false,
+    look() {},
     async catchUp() {},
     close() {},
   };
   if (kind === undefined) return none;
-  sql.exec("CREATE TABLE IF NOT EXISTS guest_alarm (id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID");
-  sql.exec("CREATE INDEX IF NOT EXISTS guest_alarm_at ON guest_alarm (at)");
+  for (const statement of GUEST_ALARMS) sql.exec(statement);
   const present = new Map<string, Present>();
   let isClosed = false;
 
-  const open = (id: string): Guest =>
-    kind.open({
+  const open = (id: string): Guest => {
+    const place = options.placeOf(id);
+    return kind.open({
       ...options,
+      ...place,
       id,
       alarm: {
         get: () => sql.exec<{ at: number }>("SELECT at FROM guest_alarm WHERE id = ?", id)[0]?.at,
         set(at) {
           if (isClosed) return;
-          sql.exec("INSERT OR REPLACE INTO guest_alarm (id, at) VALUES (?, ?)", id, at);
+          place.sql.exec("INSERT OR REPLACE INTO guest_alarm (id, at) VALUES (?, ?)", id, at);
           ringer.arm(at);
         },
         clear() {
-          if (!isClosed) sql.exec("DELETE FROM guest_alarm WHERE id = ?", id);
+          if (!isClosed) place.sql.exec("DELETE FROM guest_alarm WHERE id = ?", id);
         },
       },
       async erase() {
-        sql.exec("DELETE FROM guest_alarm WHERE id = ?", id);
+        place.sql.exec("DELETE FROM guest_alarm WHERE id = ?", id);
       },
     });
+  };
 
-  /** Runs `body` with the guest in memory, where it stays for as long as something of it is under way. */
   const visit = async <T>(id: string, body: (guest: Guest) => Promise<T>): Promise<T> => {
     if (isClosed) throw new Error("The host is closed");
     let one = present.get(id);
@@ -88,7 +104,10 @@ export function createGuests(options: LocalGuestsOptions): LocalGuests {
       return await body(one.guest);
     } finally {
       one.visits -= 1;
-      if (one.visits === 0 && one.guest.isIdle()) present.delete(id);
+      if (one.visits === 0 && one.guest.isIdle() && !isClosed) {
+        present.delete(id);
+        options.onLeft?.(id);
+      }
     }
   };
 
@@ -113,6 +132,9 @@ export function createGuests(options: LocalGuestsOptions): LocalGuests {
   return {
     mint: () => find(newId()) ?? none.mint(),
     find,
+    visit,
+    isPresent: (id) => present.has(id),
+    look: ringer.look,
     catchUp: ringer.catchUp,
     close() {
       ringer.stop();

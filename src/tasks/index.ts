@@ -6,11 +6,13 @@
 import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
 import { createLimitNotice, type TellLimit } from "../limits.ts";
 import type { ModernExtension } from "../modern/extension.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind, needed } from "../setup.ts";
 import { taskEdge, type TaskUse } from "./edge.ts";
 import type { TaskLimits } from "./limits.ts";
 import { extender } from "./serving.ts";
-import { hasTask } from "./store.ts";
+import { hasTask, ownerOf, TASK_SCHEMA } from "./store.ts";
 import { openTask } from "./task.ts";
+import type { TaskReply } from "./wire.ts";
 
 export type { TaskContext, TaskInfo } from "../session/server/factory.ts";
 export type { TaskUse } from "./edge.ts";
@@ -33,6 +35,17 @@ const NUMBERS = {
   maxTasksPerPrincipal: [1000, 1, 1_000_000_000],
 } as const satisfies Record<keyof TaskLimits, readonly [number, number, number]>;
 
+const KINDS: Required<Record<keyof TasksOptions, Kind>> = {
+  tool: needed(FUNCTION),
+  // Looked at with their bounds.
+  afterMs: ANYTHING,
+  ttlMs: ANYTHING,
+  pollIntervalMs: ANYTHING,
+  maxAttempts: ANYTHING,
+  maxTasks: ANYTHING,
+  maxTasksPerPrincipal: ANYTHING,
+};
+
 /** Which calls become tasks, and what bounds them. */
 export interface TasksOptions extends Partial<TaskLimits> {
   /**
@@ -49,7 +62,7 @@ export interface TasksOptions extends Partial<TaskLimits> {
   pollIntervalMs?: number;
   /** How often the call of a task may be begun in all, where `rerun` lets it run again. 20 by default. */
   maxAttempts?: number;
-  /** Most tasks that are kept at once. 10000 by default. In one process only, as the one that follows. */
+  /** Most tasks that are kept at once. 10000 by default. Not on Workers, as the one that follows. */
   maxTasks?: number;
   /** Most of them that belong to one principal. 1000 by default. */
   maxTasksPerPrincipal?: number;
@@ -62,8 +75,8 @@ export interface TasksOptions extends Partial<TaskLimits> {
  * modernHandler({ createServer, tasks: durableTasks({ tool: ({ params }) => params?.name === "crawl" ? "required" : "never" }) })
  */
 export function durableTasks(options: TasksOptions): ModernExtension {
+  checkGiven("durableTasks", options, KINDS);
   const { tool } = options;
-  if (typeof tool !== "function") throw new TypeError("tasks.tool must be a function");
   const limits = Object.fromEntries(
     Object.entries(NUMBERS).map(([name, bounds]) => [
       name,
@@ -76,7 +89,10 @@ export function durableTasks(options: TasksOptions): ModernExtension {
     extend: extender(answerer),
     listening,
     guest: (serve) => ({
+      schema: TASK_SCHEMA,
+      absent: { kind: "unknown" } satisfies TaskReply,
       isAt: hasTask,
+      principalAt: ownerOf,
       open(place) {
         tellLimit ??= createLimitNotice(place.settings.emit, place.now);
         return openTask(place, { serve, limits, tellLimit });

@@ -1,6 +1,6 @@
 /** A task as it is kept: its row, its texts and its state, changed as one unit, and told to whoever listens. @module */
 import { shortId } from "../events.ts";
-import type { GuestPlace } from "../guest.ts";
+import type { GuestCount, GuestPlace } from "../guest.ts";
 import type { Failure } from "../jsonrpc/failures.ts";
 import type { JsonObject, JsonRpcErrorObject } from "../jsonrpc/messages.ts";
 import { createState } from "../session/server/state.ts";
@@ -31,8 +31,11 @@ export interface Kept {
   /** The task has come to its end. */
   over(status: "completed" | "failed" | "cancelled", fields: Partial<TaskRecord>, outcome?: Outcome): void;
   fail(error: JsonRpcErrorObject): void;
-  /** Stores the call as a task; or what to answer where there is no place for it. */
-  create(call: Begun, statusMessage: string | null): Failure | undefined;
+  /**
+   * Stores the call as a task; or what to answer where there is no place for it.
+   * @param elsewhere how many there are, as its storage does not know
+   */
+  create(call: Begun, statusMessage: string | null, elsewhere: GuestCount): Failure | undefined;
   /** The call of the task, to be begun once more. */
   begun(given: JsonObject | undefined, authInfo: unknown): Begun | undefined;
   /** Nothing of it is kept any more. */
@@ -69,8 +72,11 @@ export function openKept(place: GuestPlace, admission: Admission): Kept {
     change,
     over,
     fail: (error) => over("failed", { statusMessage: fit(error.message) }, { error }),
-    create(call, statusMessage) {
-      const failure = turnedAway(call.principal, store.count(call.principal), admission);
+    create(call, statusMessage, elsewhere) {
+      const here = store.count(call.principal);
+      // Those who begin at once have all been told the same: what is stored here since is counted by that.
+      const kept = { all: Math.max(here.all, elsewhere.all), own: Math.max(here.own, elsewhere.own) };
+      const failure = turnedAway(call.principal, kept, admission);
       if (failure !== undefined) return failure;
       const at = now();
       const { ttlMs, pollIntervalMs } = admission.limits;

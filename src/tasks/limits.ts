@@ -1,4 +1,5 @@
 /** What holds for all tasks of a deployment, and who is turned away by it. @module */
+import type { GuestCount } from "../guest.ts";
 import { type Failure, noTaskMore, tooManyTasks } from "../jsonrpc/failures.ts";
 import type { TellLimit } from "../limits.ts";
 
@@ -21,7 +22,7 @@ export interface Admission {
 /** What to answer where there is no place for one more task of the principal's; undefined where there is. */
 export function turnedAway(
   principal: string | null,
-  kept: { readonly all: number; readonly own: number },
+  kept: GuestCount,
   { limits, tellLimit }: Admission,
 ): Failure | undefined {
   const { maxTasks, maxTasksPerPrincipal } = limits;

@@ -9,6 +9,7 @@
  */
 import { isObject, type JsonObject } from "../jsonrpc/messages.ts";
 import type { SessionInfo } from "../session/server/factory.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind } from "../setup.ts";
 
 /** How a task stands (2025-11-25, tasks). */
 export type SessionTaskStatus = "working" | "input_required" | "completed" | "failed" | "cancelled";
@@ -48,26 +49,32 @@ export interface SessionTasksOptions {
 
 /** What SDK v1 (1.24 and later) takes as `taskStore`. What it rejects with is told to the client by the SDK. */
 export interface SessionTaskStore {
+  /** A new task, `working`. Rejects where the session keeps as many as it may. */
   createTask(
     params: { ttl?: number | null; pollInterval?: number; context?: Record<string, unknown> },
     requestId: string | number,
     request: object,
     sessionId?: string,
   ): Promise<SessionTask>;
+  /** As it stands; null where there is none of this id, or its time is up. */
   getTask(taskId: string, sessionId?: string): Promise<SessionTask | null>;
+  /** Ends the task with its result. Rejects where there is none, or where it has ended. */
   storeTaskResult(
     taskId: string,
     status: "completed" | "failed",
     result: { [key: string]: unknown },
     sessionId?: string,
   ): Promise<void>;
+  /** The result of a task that has ended; rejects where there is none. */
   getTaskResult(taskId: string, sessionId?: string): Promise<{ [key: string]: unknown }>;
+  /** Moves the task on. Rejects where there is none, or where it has ended. */
   updateTaskStatus(
     taskId: string,
     status: SessionTaskStatus,
     statusMessage?: string,
     sessionId?: string,
   ): Promise<void>;
+  /** A page of the session's tasks, oldest first. Rejects for a cursor that no page gave. */
   listTasks(cursor?: string, sessionId?: string): Promise<{ tasks: SessionTask[]; nextCursor?: string }>;
 }
 
@@ -82,6 +89,14 @@ const NUMBERS = {
   pollIntervalMs: [1000, 1, 86_400_000],
   maxTasks: [100, 1, 100_000],
 } as const;
+
+const KINDS: Required<Record<keyof SessionTasksOptions, Kind>> = {
+  // Looked at with their bounds.
+  ttlMs: ANYTHING,
+  pollIntervalMs: ANYTHING,
+  maxTasks: ANYTHING,
+  resume: FUNCTION,
+};
 
 interface Stored extends InterruptedTask {
   /** Of one more than the task created before it: the order of a list. */
@@ -100,6 +115,7 @@ const INTERRUPTED = "The server was restarted while this task was under way";
  * const server = new McpServer(info, { capabilities: { tasks: { requests: { tools: { call: {} } } } }, taskStore });
  */
 export function sessionTaskStore(session: SessionInfo, options: SessionTasksOptions = {}): SessionTaskStore {
+  checkGiven("sessionTaskStore", options, KINDS);
   const { state } = session;
   const [ttlMs, pollIntervalMs, maxTasks] = (["ttlMs", "pollIntervalMs", "maxTasks"] as const).map((name) => {
     const [fallback, least, most] = NUMBERS[name];

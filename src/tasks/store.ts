@@ -9,6 +9,7 @@
  * - `task_entry`  `task.state`.
  * @module
  */
+import type { GuestCount } from "../guest.ts";
 import type { JsonObject, JsonRpcRequest } from "../jsonrpc/messages.ts";
 import { createEntryStore, type EntryStore } from "../session/store/entries.ts";
 import { PART, partEnd, type SqlStore, type SqlValue } from "../session/store/schema.ts";
@@ -42,13 +43,14 @@ export interface TaskStore {
   ): void;
   text<Name extends keyof TaskTexts>(name: Name): TaskTexts[Name] | undefined;
   /** How many tasks this store holds, and how many of them are the principal's. */
-  count(principal: string | null): { all: number; own: number };
+  count(principal: string | null): GuestCount;
   /** Removes the task and all that belongs to it. */
   remove(): void;
   readonly entries: EntryStore;
 }
 
-const SCHEMA = [
+/** The statements that make the tables, each where its table is missing. */
+export const TASK_SCHEMA: readonly string[] = [
   `CREATE TABLE IF NOT EXISTS task (id TEXT PRIMARY KEY, taskId TEXT NOT NULL, principal TEXT, topic TEXT NOT NULL,
     status TEXT NOT NULL, statusMessage TEXT, created INTEGER NOT NULL, updated INTEGER NOT NULL,
     version INTEGER NOT NULL, ttlMs INTEGER NOT NULL, pollIntervalMs INTEGER NOT NULL, attempt INTEGER NOT NULL,
@@ -78,6 +80,12 @@ const COLUMNS = [
 /** True where a task of this id is stored; asking creates nothing. */
 export function hasTask(sql: SqlStore, id: string): boolean {
   return hasTables(sql) && sql.exec("SELECT 1 AS found FROM task WHERE id = ?", id).length > 0;
+}
+
+/** Whose the task of this id is; null where it is nobody's, or there is none. */
+export function ownerOf(sql: SqlStore, id: string): string | null {
+  const [row] = sql.exec<{ principal: string | null }>("SELECT principal FROM task WHERE id = ?", id);
+  return row?.principal ?? null;
 }
 
 function hasTables(sql: SqlStore): boolean {
@@ -113,7 +121,7 @@ export function createTaskStore(sql: SqlStore, id: string): TaskStore {
     },
     create(record, texts, also) {
       sql.transaction(() => {
-        if (!hasTables(sql)) for (const statement of SCHEMA) sql.exec(statement);
+        if (!hasTables(sql)) for (const statement of TASK_SCHEMA) sql.exec(statement);
         sql.exec(
           `INSERT INTO task (id, ${COLUMNS.join()}) VALUES (?${", ?".repeat(COLUMNS.length)})`,
           id,

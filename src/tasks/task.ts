@@ -9,7 +9,7 @@
 import type { Caller } from "../caller.ts";
 import { DEFAULT_TOPIC } from "../changes.ts";
 import { messageOf, shortId } from "../events.ts";
-import type { Guest, GuestPlace } from "../guest.ts";
+import type { Guest, GuestCount, GuestPlace } from "../guest.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import {
   isObject,
@@ -40,6 +40,10 @@ const HOLD_MS = 20_000;
 const AGAIN_MS = 1000;
 /** Where storage cannot be read, the alarm tries again after this long. */
 const SALVAGE_MS = 60_000;
+
+const NONE: GuestCount = { all: 0, own: 0 };
+/** Where nobody can say how many there are, there is no place for one more. */
+const FULL: GuestCount = { all: Infinity, own: Infinity };
 
 function errorOf({ error }: JsonRpcResponse): JsonRpcErrorObject {
   return error ?? failures.internalError.error;
@@ -150,8 +154,8 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   };
 
   /** Stores the call as a task; or what to answer where there is no place for it. */
-  const create = (call: Begun): failures.Failure | undefined => {
-    const failure = kept.create(call, saying.said() ?? null);
+  const create = (call: Begun, elsewhere: GuestCount): failures.Failure | undefined => {
+    const failure = kept.create(call, saying.said() ?? null, elsewhere);
     if (failure === undefined) early = undefined;
     return failure;
   };
@@ -195,9 +199,11 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     { taskId, call, atOnce }: Extract<TaskRequest, { op: "start" }>,
     caller: Caller,
   ): Promise<TaskReply> => {
+    const { principal = null, topic = DEFAULT_TOPIC, authInfo } = caller;
+    const countElsewhere = (): Promise<GuestCount> | GuestCount => place.count?.(principal) ?? NONE;
+    let elsewhere = atOnce && kept.record === undefined ? await countElsewhere() : NONE;
     if (kept.record !== undefined) return { kind: "task", task: taskOf(kept.record) };
     if (run !== undefined) return { kind: "unreadable" };
-    const { principal = null, topic = DEFAULT_TOPIC, authInfo } = caller;
     const begun: Begun = {
       taskId,
       principal,
@@ -209,7 +215,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
       authInfo,
     };
     if (atOnce) {
-      const failure = create(begun);
+      const failure = create(begun, elsewhere);
       if (failure !== undefined) return { kind: "refused", failure };
       begin(begun);
     } else {
@@ -217,8 +223,10 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
       const mine = begin(begun);
       const quick = await within(mine.answered, limits.afterMs);
       if (quick !== undefined) return { kind: "answered", response: quick };
+      elsewhere = await Promise.resolve(countElsewhere()).catch(() => FULL);
       // Where there is no place for a task, the call goes on as one that is none.
-      if (create(begun) !== undefined) return { kind: "answered", response: await mine.answered };
+      if (run !== mine || create(begun, elsewhere) !== undefined)
+        return { kind: "answered", response: await mine.answered };
     }
     await deadlines.by(next() ?? now());
     const { record } = kept;

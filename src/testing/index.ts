@@ -23,7 +23,10 @@ export interface TestServerOptions<Shared = unknown, E extends Env = Env> extend
   "database"
 > {
   /** Your app around the router, where you have one: what a request goes through. The router itself by default. */
-  app?: (mcp: LocalMcp<E>) => { fetch(request: Request): Response | Promise<Response> };
+  app?: (mcp: LocalMcp<E>) => {
+    /** Answers a request, as a Hono app does. */
+    fetch(request: Request): Response | Promise<Response>;
+  };
   /** Where clients find the server in it; `/mcp`, below `basePath`, by default. */
   path?: string;
 }

@@ -78,7 +78,7 @@ describe("the tables", () => {
   test("a step that has been taken is not taken again", async () => {
     await database.query(migration(0));
     expect(await database.query("SELECT version, oldest FROM holdfast.meta")).toEqual([
-      { version: 1, oldest: 1 },
+      { version: 2, oldest: 1 },
     ]);
   });
 
@@ -108,7 +108,7 @@ describe("a flush", () => {
     expect((await engine.flush({ node: node, n: 2, leaseMs: LEASE }, batch)).kind).toBe("stored");
     const held = await engine.load(id, node);
     expect(await engine.load(id, await joined())).toBeUndefined();
-    expect(held?.head).toEqual({ status: "ended", principal: "nul\0\\0", alarm: 5 });
+    expect(held?.head).toEqual({ schema: 2, status: "ended", principal: "nul\0\\0", alarm: 5 });
     expect(held?.rows.find(({ pk }) => pk === "a")?.data).toBe('"new"');
     expect(await rowsOf(id)).toEqual(["a", "c", "d"]);
     expect(await engine.sessionsOf("nul\0\\0")).toEqual([id]);
@@ -236,10 +236,49 @@ describe("a claim", () => {
       { ...NOTHING, heads: [head("mine", { alarm: now - 60_000 })] },
     );
     await engine.fence(gone, false);
-    expect(await engine.due(here, 1, 100)).toEqual([]);
-    const taken = await Promise.all([await joined(), await joined()].map((node) => engine.due(node, 2, 20)));
+    const older = { schema: 1, guests: true, limit: 100 };
+    expect(await engine.due(here, older)).toEqual([]);
+    const each = { schema: 2, guests: true, limit: 20 };
+    const taken = await Promise.all([await joined(), await joined()].map((node) => engine.due(node, each)));
     expect(taken.flat().toSorted()).toEqual(ids.toSorted());
     expect(new Set(taken.flat()).size).toBe(30);
+  });
+
+  test("guests are rung by those who have any, and are counted by themselves", async () => {
+    const [gone, here] = [await joined(), await joined()];
+    const id = crypto.randomUUID();
+    const guest = { status: "guest", principal: "\0ann", alarm: 1 };
+    const before = await engine.count(undefined, 10_000);
+    await engine.flush({ node: gone, n: 1, leaseMs: LEASE }, { ...NOTHING, heads: [head(id, guest)] });
+    expect(await engine.count(undefined, 10_000)).toBe(before);
+    expect(await engine.count("\0ann", 10)).toBe(0);
+    expect(await engine.sessionsOf("\0ann")).toEqual([]);
+    expect(await engine.countGuests("\0ann")).toEqual({ all: 1, own: 1 });
+    expect(await engine.countGuests(null)).toEqual({ all: 1, own: 0 });
+    await engine.fence(gone, false);
+    expect(await engine.due(here, { schema: 2, guests: false, limit: 100 })).toEqual([]);
+    expect(await engine.due(here, { schema: 2, guests: true, limit: 100 })).toEqual([id]);
+  });
+
+  test("what a process has without knowing is found once it is long overdue", async () => {
+    const node = await joined();
+    const [{ now = 0 } = {}] = await database.query<{ now: number }>(
+      "SELECT (extract(epoch FROM now()) * 1000)::float8 AS now",
+    );
+    const [early, late] = [crypto.randomUUID(), crypto.randomUUID()];
+    const heads = [
+      head(early, { alarm: Math.round(now) - 100 }),
+      head(late, { alarm: Math.round(now) - 60_000 }),
+    ];
+    await engine.flush({ node, n: 1, leaseMs: LEASE }, { ...NOTHING, heads });
+    expect(await engine.due(node, { schema: 2, guests: true, limit: 100 })).toEqual([late]);
+  });
+
+  test("what is stored is not let go of as an id alone", async () => {
+    const node = await joined();
+    const id = await stored(node, 1, "a");
+    await engine.flush({ node, n: 2, leaseMs: LEASE }, { ...NOTHING, vacated: [id] });
+    expect((await engine.find(id))?.owner?.id).toBe(node);
   });
 
   test("leaving hands over all at once", async () => {

@@ -1,39 +1,20 @@
 /** Without the fence, and without the gate, the tests of both go red: they can fail. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { type Cluster, startCluster } from "../support/cluster.ts";
+import { type Mutant, type Mutation, mutant as copyWith } from "../support/mutant.ts";
 import { toldBeforeStored, zombie } from "./scenarios.ts";
 
-const ROOT = new URL("../../", import.meta.url).pathname;
 const ENTRY = "test/support/cluster-server.ts";
-const made: string[] = [];
+const made: Mutant[] = [];
 afterAll(() => {
-  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+  for (const copy of made) copy.remove();
 });
-
-interface Mutation {
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-}
 
 /** The test server of a copy of the code, in which something is replaced that is there exactly once. */
 function mutant(...mutations: readonly Mutation[]): string {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-mutant-"));
-  made.push(folder);
-  for (const part of ["src", "worker", "examples", "test/support", "package.json"]) {
-    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-  }
-  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  for (const { file, from, to } of mutations) {
-    const path = join(folder, file);
-    const parts = readFileSync(path, "utf8").split(from);
-    expect(parts).toHaveLength(2);
-    writeFileSync(path, parts.join(to));
-  }
-  return join(folder, ENTRY);
+  const copy = copyWith(mutations);
+  made.push(copy);
+  return copy.path(ENTRY);
 }
 
 const NO_FENCE: Mutation = {

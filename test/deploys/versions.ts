@@ -14,6 +14,12 @@ const TREE: string = new URL("../..", import.meta.url).pathname;
 /** The commit that `previous` names: the release, or what stood for one, that deployments come from. */
 export const PREVIOUS: string = readFileSync(new URL("previous", import.meta.url), "utf8").trim();
 
+/** The same for several processes: the first that they came with, until {@link PREVIOUS} is one that has them. */
+export const PREVIOUS_CLUSTER: string = readFileSync(
+  new URL("previous-cluster", import.meta.url),
+  "utf8",
+).trim();
+
 /** All that the test servers are made of. */
 const PARTS = ["src", "worker", "test/support", "test/worker", "examples", "package.json"];
 

@@ -73,6 +73,8 @@ export async function createClient(world: World, version: string): Promise<Clien
   let epoch = 0;
   let underway = 0;
   let kills = 0;
+  /** Kills that are not over: who comes in the midst of one may meet it. */
+  let killing = 0;
   /** When the standalone stream was last asked for. */
   let attachedIn = 0;
   let headers: Record<string, string> = {
@@ -83,6 +85,8 @@ export async function createClient(world: World, version: string): Promise<Clien
   /** Clients from before an end could be none are cut where they are to come back (`src/http/quirks.ts`). */
   const isBrokenOff = (track: Track): boolean =>
     world.hasLimits && track === standalone && !comesBack(version);
+
+  const wasKilled = (before: number): boolean => kills > before || killing > 0;
 
   /** Undefined where the process was killed under the request; `join` takes the response for a stream. */
   const send = async (
@@ -96,12 +100,12 @@ export async function createClient(world: World, version: string): Promise<Clien
         const connection = connectSse(response, () => controller.abort());
         track.connections.push(connection);
         void connection.over.then((state) => {
-          if (state === "broken" && kills === before && !isBrokenOff(track)) dropped.push(track.name);
+          if (state === "broken" && !wasKilled(before) && !isBrokenOff(track)) dropped.push(track.name);
         });
       };
       return { response, join };
     } catch (error) {
-      if (kills > before) return undefined;
+      if (wasKilled(before)) return undefined;
       throw error;
     }
   };
@@ -174,7 +178,7 @@ export async function createClient(world: World, version: string): Promise<Clien
         try {
           call.json = (await response.json()) as Message;
         } catch (error) {
-          if (kills === before) throw error;
+          if (!wasKilled(before)) throw error;
           call.lost = true;
         }
       };
@@ -210,14 +214,20 @@ export async function createClient(world: World, version: string): Promise<Clien
 
     async disturb(how) {
       epoch += 1;
-      if (how === "kill") kills += 1;
+      if (how === "kill") {
+        kills += 1;
+        killing += 1;
+      }
       for (const call of calls) {
         // A burst on the standalone stream goes on after its call was answered.
         const isDone = call.burst?.on === "standalone" ? isSent(call) : isSettled(call);
         if (!isDone) call.disturbed = true;
       }
       underway += 1;
-      await world.disturb(how, session).finally(() => (underway -= 1));
+      await world.disturb(how, session).finally(() => {
+        underway -= 1;
+        if (how === "kill") killing -= 1;
+      });
     },
 
     async finish(call) {

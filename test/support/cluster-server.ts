@@ -20,7 +20,7 @@ const { serve } = (await import(`../../src/local/${runtime}.ts`)) as {
 await main(serve, {
   ...testOptions(process.env),
   createServer: testServers(process.env),
-  ...testModern({ ...process.env, TEST_TASKS: "off" }),
+  ...testModern(process.env),
   ...(process.env["TEST_LEASE_MS"] === undefined ? {} : { leaseMs: Number(process.env["TEST_LEASE_MS"]) }),
   ...(process.env["TEST_EVICT_MS"] === undefined
     ? {}

@@ -6,7 +6,7 @@ import { BUN } from "./bun.ts";
 import { DENO } from "./deno.ts";
 import { NODE } from "./node.ts";
 import { type TestDatabase, testDatabase } from "./postgres.ts";
-import { PATH } from "./process.ts";
+import { NEEDED } from "./process.ts";
 import { freePort, type TestServer } from "./workerd.ts";
 
 const ENTRY = new URL("cluster-server.ts", import.meta.url).pathname;
@@ -25,8 +25,8 @@ export interface Member {
   signal(signal: NodeJS.Signals): void;
   /** Sends a signal, and resolves once the process is gone. */
   end(signal: NodeJS.Signals): Promise<void>;
-  /** Starts it again, on the same port. */
-  start(more?: Readonly<Record<string, string>>): Promise<void>;
+  /** Starts it again, on the same port; by another program, where one is given. */
+  start(more?: Readonly<Record<string, string>>, program?: string): Promise<void>;
 }
 
 export interface Cluster extends TestServer {
@@ -61,15 +61,16 @@ async function startMember(
   let port = 0;
   let ways: { readonly postgres?: string; readonly address?: string } = {};
 
-  const start = async (more: Readonly<Record<string, string>> = {}): Promise<void> => {
+  let running = entry;
+
+  const start = async (more: Readonly<Record<string, string>> = {}, another = running): Promise<void> => {
     lines.length = 0;
+    running = another;
     const [program = "", ...args] = command;
-    const started = spawn(program, [...args, entry], {
+    const started = spawn(program, [...args, running], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
-        PATH,
-        HOME: process.env["HOME"],
-        NO_COLOR: "1",
+        ...NEEDED,
         HOLDFAST_PORT: String(port),
         HOLDFAST_POSTGRES: ways.postgres ?? url,
         ...(ways.address === undefined ? {} : { HOLDFAST_ADDRESS: ways.address }),
@@ -116,12 +117,12 @@ async function startMember(
     events: () => eventsIn(lines),
     signal: (signal) => void child?.kill(signal),
     async end(signal) {
-      const running = child;
-      if (running === undefined || running.exitCode !== null || running.signalCode !== null) return;
-      const gone = new Promise((resolve) => running.once("exit", resolve));
-      running.kill(signal);
+      const ending = child;
+      if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+      const gone = new Promise((resolve) => ending.once("exit", resolve));
+      ending.kill(signal);
       // One that is stopped hears nothing but SIGKILL.
-      if (signal !== "SIGKILL") running.kill("SIGCONT");
+      if (signal !== "SIGKILL") ending.kill("SIGCONT");
       await gone;
     },
     start,

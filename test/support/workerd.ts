@@ -40,6 +40,12 @@ export interface WorkerdOptions {
   readonly flags?: readonly string[];
   /** Code of a Worker that is told of their traces as they come (`tailStream`). */
   readonly tail?: string;
+  /** More words for its command line. */
+  readonly args?: readonly string[];
+  /** V8's, such as `--expose-gc`. */
+  readonly v8Flags?: readonly string[];
+  /** What stands before it on the command line, such as `stdbuf -oL`; it must become workerd. */
+  readonly by?: readonly string[];
 }
 
 export interface Workerd extends TestServer {
@@ -109,6 +115,9 @@ export async function startWorkerd({
   services = 1,
   flags = ["enable_request_signal"],
   tail,
+  args = [],
+  v8Flags = [],
+  by = [],
 }: WorkerdOptions = {}): Promise<Workerd> {
   const code = await bundleWorker(entry);
   const ports = wanted === undefined ? [] : [wanted];
@@ -132,6 +141,7 @@ export async function startWorkerd({
   const config = (storage: string): string =>
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  v8Flags = ${JSON.stringify(v8Flags)},
   services = [
     ${names.map((name) => `(name = "${name}", worker = .${name}),`).join(" ")}
     ${tail === undefined ? "" : '(name = "tail", worker = .tail),'}
@@ -155,7 +165,7 @@ ${names
 `,
   )
   .join("")}${tail === undefined ? "" : TAIL}`;
-  return runWorkerd({ config, files: { "worker.js": code, "tail.js": tail ?? "" }, ports });
+  return runWorkerd({ config, files: { "worker.js": code, "tail.js": tail ?? "" }, ports, args, by });
 }
 
 /** That many different ports, see {@link freePort}. */
@@ -172,10 +182,19 @@ export interface WorkerdSetup {
   readonly files: Readonly<Record<string, string>>;
   /** The ports of its sockets; `/health` of the first says that it is up. */
   readonly ports: readonly number[];
+  /** More words for its command line, and what stands before it. */
+  readonly args?: readonly string[];
+  readonly by?: readonly string[];
 }
 
 /** Runs workerd by a configuration, on storage of its own. */
-export async function runWorkerd({ config, files, ports }: WorkerdSetup): Promise<Workerd> {
+export async function runWorkerd({
+  config,
+  files,
+  ports,
+  args = [],
+  by = [],
+}: WorkerdSetup): Promise<Workerd> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-"));
   const storage = join(root, "storage");
   mkdirSync(storage);
@@ -187,7 +206,9 @@ export async function runWorkerd({ config, files, ports }: WorkerdSetup): Promis
 
   const start = async (): Promise<void> => {
     writeFileSync(join(root, "config.capnp"), config(storage));
-    const started = spawn(workerdPath, ["serve", "--experimental", join(root, "config.capnp")], {
+    const [command, ...before] = [...by, workerdPath];
+    const words = [...before, "serve", "--experimental", ...args, join(root, "config.capnp")];
+    const started = spawn(command ?? workerdPath, words, {
       stdio: ["ignore", "pipe", "pipe"],
     });
     child = started;

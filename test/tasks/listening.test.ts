@@ -1,6 +1,7 @@
 /** `notifications/tasks`: a task's changes, heard in whichever isolate its client listens. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hosts, mortal } from "../support/hosts.ts";
+import { everywhere } from "./everywhere.ts";
+import { mortal } from "../support/hosts.ts";
 import type { Message } from "../support/messages.ts";
 import { headersFor, modernRequest, postModern, SUBSCRIPTION_ID } from "../support/modern.ts";
 import { type EventStream, readEvents } from "../support/sse.ts";
@@ -35,7 +36,7 @@ async function listen(
 
 const statusIn = ({ params }: Message): unknown => params?.["status"];
 
-describe.each(hosts)("on $name", (host) => {
+describe.each(everywhere)("on $name", (host) => {
   const server = mortal(host, { TEST_AUTH: "on", HOLDFAST_KEEPALIVE_INTERVAL_MS: "500" });
   const ann = taskClient(() => server.url, { Authorization: "Bearer ann:1" });
 

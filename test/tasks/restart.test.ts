@@ -1,7 +1,8 @@
 /** Tasks over the death of everything: SIGKILL at each step of their lives. */
 import { describe, expect, test } from "vitest";
 import { abortObject } from "../support/back-door.ts";
-import { hosts, mortal, workerd } from "../support/hosts.ts";
+import { everywhere } from "./everywhere.ts";
+import { mortal, workerd } from "../support/hosts.ts";
 import { accept, taskClient, textIn } from "../support/tasks.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -14,7 +15,18 @@ const VARS = {
 /** Longer than it takes until an alarm finds what nobody asks for. */
 const ALARM_MS = 40_000;
 
-describe.each(hosts)("on $name", (host) => {
+/**
+ * The numbers of the steps that were done. Among several processes what a tool has written is stored a moment after:
+ * of a process that is killed in between, the last step is done again.
+ */
+function stepsOf(done: readonly Readonly<Record<string, unknown>>[], isStoredLater: boolean): unknown[] {
+  return done.map((event) => event["n"]).filter((n, index, all) => !isStoredLater || n !== all[index - 1]);
+}
+
+describe.each(everywhere)("on $name", (host) => {
+  const isCluster = host.name.includes("cluster");
+  /** Each kill is of three processes there. */
+  const timeout = isCluster ? 240_000 : 60_000;
   const server = mortal(host, VARS);
   const ann = taskClient(() => server.url, { Authorization: "Bearer ann:1" });
   const reborn = async (): Promise<void> => {
@@ -26,7 +38,7 @@ describe.each(hosts)("on $name", (host) => {
 
   test(
     "a task whose tool may run again goes on from its place, over three kills, each step done once",
-    { timeout: 60_000 },
+    { timeout },
     async () => {
       const tag = "thrice";
       const { taskId } = await ann.start("task_steps", { count: 30, ms: 60, tag });
@@ -38,18 +50,18 @@ describe.each(hosts)("on $name", (host) => {
       }
       const task = await ann.until(taskId, "completed");
       expect(JSON.parse(textIn(task) ?? "")).toEqual({ done: 30, attempt: 4 });
-      const done = of("test.done", tag).map(({ n }) => n);
+      const done = stepsOf(of("test.done", tag), isCluster);
       expect(done).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
     },
   );
 
-  test("one that nobody asks for goes on too", { timeout: ALARM_MS + 20_000 }, async () => {
+  test("one that nobody asks for goes on too", { timeout: ALARM_MS + timeout }, async () => {
     const tag = "alone";
     await ann.start("task_steps", { count: 5, ms: 300, tag });
     await eventually(() => expect(of("test.done", tag).length).toBeGreaterThanOrEqual(1));
     await reborn();
     await eventually(() => expect(of("test.done", tag).at(-1)).toMatchObject({ n: 5, attempt: 2 }), ALARM_MS);
-    const done = of("test.done", tag).map(({ n }) => n);
+    const done = stepsOf(of("test.done", tag), isCluster);
     expect(done).toEqual([1, 2, 3, 4, 5]);
   });
 
@@ -65,7 +77,7 @@ describe.each(hosts)("on $name", (host) => {
     expect(of("test.hanging", "unsafe")).toHaveLength(1);
   });
 
-  test("one that is interrupted again and again is given up", { timeout: 60_000 }, async () => {
+  test("one that is interrupted again and again is given up", { timeout }, async () => {
     const tag = "forever";
     const { taskId } = await ann.start("task_steps", { count: 2, ms: 60_000, tag });
     for (let attempt = 1; attempt <= 4; attempt++) {
@@ -79,32 +91,28 @@ describe.each(hosts)("on $name", (host) => {
     expect(of("test.step", tag)).toHaveLength(4);
   });
 
-  test(
-    "questions, answers and what a tool wants back outlast it, round for round",
-    { timeout: 60_000 },
-    async () => {
-      const { taskId } = await ann.start("task_words");
-      const first = await ann.until(taskId, "input_required");
-      await reborn();
-      expect((await ann.get(taskId)).inputRequests).toEqual(first.inputRequests);
-      const [key = ""] = Object.keys(first.inputRequests ?? {});
-      await ann.update(taskId, { [key]: accept({ word: "over" }) });
-      await reborn();
-      const second = await eventually(async () => {
-        const task = await ann.until(taskId, "input_required");
-        expect(Object.keys(task.inputRequests ?? {})).not.toContain(key);
-        return task;
-      });
-      const [other = ""] = Object.keys(second.inputRequests ?? {});
-      await reborn();
-      await ann.update(taskId, { [other]: accept({ word: "done" }) });
-      await reborn();
-      const task = await ann.until(taskId, "completed");
-      expect(textIn(task)).toBe("over done");
-      await reborn();
-      expect(await ann.get(taskId)).toEqual(task);
-    },
-  );
+  test("questions, answers and what a tool wants back outlast it, round for round", { timeout }, async () => {
+    const { taskId } = await ann.start("task_words");
+    const first = await ann.until(taskId, "input_required");
+    await reborn();
+    expect((await ann.get(taskId)).inputRequests).toEqual(first.inputRequests);
+    const [key = ""] = Object.keys(first.inputRequests ?? {});
+    await ann.update(taskId, { [key]: accept({ word: "over" }) });
+    await reborn();
+    const second = await eventually(async () => {
+      const task = await ann.until(taskId, "input_required");
+      expect(Object.keys(task.inputRequests ?? {})).not.toContain(key);
+      return task;
+    });
+    const [other = ""] = Object.keys(second.inputRequests ?? {});
+    await reborn();
+    await ann.update(taskId, { [other]: accept({ word: "done" }) });
+    await reborn();
+    const task = await ann.until(taskId, "completed");
+    expect(textIn(task)).toBe("over done");
+    await reborn();
+    expect(await ann.get(taskId)).toEqual(task);
+  });
 
   test("an answer to one of two questions is kept", async () => {
     const { taskId } = await ann.start("multi_input");
@@ -124,27 +132,23 @@ describe.each(hosts)("on $name", (host) => {
     expect(of("test.step", "stopped").every(({ attempt }) => attempt === 1)).toBe(true);
   });
 
-  test(
-    "a tool that needs a scope runs again without its caller, who had shown it",
-    { timeout: 60_000 },
-    async () => {
-      const scoped = taskClient(() => server.url, {
-        Authorization: "Bearer ann:1",
-        "X-Scopes": "notes:write",
-      });
-      expect((await ann.call("task_guarded")).result).toBeUndefined();
-      const { taskId } = await scoped.start("task_guarded");
-      await eventually(() => expect(server.events().some(({ type }) => type === "test.guarded")).toBe(true));
-      await reborn();
-      expect(textIn(await scoped.until(taskId, "completed"))).toBe("done");
-      expect(
-        server
-          .events()
-          .filter(({ type }) => type === "test.guarded")
-          .map(({ attempt }) => attempt),
-      ).toEqual([1, 2]);
-    },
-  );
+  test("a tool that needs a scope runs again without its caller, who had shown it", { timeout }, async () => {
+    const scoped = taskClient(() => server.url, {
+      Authorization: "Bearer ann:1",
+      "X-Scopes": "notes:write",
+    });
+    expect((await ann.call("task_guarded")).result).toBeUndefined();
+    const { taskId } = await scoped.start("task_guarded");
+    await eventually(() => expect(server.events().some(({ type }) => type === "test.guarded")).toBe(true));
+    await reborn();
+    expect(textIn(await scoped.until(taskId, "completed"))).toBe("done");
+    expect(
+      server
+        .events()
+        .filter(({ type }) => type === "test.guarded")
+        .map(({ attempt }) => attempt),
+    ).toEqual([1, 2]);
+  });
 
   test("a task is told of by its events, with none of its words", async () => {
     const { taskId } = await ann.start("task_who");

@@ -3,10 +3,11 @@ import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { afterEach, describe, expect, test } from "vitest";
-import { hosts, mortal } from "../support/hosts.ts";
+import { everywhere } from "./everywhere.ts";
+import { mortal } from "../support/hosts.ts";
 import { eventually } from "../support/wait.ts";
 
-describe.each(hosts)("on $name", (host) => {
+describe.each(everywhere)("on $name", (host) => {
   const server = mortal(host, { TEST_SDK: "v1" });
   const open: Client[] = [];
   afterEach(async () => {

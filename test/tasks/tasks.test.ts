@@ -1,7 +1,8 @@
 /** Tasks as a raw client of 2026-07-28 meets them. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inspect } from "../support/back-door.ts";
-import { hosts, mortal, workerd } from "../support/hosts.ts";
+import { everywhere } from "./everywhere.ts";
+import { mortal, workerd } from "../support/hosts.ts";
 import type { ProcessServer } from "../support/process.ts";
 import { textOf } from "../support/messages.ts";
 import { headersFor, modernRequest, postModern } from "../support/modern.ts";
@@ -20,8 +21,12 @@ const heard = (server: Served, type: string, tag: string) =>
     return found;
   });
 
-describe.each(hosts)("on $name", (host) => {
-  const server = mortal(host, { TEST_AUTH: "on", TEST_TASK_AFTER_MS: "300" });
+describe.each(everywhere)("on $name", (host) => {
+  const server = mortal(host, {
+    TEST_AUTH: "on",
+    TEST_TASK_AFTER_MS: "300",
+    REQUEST_STATE_KEY: "the same in each process that serves this file",
+  });
   const url = (): string => server.url;
   const as = (principal: string, capabilities?: Record<string, unknown>) =>
     taskClient(url, { Authorization: `Bearer ${principal}:1` }, capabilities);

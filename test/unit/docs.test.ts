@@ -1,11 +1,17 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import * as failures from "../../src/jsonrpc/failures.ts";
+import type { Failure } from "../../src/jsonrpc/failures.ts";
+import type { JsonRpcResponse } from "../../src/jsonrpc/messages.ts";
 import { environmentName, publicSettings, resolveOptions } from "../../src/options.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
 describe("docs/options.md", () => {
+  /** What entries hand to a host, and nobody else. */
+  const INNER = ["guest"];
+
   it("lists every option with its default", () => {
     const text = read("docs/options.md");
     for (const [name, value] of Object.entries(publicSettings(resolveOptions()))) {
@@ -20,6 +26,26 @@ describe("docs/options.md", () => {
     const names = [...source.slice(start, source.indexOf("\n}", start)).matchAll(/^ {2}(\w+)\?:/gm)];
     expect(names.length).toBeGreaterThan(5);
     for (const [, name = ""] of names) expect(text).toMatch(new RegExp(`^\\| \`${name}\` +\\|`, "m"));
+  });
+
+  it("names all that a server is made of", () => {
+    const text = read("docs/options.md");
+    const interfaces = [
+      ["src/router.ts", "RouterOptions<"],
+      ["worker/cloudflare.ts", "McpWorkerOptions<"],
+      ["src/local/host.ts", "LocalHostOptions<"],
+      ["src/cluster/host.ts", "ClusterHostOptions<"],
+      ["src/cluster/index.ts", "ClusterMcpOptions<"],
+    ] as const;
+    for (const [file, name] of interfaces) {
+      const source = read(file);
+      const start = source.indexOf(`export interface ${name}`);
+      const fields = [...source.slice(start, source.indexOf("\n}", start)).matchAll(/^ {2}(\w+)\??:/gm)];
+      expect(fields.length, file).toBeGreaterThan(0);
+      for (const [, field = ""] of fields)
+        if (!INNER.includes(field))
+          expect(text, `${file}: ${field}`).toMatch(new RegExp(`^\\| [^|]*\`${field}\``, "m"));
+    }
   });
 
   it("names the variables as they are read", () => {
@@ -72,6 +98,64 @@ describe("docs/events.md", () => {
     const byName = (a: { name?: string }, b: { name?: string }): number =>
       String(a.name).localeCompare(String(b.name));
     expect(listed.toSorted(byName)).toEqual(expected.toSorted(byName));
+  });
+});
+
+describe("docs/errors.md", () => {
+  /** What is no failure of its own: numbers, what wraps another, what writes one down. */
+  const TOOLS = ["METHOD_NOT_FOUND", "SESSION_ENDED", "inBatch", "errorBody", "notNowBody"];
+  /** A task's are answers of the SDK's, whatever the status. */
+  const IN_BAND = ["tooManyTasks", "noTaskMore", "taskUnreachable"];
+  const text = read("docs/errors.md");
+  const made = Object.entries(failures)
+    .filter(([name]) => !TOOLS.includes(name))
+    .map(([name, value]) => {
+      const make = value as (...args: readonly unknown[]) => Failure | JsonRpcResponse;
+      return { name, value: typeof value === "function" ? make("x", ["y"]) : (value as Failure) };
+    });
+  const cells = (heading: string): string[][] => {
+    const [, table = ""] = text.split(heading);
+    const rows = (table.trim().split("\n\n")[0] ?? "").split("\n");
+    return rows.slice(2).map((row) => row.split("|").map((cell) => cell.trim()));
+  };
+
+  it("has a line for every failure, with its status, its headers and its code", () => {
+    const listed = cells("| Name").flatMap(([, , http = "", rpc = "", names = ""]) =>
+      Array.from(names.matchAll(/`(\w+)`/g), ([, name = ""]) => ({
+        name,
+        status: Number(http.split(",")[0]),
+        headers: Array.from(http.matchAll(/`([\w-]+)`/g), ([, header = ""]) => header),
+        code: /^-\d+/.exec(rpc)?.[0],
+      })),
+    );
+    const known = made.flatMap(({ name, value }) => ("status" in value ? [[name, value] as const] : []));
+    expect(known.length).toBeGreaterThan(45);
+    expect([...new Set(listed.map(({ name }) => name))].toSorted()).toEqual(
+      known.map(([name]) => name).toSorted(),
+    );
+    const byName = new Map<string, Failure>(known);
+    for (const { name, ...said } of listed) {
+      const { status, headers = {}, error } = byName.get(name) ?? failures.internalError;
+      const isInBand = IN_BAND.includes(name);
+      expect({ name, ...said }).toEqual({
+        name,
+        status: isInBand ? 200 : status,
+        headers: isInBand ? [] : Object.keys(headers),
+        code: status === 204 ? undefined : String(error.code),
+      });
+    }
+  });
+
+  it("has every reason of an error that answers a call, with its code", () => {
+    const listed = cells("| Meaning").map(([, code, reason]) => `${code} ${reason}`);
+    const known = made.flatMap(({ value }) => {
+      if ("status" in value) return [];
+      const { code, data } = value.error ?? {};
+      const { reason } = (data ?? {}) as { reason?: string };
+      return reason === undefined ? [] : [`${code} \`${reason}\``];
+    });
+    expect(known.length).toBeGreaterThan(7);
+    expect(listed.toSorted()).toEqual(known.toSorted());
   });
 });
 

@@ -18,7 +18,10 @@ export function createExtra(caller: Caller, exchange?: Exchange, endStandalone?:
   return new Extra(caller, exchange === undefined ? undefined : () => exchange.close(), endStandalone);
 }
 
-// Classes, for getters that belong to no single call (see `Caller`): most tools look at none of them.
+// Classes, for getters that belong to no single call (see `Caller`): most tools look at none of them. SDK v2 looks at
+// `request` for each, to see whether there is HTTP, and keeps what it gets: on workerd a Request is made for every call
+// (up to 4 % of one). Nothing can stand in for it until a tool looks: workerd's `fetch` and `new Request` refuse what is
+// no Request of its own, and so do the getters of `Request.prototype`, which libraries call.
 
 class Extra implements MessageExtra {
   readonly requestInfo: RequestInfo;

@@ -113,6 +113,7 @@ export interface StatelessContext<Env> extends AnyContext<Env> {
 
 /** Anything that can be connected to an SDK-shaped transport: SDK v1 and v2 `McpServer` and `Server`, and look-alikes. */
 export interface ConnectableServer {
+  /** Called once for each server that the factory builds; what it throws counts as the factory's fault. */
   // A method, not a property: its parameter is then compared both ways, so that servers fit whose own
   // `Transport` type asks for more or less than ours.
   connect(transport: SessionTransport): Promise<void>;

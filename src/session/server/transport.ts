@@ -17,6 +17,7 @@ export interface MessageExtra {
   readonly authInfo?: unknown;
   /** Ends the connection of this request's stream; the client polls for the rest (2025-11-25, SEP-1699). */
   readonly closeSSEStream?: (() => void) | undefined;
+  /** The same for the stream of the session's GET. */
   readonly closeStandaloneSSEStream?: (() => void) | undefined;
 }
 
@@ -35,14 +36,19 @@ export interface SendOptions {
 export interface SessionTransport {
   /** Undefined where a server is built for one request alone. */
   readonly sessionId: string | undefined;
+  /** Set by the SDK: takes what the client sends. */
   onmessage?(message: WireMessage, extra?: MessageExtra): void;
+  /** Set by the SDK: hears that the transport is closed, by whomever. */
   onclose?(): void;
+  /** Hears of what goes wrong outside of any message; the SDK puts its own in front. */
   onerror?(error: Error): void;
   /** SDK v2's `McpServer.connect` looks for it: what single requests need of a token (see `scopes.ts`). */
   setScopeChallengeResolver(resolver: ScopeResolver): void;
+  /** Called by the SDK as it connects. Nothing has to be started. */
   start(): Promise<void>;
   /** Resolves once the message is on its way (or stored for later) and the reader's pace allows more. */
   send(message: WireMessage, options?: SendOptions): Promise<void>;
+  /** Closed by the server itself: what is in flight ends as `interrupted`, and the next message builds a new server. */
   close(): Promise<void>;
 }
 
