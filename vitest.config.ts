@@ -1,5 +1,6 @@
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import LongestFirst from "./test/support/longest-first.ts";
 
 /** Where the random sequences of `test/exactly-once` begin. */
 const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));
@@ -8,6 +9,7 @@ export default defineConfig({
   test: {
     // Most tests wait for a server's answer more than they compute.
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     coverage: {
       provider: "v8",
       reportOnFailure: true,
@@ -22,6 +24,7 @@ export default defineConfig({
           provide: { seed },
           include: ["test/**/*.test.ts"],
           exclude: ["test/workerd/**", "test/interop/.cache/**"],
+          globalSetup: ["test/support/warm.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },

@@ -1,8 +1,6 @@
 /**
- * The Durable Object around a session: its storage, its alarm, its WebSockets.
- *
- * The object sleeps while clients stay connected: the edge's pings are answered by the runtime, and
- * what a WebSocket was for is read from its attachment when the object wakes.
+ * The Durable Object around a session: what is asked of it, and its alarm. It sleeps while clients stay connected
+ * (`session-sockets.ts`).
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
@@ -10,29 +8,29 @@ import { createWaitUntil } from "../src/background.ts";
 import type { SessionHost, Call, Refusal } from "../src/host.ts";
 import type { Guest, GuestKind } from "../src/guest.ts";
 import { isKnown } from "../src/changes.ts";
-import { misconfigured, otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
+import { otherVersion, unreachable } from "../src/jsonrpc/failures.ts";
 import type { Unreadable } from "../src/jsonrpc/parse.ts";
 import type { Settings } from "../src/options.ts";
 import { createDelay } from "../src/session/calls/delays.ts";
-import type { Alarm } from "../src/session/deadlines.ts";
 import { inspect } from "../src/session/inspect.ts";
 import { createInterest } from "../src/session/interest.ts";
 import type { Reply } from "../src/session/server/reply.ts";
-import type { SqlStore, SqlValue } from "../src/session/store/schema.ts";
+import type { SqlStore } from "../src/session/store/schema.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
 import { createSession } from "../src/session/session.ts";
 import type { Session } from "../src/session/contract.ts";
 import { createSessionStore } from "../src/session/store/store.ts";
-import { parseClose, parseSeq } from "../src/sse/control.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
 import { answerUserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
 import { decodeChanges } from "./hub-wire.ts";
-import { bodyOutlet, PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
+import { bodyOutlet } from "./links.ts";
+import { alarmOf, createWithoutSql, sqlStore } from "./object-storage.ts";
 import { createSessionIndex, directoryOf, type SessionIndex, sessionIndexOf } from "./session-index.ts";
 import { createNotes, type Notes } from "./session-notes.ts";
+import { createSessionSockets, type SessionSockets } from "./session-sockets.ts";
 import { successorsIn } from "./successors.ts";
-import { READ_BY_ALL, reportUnreadable, stamp, versionOf, WIRE } from "./wire-version.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, versionOf } from "./wire-version.ts";
 import { createPrepared, decodeAttach } from "./wire-attach.ts";
 import { encodeAnswer, encodeReply, type Streamed } from "./wire-reply.ts";
 import {
@@ -81,36 +79,17 @@ const REDIAL_MS = 1000;
 /** The reply to what cannot be read: the client may come again, by when the versions may have met. */
 const COME_BACK: Refusal = { kind: "refused", failure: otherVersion };
 
-/** The reply where the class was bound without SQLite, which cannot be put right by trying again. */
-const WITHOUT_SQL: Refusal = {
-  kind: "refused",
-  failure: misconfigured(
-    "the Durable Object class has no SQLite storage: it needs a migration that names it in new_sqlite_classes",
-  ),
-};
-
 /** Makes the Durable Object class for these options. */
 export function sessionObject<Env>(
   options: SessionObjectOptions<Env>,
 ): new (ctx: DurableObjectState, env: Env) => SessionObject<Env> {
   const { emit } = options.settings;
-  let isTold = false;
-
-  /**
-   * The reply where the class has no migration, or one that gives it no SQLite: told once, in the runtime's own words.
-   * Seen as the session is read: to ask each object that wakes would cost those that have it.
-   * @throws whatever else it is
-   */
-  const withoutSql = (error: unknown): Refusal => {
-    if (!(error instanceof Error) || !error.message.startsWith("SQL is not enabled")) throw error;
-    if (!isTold) emit("setup.error", { message: error.message });
-    isTold = true;
-    return WITHOUT_SQL;
-  };
+  const withoutSql = createWithoutSql(emit);
 
   return class McpSession extends DurableObject<Env> implements SessionObject<Env> {
     /** Not there where the object is unfit. */
     readonly #session!: Session;
+    readonly #sockets!: SessionSockets;
     /** Why the object can hold no session; undefined in all that are set up right. */
     readonly #unfit: Refusal | undefined;
     readonly #index: SessionIndex;
@@ -161,13 +140,8 @@ export function sessionObject<Env>(
         this.#unfit = withoutSql(error);
         return;
       }
-      ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
-      for (const socket of ctx.getWebSockets()) {
-        const state = this.#stateOf(socket);
-        if (state !== undefined) this.#session.restore(state.stream, this.#outlet(socket, state), state);
-        // Without a word of why: the edge dials again.
-        else socket.close(1012, "another version");
-      }
+      this.#sockets = createSessionSockets({ ctx, session: this.#session, emit });
+      this.#sockets.restore();
     }
 
     override async fetch(request: Request): Promise<Response> {
@@ -284,20 +258,10 @@ export function sessionObject<Env>(
       const opening = this.#notes?.opening(attach);
       if (opening !== undefined && !(await opening.before())) return encodeReply(UNNOTED);
       const reply = await this.#session.attach(attach, (stream) => {
-        const pair = new WebSocketPair();
-        client = pair[0];
-        this.ctx.acceptWebSocket(pair[1]);
         const { notesPlace } = attach;
-        const state: SocketState = {
-          wire: WIRE,
-          connectionId,
-          stream,
-          openedAt: Date.now(),
-          place: 0,
-          notesPlace,
-        };
-        pair[1].serializeAttachment(state);
-        return this.#outlet(pair[1], state);
+        const opened = this.#sockets.open({ stream, connectionId, notesPlace });
+        client = opened.client;
+        return opened.outlet;
       });
       if (opening !== undefined && !(await opening.after())) return encodeReply(UNNOTED);
       if (reply.kind === "refused" || client === undefined) return encodeReply(reply);
@@ -321,37 +285,15 @@ export function sessionObject<Env>(
     }
 
     override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-      const state = this.#stateOf(socket);
-      const [word, text] = String(message).split(" ");
-      const seq = parseSeq(text);
-      // Beyond what was sent nothing can have been taken.
-      if (state === undefined || word !== "ack" || seq === undefined || seq > state.place) return;
-      // The object may sleep before the next event's row can say so.
-      socket.serializeAttachment({ ...state, handed: seq } satisfies SocketState);
-      this.#session.ack(state.stream, state.connectionId, seq);
+      this.#sockets.message(socket, message);
     }
 
     override webSocketClose(socket: WebSocket, _code: number, reason: string): void {
-      const state = this.#stateOf(socket);
-      if (state !== undefined) {
-        this.#session.leave(state.stream, state.connectionId, parseClose(reason).seq);
-      }
-      socket.close();
+      this.#sockets.closed(socket, reason);
     }
 
     override webSocketError(socket: WebSocket): void {
-      const state = this.#stateOf(socket);
-      if (state !== undefined) this.#session.leave(state.stream, state.connectionId);
-    }
-
-    /** What the WebSocket is for; undefined where this code cannot read it. */
-    #stateOf(socket: WebSocket): SocketState | undefined {
-      try {
-        return socketState(socket.deserializeAttachment());
-      } catch (error) {
-        reportUnreadable(emit, { at: "session", what: "attachment" }, error);
-        return undefined;
-      }
+      this.#sockets.broken(socket);
     }
 
     override async alarm(): Promise<void> {
@@ -381,28 +323,5 @@ export function sessionObject<Env>(
         now: Date.now,
       }));
     }
-
-    #outlet(socket: WebSocket, state: SocketState): ReturnType<typeof socketOutlet> {
-      return socketOutlet(socket, state, {
-        lastSeen: () => this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? state.openedAt,
-        onBroken: () => this.#session.leave(state.stream, state.connectionId),
-      });
-    }
-  };
-}
-
-function alarmOf(storage: DurableObjectStorage): Alarm {
-  return {
-    get: async () => (await storage.getAlarm()) ?? undefined,
-    set: (at) => storage.setAlarm(at),
-    clear: () => storage.deleteAlarm(),
-  };
-}
-
-function sqlStore(storage: DurableObjectStorage): SqlStore {
-  return {
-    exec: <Row extends Record<string, SqlValue>>(sql: string, ...bindings: SqlValue[]) =>
-      storage.sql.exec<Row>(sql, ...bindings).toArray(),
-    transaction: (body) => storage.transactionSync(body),
   };
 }

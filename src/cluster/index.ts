@@ -4,15 +4,14 @@
  * @module
  */
 import type { Env, Hono } from "hono";
-import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
+import type { Notifier } from "../changes.ts";
 import { messageOf } from "../events.ts";
-import { environment } from "../local/environment.ts";
+import { overHost, readEnv } from "../local/over-host.ts";
 import { OPTIONS, resolveOptions, unknownVariables, withVariables } from "../options.ts";
-import { requestHandler } from "../request/handler.ts";
-import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
+import { ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";
 import { ANYTHING, checkGiven, type Kinds, STRING } from "../setup.ts";
-import { createUsers, type Users } from "../user/user.ts";
+import type { Users } from "../user/user.ts";
 import { type ClusterHost, clusterHost, type ClusterHostOptions, HOST_OPTIONS } from "./host.ts";
 import { openPg, type PostgresOptions } from "./pg.ts";
 import { postgresEngine } from "./postgres.ts";
@@ -73,25 +72,23 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
 ): Promise<ClusterMcp<E>> {
   checkGiven("createClusterMcp", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...MCP_OPTIONS });
   const { env, createServer, evictAfterMs, leaseMs, postgres: database, address: at, ...given } = options;
-  const variables = env === false ? {} : { ...environment(), ...(env as object | undefined) };
-  const shared = env === false ? undefined : env;
-  const said = variables as Readonly<Record<string, string | undefined>>;
+  const { shared, variables } = readEnv(env);
   const { modern } = options;
   const routed = withVariables(given, variables);
   const settings = resolveOptions(routed);
   for (const message of unknownVariables(variables)) settings.emit("setup.unknown_variable", { message });
-  const postgres = database ?? (said["HOLDFAST_POSTGRES"] || undefined);
-  const address = at ?? (said["HOLDFAST_ADDRESS"] || undefined);
+  const postgres = database ?? (variables["HOLDFAST_POSTGRES"] || undefined);
+  const address = at ?? (variables["HOLDFAST_ADDRESS"] || undefined);
   if (postgres === undefined) throw new TypeError(`createClusterMcp needs the option postgres: ${POSTGRES}`);
   if (address === undefined) throw new TypeError("createClusterMcp needs the option address: a URL");
-  const { HOLDFAST_LEASE_MS: lease, HOLDFAST_EVICT_AFTER_MS: evicts } = said;
+  const { HOLDFAST_LEASE_MS: lease, HOLDFAST_EVICT_AFTER_MS: evicts } = variables;
   const query = await openPg(postgres, (error) =>
     settings.emit("cluster.unreachable", { message: messageOf(error) }),
   );
   const host = await clusterHost<Shared>(postgresEngine(query), {
     ...routed,
     createServer,
-    env: shared as Shared,
+    env: shared,
     address,
     leaseMs: leaseMs ?? (lease ? Number(lease) : undefined),
     evictAfterMs: evictAfterMs ?? (evicts ? Number(evicts) : undefined),
@@ -100,20 +97,8 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
     await query.end();
     throw error;
   });
-  const { hub } = host;
-  const requests = requestHandler<Shared>({ createServer });
-  const notifyTopic = (topic: string): Notifier => createNotifier((change) => hub.bus(topic).publish(change));
-  const router = createMcpRouter<E>({
-    ...routed,
-    host,
-    hub,
-    // One factory for all eras, and one `env`: what the HTTP server gives each request is not it.
-    requests: { handle: (call) => requests.handle({ ...call, env: shared as Shared }) },
-    ...(modern && {
-      modern: { ...modern, handle: (call) => modern.handle({ ...call, env: shared as never }) },
-    }),
-  });
-  router.post(`${settings.basePath}/cluster/:asked`, async (c) => {
+  const mcp = overHost(host, routed, { createServer, env: shared });
+  mcp.router.post(`${settings.basePath}/cluster/:asked`, async (c) => {
     try {
       return await host.inbound(c.req.raw, c.req.param("asked") ?? "");
     } catch (error) {
@@ -121,17 +106,5 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
       return new Response(null, { status: 500 });
     }
   });
-  return {
-    router,
-    host,
-    sessions: host.sessions,
-    notify: notifyTopic(DEFAULT_TOPIC),
-    notifyTopic,
-    users: createUsers((name) => host.user(name, undefined)),
-    async close() {
-      // Those who listen are told that it is over; sessions go on elsewhere.
-      await modern?.close();
-      await host.close();
-    },
-  };
+  return mcp;
 }

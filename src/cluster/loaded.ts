@@ -67,7 +67,7 @@ export interface Loaded {
   release(owned: Owned): void;
   /** Removes all that the session has stored. */
   erase(owned: Owned): void;
-  /** Runs `body` with the session in memory, whether there is room or not; see `local/host.ts`. */
+  /** Runs `body` with the session in memory, whether there is room or not; see `local/loaded.ts`. */
   visit<T>(owned: Owned, body: (resident: Resident) => Promise<T>): Promise<T>;
   /** Runs `body` with the session in memory, where there is room; rejects where the tenure ends before it is done. */
   use<T>(owned: Owned, body: (resident: Resident) => Promise<T>): Promise<T | Refusal>;

@@ -7,34 +7,25 @@ import type { ChangeHub } from "../changes.ts";
 import { createEndings } from "../endings.ts";
 import type { GuestKind } from "../guest.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
-import { messageOf, shortId } from "../events.ts";
-import * as failures from "../jsonrpc/failures.ts";
+import { messageOf } from "../events.ts";
 import { createLimitNotice } from "../limits.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions } from "../options.ts";
-import { createDelay } from "../session/calls/delays.ts";
 import { createInterest } from "../session/interest.ts";
-import type { Successors } from "../session/ports.ts";
 import type { CreateServer } from "../session/server/factory.ts";
-import { createSession } from "../session/session.ts";
-import type { Session } from "../session/contract.ts";
-import { createSessionStore } from "../session/store/store.ts";
 import { ANYTHING, checkGiven, FUNCTION, type Kind, SetupError, STRING, needed } from "../setup.ts";
 import type { Sessions } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import { answerUserRequest } from "../user/store.ts";
-import { createAlarms } from "./alarms.ts";
 import { createCensus } from "./census.ts";
 import { createLocalHub } from "./changes.ts";
 import { openDatabase } from "./database.ts";
 import { createGuests } from "./guests.ts";
+import { createLoaded, randomId } from "./loaded.ts";
 import { createFileLook } from "./lost-file.ts";
 import { createRoom } from "./memory.ts";
-import { createOwnStore } from "./own-store.ts";
 import { createPlaces } from "./places.ts";
 import { createReplies } from "./replies.ts";
-import { createResidents, type Resident } from "./residents.ts";
 import { localSessions } from "./sessions.ts";
-import { createSlots } from "./slots.ts";
 import { createTurns } from "./turns.ts";
 
 /** What the host serves, and where it keeps it. */
@@ -130,7 +121,6 @@ export function createLocalHost<Env>(
     });
   const sql = createTurns(sqlite, failedToStore);
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
-  const quick = createDelay(settings.quickAnswerMs);
   let closing: Promise<void> | undefined;
   let isClosed = false;
   /** What goes on in all sessions, in what belongs to none, and in guests. */
@@ -140,44 +130,8 @@ export function createLocalHost<Env>(
   const tellLimit = createLimitNotice(settings.emit, now);
   const census = createCensus(sql, settings, tellLimit);
   const endings = createEndings();
-  /** Ends the wait of each request that is being answered. */
-  const waiting = createSlots<(error: Error) => void>();
-
-  /** Keys of sessions that are gone are used again by the next process only. */
-  let lastKey = sql.exec<{ key: number | null }>("SELECT max(key) AS key FROM session")[0]?.key ?? 0;
-
-  /** For what nobody waits for, so that its failure (a full disk) must end neither a connection nor the process. */
-  const attempt = <T>(id: string, body: () => T): T | undefined => {
-    try {
-      return body();
-    } catch (error) {
-      settings.emit("send.error", { session: shortId(id), message: messageOf(error) });
-      return undefined;
-    }
-  };
-
   const storedKeyOf = (id: string): number | undefined =>
     sql.exec<{ key: number }>("SELECT key FROM session WHERE id = ?", id)[0]?.key;
-  /** A session in memory is not looked up for each of its calls. */
-  const keyOf = (id: string): number | undefined => residents.keyOf(id) ?? storedKeyOf(id);
-
-  const erase = (id: string, key: number): void => {
-    const gone = sql.transaction(() => {
-      for (const table of ["event", "stream", "entry", "alarm"]) {
-        sql.exec(`DELETE FROM ${table} WHERE key = ?`, key);
-      }
-      return sql.exec<{ principal: string | null; status: string }>(
-        "DELETE FROM session WHERE key = ? RETURNING principal, status",
-        key,
-      );
-    });
-    for (const { principal, status } of gone) {
-      if (status !== "ended") census.leave(principal);
-      places.givenBack(id);
-    }
-    residents.forget(id);
-  };
-
   const places = createPlaces(census, (id) => !isClosed && storedKeyOf(id) !== undefined);
 
   const userChannel =
@@ -185,102 +139,32 @@ export function createLocalHost<Env>(
     async (request) =>
       answerUserRequest(sql, request, { owner: name, maxBytes: settings.maxUserStateBytes });
 
-  const successors: Successors = {
-    async create(seed) {
-      const id = randomId();
-      const key = ++lastKey;
-      const adopted = await places.opening(id, seed.principal, () =>
-        visit(id, key, ({ session }) => session.adopt(seed)),
-      );
-      if (adopted !== undefined) throw new Error(adopted.failure.error.message);
-      return id;
-    },
-    async isLive(id) {
-      const key = keyOf(id);
-      return key !== undefined && visit(id, key, async ({ session }) => session.isLive());
-    },
-  };
-
-  const create = (id: string, key: number, touch: () => void): Session => {
-    const alarm = alarms.of(key);
-    const own = createOwnStore(sql, touch, failedToStore);
-    return createSession<Env>({
-      id,
-      store: createSessionStore(own, key),
-      settings,
-      createServer,
-      env: options.env as Env,
-      alarm: {
-        get: () => attempt(id, alarm.get),
-        set: (at) => attempt(id, () => alarm.set(at)),
-        clear: () => attempt(id, alarm.clear),
-      },
-      successors,
-      interest: (session) => createInterest(hub.changes, session),
-      userChannel,
-      keep: background.waitUntil,
-      redialMs: 0,
-      quick,
-      async erase() {
-        own.end();
-        erase(id, key);
-      },
-      onTombstone: census.leave,
-      onRevive: census.enter,
-      now,
-    });
-  };
-
-  const residents = createResidents({
-    now,
+  const loaded = createLoaded<Env>({
+    settings,
+    createServer,
+    env: options.env as Env,
+    sql,
+    room,
     evictAfterMs,
-    most: room,
-    create,
-    onError: (id, error) => settings.emit("send.error", { session: shortId(id), message: messageOf(error) }),
+    census,
+    places,
+    background,
+    tellLimit,
+    failedToStore,
+    storedKeyOf,
+    isClosing: () => closing !== undefined,
+    interest: (session) => createInterest(hub.changes, session),
+    userChannel,
+    now,
   });
-
-  /** Runs `body` with the session in memory, for what has to be done whether there is room or not: one at a time. */
-  const visit = async <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T> => {
-    const wasResident = residents.keyOf(id) !== undefined;
-    const resident = residents.load(id, key);
-    const release = residents.hold(resident);
-    try {
-      return await body(resident);
-    } finally {
-      release();
-      if (!wasResident) residents.evict(id);
-    }
-  };
-
-  const alarms = createAlarms(sql, now, (id, key) => visit(id, key, ({ session }) => session.alarm()));
-
-  /**
-   * Runs `body` with the session in memory, where there is room for it; rejects where the host closes before
-   * it is done.
-   */
-  const use = <T>(id: string, key: number, body: (resident: Resident) => Promise<T>): Promise<T | Refusal> =>
-    new Promise((resolve, reject) => {
-      if (closing !== undefined) throw new Error("The host is closed");
-      if (!residents.admit(id)) {
-        tellLimit("maxResidents", residents.size);
-        return resolve({ kind: "refused", failure: failures.noMemory });
-      }
-      const resident = residents.load(id, key);
-      const release = residents.hold(resident);
-      const settled = (): void => {
-        waiting.take(slot);
-        release();
-      };
-      const slot = waiting.add(reject);
-      void body(resident).finally(settled).then(resolve, reject);
-    });
+  const { residents, alarms, keyOf, newKey, visit, use } = loaded;
 
   const replyOf = createReplies({
     residents,
     now,
     settled: sql.settled,
     isClosed: () => isClosed,
-    attempt: (id, body) => void attempt(id, body),
+    attempt: (id, body) => void loaded.attempt(id, body),
   });
 
   const hub = createLocalHub(
@@ -315,7 +199,7 @@ export function createLocalHost<Env>(
         const isLast = !places.isShared(id);
         if ((call.opens || call.keyed !== undefined) && isLast && storedKeyOf(id) === undefined) {
           // A server that refused to be initialised leaves no session, nor what its factory may have stored.
-          erase(id, key);
+          loaded.erase(id, key);
           if (session.isLive()) throw new Error("the session could not be stored");
         }
         return reply;
@@ -360,7 +244,7 @@ export function createLocalHost<Env>(
     await Promise.all([residents.settled(CLOSE_MS), background.settled(CLOSE_WORK_MS)]);
     alarms.stop();
     isClosed = true;
-    for (const reject of waiting.items()) reject(new Error("The host is closed"));
+    loaded.breakOff(new Error("The host is closed"));
     sql.close();
   };
 
@@ -376,7 +260,7 @@ export function createLocalHost<Env>(
       const key = closing === undefined ? keyOf(id) : 0;
       return key === undefined ? undefined : refTo(id, key);
     },
-    mint: () => refTo(randomId(), ++lastKey),
+    mint: () => refTo(randomId(), newKey()),
     user: userChannel,
     keep: background.waitUntil,
     guests: () => guests,
@@ -384,7 +268,7 @@ export function createLocalHost<Env>(
       if (closing !== undefined) throw new SetupError("the server is shutting down");
       if (!sqlite.isInPlace()) throw new SetupError("the database file is gone");
     },
-    named: (name) => refTo(name, keyOf(name) ?? ++lastKey),
+    named: (name) => refTo(name, keyOf(name) ?? newKey()),
     async catchUp() {
       await alarms.catchUp();
       await guests.catchUp();
@@ -392,10 +276,4 @@ export function createLocalHost<Env>(
     },
     close: () => (closing ??= close()),
   };
-}
-
-/** 32 random bytes: nobody guesses one. */
-function randomId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(32));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

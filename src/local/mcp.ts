@@ -1,15 +1,14 @@
 /** The router and the host of one process, put together. @module */
 import type { Env, Hono } from "hono";
-import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../changes.ts";
+import type { Notifier } from "../changes.ts";
 import { OPTIONS, unknownVariables, withVariables } from "../options.ts";
 import { loggedHere } from "./terminal.ts";
-import { requestHandler } from "../request/handler.ts";
-import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
+import { ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";
 import { checkGiven } from "../setup.ts";
-import { createUsers, type Users } from "../user/user.ts";
-import { environment } from "./environment.ts";
+import type { Users } from "../user/user.ts";
 import { createLocalHost, HOST_OPTIONS, type LocalHost, type LocalHostOptions } from "./host.ts";
+import { overHost, readEnv } from "./over-host.ts";
 
 /** Options of the router and of the host, in one. */
 export interface LocalMcpOptions<Shared = unknown, E extends Env = Env>
@@ -63,49 +62,19 @@ export function assembleLocalMcp<Shared, E extends Env>(
 ): { readonly mcp: LocalMcp<E>; catchUp(): Promise<void> } {
   checkGiven("createLocalMcp", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...HOST_OPTIONS });
   const { env, createServer, database, evictAfterMs, ...given } = options;
-  const variables = env === false ? {} : { ...environment(), ...(env as object | undefined) };
-  const shared = env === false ? undefined : env;
+  const { shared, variables } = readEnv(env);
   const routed = loggedHere(withVariables(given, variables));
-  const { HOLDFAST_DB: file, HOLDFAST_EVICT_AFTER_MS: evicts } = variables as Record<
-    string,
-    string | undefined
-  >;
+  const { HOLDFAST_DB: file, HOLDFAST_EVICT_AFTER_MS: evicts } = variables;
   const host = createLocalHost<Shared>(
     {
       ...routed,
       createServer,
-      env: shared as Shared,
+      env: shared,
       database: database ?? (file || undefined),
       evictAfterMs: evictAfterMs ?? (evicts ? Number(evicts) : undefined),
       guest: given.modern?.guest,
     },
     { warnings: unknownVariables(variables), now },
   );
-  const { hub } = host;
-  const { modern } = options;
-  const requests = requestHandler<Shared>({ createServer });
-  const notifyTopic = (topic: string): Notifier => createNotifier((change) => hub.bus(topic).publish(change));
-  const mcp: LocalMcp<E> = {
-    router: createMcpRouter<E>({
-      ...routed,
-      host,
-      hub,
-      // One factory for all eras, and one `env`: what the HTTP server gives each request is not it.
-      requests: { handle: (call) => requests.handle({ ...call, env: shared as Shared }) },
-      ...(modern && {
-        modern: { ...modern, handle: (call) => modern.handle({ ...call, env: shared as never }) },
-      }),
-    }),
-    host,
-    sessions: host.sessions,
-    notify: notifyTopic(DEFAULT_TOPIC),
-    notifyTopic,
-    users: createUsers((name) => host.user(name, undefined)),
-    async close() {
-      // Those who listen are told that it is over; sessions come back.
-      await modern?.close();
-      await host.close();
-    },
-  };
-  return { mcp, catchUp: host.catchUp };
+  return { mcp: overHost(host, routed, { createServer, env: shared }), catchUp: host.catchUp };
 }

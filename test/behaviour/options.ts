@@ -50,13 +50,15 @@ export function testOptions(subject: Subject): void {
     test.each(BAD)(
       "%s=%s stops the start, with its name",
       async (variable, value, names = new RegExp(variable)) => {
-        const started = subject.start({ [variable]: value }).then((server) => server.close());
+        // Each process of a cluster judges its own settings.
+        const vars = { [variable]: value, TEST_PROCESSES: "1" };
+        const started = subject.start(vars).then((server) => server.close());
         await expect(started).rejects.toThrow(names);
       },
     );
 
     test("what is set is in force, and the rest has its default", async () => {
-      const server = await subject.start(GOOD);
+      const server = await subject.start({ ...GOOD, TEST_PROCESSES: "1" });
       try {
         const info = (await (await fetch(`${server.url}/info`)).json()) as { settings: object };
         expect(info.settings).toMatchObject({

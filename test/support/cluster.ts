@@ -6,7 +6,7 @@ import { BUN } from "./bun.ts";
 import { DENO } from "./deno.ts";
 import { NODE } from "./node.ts";
 import { type TestDatabase, testDatabase } from "./postgres.ts";
-import { PATH } from "./process.ts";
+import { NEEDED } from "./process.ts";
 import { freePort, type TestServer } from "./workerd.ts";
 
 const ENTRY = new URL("cluster-server.ts", import.meta.url).pathname;
@@ -70,9 +70,7 @@ async function startMember(
     const started = spawn(program, [...args, running], {
       stdio: ["ignore", "pipe", "pipe"],
       env: {
-        PATH,
-        HOME: process.env["HOME"],
-        NO_COLOR: "1",
+        ...NEEDED,
         HOLDFAST_PORT: String(port),
         HOLDFAST_POSTGRES: ways.postgres ?? url,
         ...(ways.address === undefined ? {} : { HOLDFAST_ADDRESS: ways.address }),

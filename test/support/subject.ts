@@ -17,13 +17,35 @@ export interface Subject {
 /** A server as most tests need it: they do not end it. */
 export type Served = Pick<TestServer, "url" | "lines" | "events">;
 
-/** One server for all tests of the enclosing `describe`. */
+interface Shared {
+  /** Those `describe`s whose tests have yet to end. */
+  users: number;
+  started: Promise<TestServer> | undefined;
+}
+
+/** By subject and variables, in this file. */
+const shared = new Map<Subject, Map<string, Shared>>();
+
+/**
+ * A server for all tests of the enclosing `describe`, and of every other in the file that wants one with the same
+ * variables: to start one is most of what most tests cost.
+ */
 export function serve(subject: Subject, vars: Readonly<Record<string, string>> = {}): Served {
+  const key = JSON.stringify(Object.entries(vars).sort());
+  const ofSubject = shared.get(subject) ?? new Map<string, Shared>();
+  shared.set(subject, ofSubject);
+  const one = ofSubject.get(key) ?? { users: 0, started: undefined };
+  ofSubject.set(key, one);
+  // While tests are collected, before any of them runs.
+  one.users += 1;
   let server: TestServer | undefined;
   beforeAll(async () => {
-    server = await subject.start(vars);
+    server = await (one.started ??= subject.start(vars));
   });
-  afterAll(() => server?.close());
+  afterAll(async () => {
+    one.users -= 1;
+    if (one.users === 0) await (await one.started)?.close();
+  });
   const running = (): TestServer => {
     if (server === undefined) throw new Error("the server runs only while the tests do");
     return server;

@@ -1,0 +1,38 @@
+/** The order of test files: those that take longest first, so that none of them is left to run alone at the end. @module */
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Files of half a minute and more, by their paths below `test`; what is missing here is only begun a little late. */
+const LONG = [
+  "browser/browser",
+  "behaviour/cluster",
+  "auth/sdk-flow",
+  "behaviour/",
+  "answered/property",
+  "auth/expiry",
+  "footprint/heap",
+  "tasks/restart",
+  "client/cli",
+  "answered/faults",
+  "modern/conformance",
+  "local/limits",
+  "exactly-once/",
+  "package/package",
+  "cluster/",
+  "workerd/expiry",
+  "local/program",
+  "client/recovery",
+];
+
+/** The first of those that it is; behind them all for any other. */
+function rank({ moduleId }: TestSpecification): number {
+  const [, path = ""] = moduleId.split("/test/");
+  const found = LONG.findIndex((long) => path.startsWith(long));
+  return found === -1 ? LONG.length : found;
+}
+
+/** Within one rank as vitest has it: what failed or took long the last time, where it knows. */
+export default class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return (await super.sort(files)).toSorted((one, other) => rank(one) - rank(other));
+  }
+}
