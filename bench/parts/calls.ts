@@ -37,7 +37,7 @@ const CONNECTIONS = [1, 16];
  * before it counts), and there are many. On workerd they hold one of its full collections, of up to 0.3 s.
  */
 const TIMES = {
-  Node: { rounds: 13, warmUpMs: 200, measureMs: 300 },
+  Node: { rounds: 11, warmUpMs: 200, measureMs: 300 },
   workerd: { rounds: 7, warmUpMs: 200, measureMs: 1000 },
 } as const;
 
