@@ -19,7 +19,9 @@ try {
   });
   const isAsked = positionals[0] === undefined || values.template === undefined;
   if (isAsked && !process.stdin.isTTY) {
-    throw new Error("Say all of it: npm create holdfast FOLDER -- --template worker|node|embed-hono");
+    throw new Error(
+      `Say all of it: npm create holdfast FOLDER -- --template ${CHOICES.map(({ value }) => value).join("|")}`,
+    );
   }
   intro("An MCP server that does not let go");
   const directory =
@@ -27,8 +29,7 @@ try {
     orLeave(await text({ message: "Which folder?", initialValue: "my-mcp-server", validate: refuse }));
   const template =
     values.template ?? orLeave(await select({ message: "Where will it run?", options: CHOICES }));
-  create(template, directory);
-  outro(`Next: cd ${directory} && npm install && npm test && npm start`);
+  outro(`Next: ${create(template, directory)}`);
 } catch (error) {
   cancel(error instanceof Error ? error.message : String(error));
   process.exitCode = 1;

@@ -5,12 +5,32 @@ import { fileURLToPath } from "node:url";
 
 const TEMPLATES = fileURLToPath(new URL("templates", import.meta.url));
 
-/** The templates, with what each is for. */
+/** The templates, with what each is for, and what starts it. */
 export const CHOICES = [
-  { value: "worker", label: "Cloudflare Workers", hint: "one Durable Object a session" },
-  { value: "node", label: "Node", hint: "a program, with a SQLite file" },
-  { value: "embed-hono", label: "In a Hono app", hint: "on Node, with a key for its callers" },
+  { value: "worker", label: "Cloudflare Workers", hint: "one Durable Object a session", start: "npm start" },
+  {
+    value: "worker-auth",
+    label: "Cloudflare Workers, with sign-in",
+    hint: "OAuth, by the tokens of an issuer",
+    start: "npm start",
+  },
+  { value: "node", label: "Node", hint: "a program, with a SQLite file", start: "npm start" },
+  {
+    value: "node-cluster",
+    label: "Node, several processes",
+    hint: "over one Postgres, behind any balancer",
+    start: "npm run dev",
+  },
+  {
+    value: "embed-hono",
+    label: "In a Hono app",
+    hint: "on Node, with a key for its callers",
+    start: "API_KEY=secret npm start",
+  },
 ];
+
+/** Where a template says its own name: as a package, as a Worker, as an MCP server. */
+const NAMED = ["package.json", "wrangler.jsonc", "src/index.ts", "src/main.ts", "src/server.ts"];
 
 /**
  * Says what is wrong with a folder, or undefined where the project can go there.
@@ -27,10 +47,12 @@ export function refuse(directory) {
  * Makes the project.
  * @param {string} template one of {@link CHOICES}
  * @param {string} directory is made where it is not there
+ * @returns {string} the commands that come next
  * @throws {Error} where there is no such template, or the folder is not empty
  */
 export function create(template, directory) {
-  if (!CHOICES.some(({ value }) => value === template)) {
+  const choice = CHOICES.find(({ value }) => value === template);
+  if (choice === undefined) {
     throw new Error(`There is no template ${template}: ${CHOICES.map(({ value }) => value).join(", ")}.`);
   }
   const refusal = refuse(directory);
@@ -43,10 +65,11 @@ export function create(template, directory) {
     .toLowerCase()
     .replaceAll(/[^a-z\d-]+/g, "-")
     .replaceAll(/^-+|-+$/g, "");
-  if (name === "") return;
-  for (const file of ["package.json", "wrangler.jsonc"]) {
+  const { name: old } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8"));
+  for (const file of name === "" ? [] : NAMED) {
     const path = join(directory, file);
-    if (!existsSync(path)) continue;
-    writeFileSync(path, readFileSync(path, "utf8").replace(/"name": "[^"]*"/, `"name": "${name}"`));
+    if (existsSync(path)) writeFileSync(path, readFileSync(path, "utf8").replaceAll(`"${old}"`, `"${name}"`));
   }
+  const folder = /^[\w./-]+$/.test(directory) ? directory : JSON.stringify(directory);
+  return `cd ${folder} && npm install && npm test && ${choice.start}`;
 }

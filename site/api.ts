@@ -8,7 +8,7 @@ import { Application, Converter, type ProjectReflection, ReflectionKind } from "
 import type { PluginOptions } from "typedoc-plugin-markdown";
 import { entries } from "./entries.ts";
 import { route } from "./pages.ts";
-import { repository } from "./repository.ts";
+import { addressOf, repository } from "./repository.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
@@ -17,6 +17,7 @@ const FORM: PluginOptions = {
   outputFileStrategy: "modules",
   entryFileName: "index",
   pageTitleTemplates: {
+    index: "API",
     module: ({ name }) => entries.find(({ file }) => file === `api/${name}.md`)?.name ?? name,
   },
   hidePageHeader: true,
@@ -32,33 +33,17 @@ const FORM: PluginOptions = {
   sanitizeComments: true,
 };
 
-/** What public types mention of the contracts between the parts: nobody outside writes it down. */
+/** Contracts between the parts: public types mention what is in them, and nobody outside writes it down. */
+const CONTRACTS =
+  /^src\/(?:caller|endings|guest|host|cluster\/\w+|jsonrpc\/failure|modern\/extension|session\/server\/scopes|user\/\w+)\.ts$/;
+
+/** The same, one by one, of files that have more. */
 const INTERNAL: Readonly<Record<string, readonly string[]>> = {
-  "src/caller.ts": ["Caller"],
   "src/client/connect-error.ts": ["ConnectFailed"],
-  "src/cluster/engine.ts": [
-    "Batch",
-    "Claimed",
-    "Flushed",
-    "FlushId",
-    "Found",
-    "NodeRow",
-    "Owner",
-    "Reservation",
-  ],
-  "src/cluster/inbound.ts": ["Inbound"],
-  "src/endings.ts": ["Endings"],
   "src/events.ts": ["DISCONNECT_REASONS", "EventSink"],
-  "src/guest.ts": ["GuestKind", "Guests"],
-  "src/host.ts": ["Answer", "Attach", "Attached", "Call", "Refusal", "RequestHandler", "StatelessCall"],
-  "src/jsonrpc/failure.ts": ["Failure"],
   "src/jsonrpc/messages.ts": ["Payload"],
-  "src/modern/extension.ts": ["ListeningFor", "Serve"],
   "src/options.ts": ["Variables"],
   "src/router.ts": ["Served"],
-  "src/session/server/scopes.ts": ["ScopeResolver"],
-  "src/user/state.ts": ["UserChannel"],
-  "src/user/store.ts": ["UserReply", "UserRequest"],
 };
 
 /** What TypeDoc reads otherwise than it is meant. */
@@ -109,6 +94,10 @@ export async function writeApi(): Promise<void> {
     treatValidationWarningsAsErrors: true,
     ...FORM,
   });
+  // They lead to their source.
+  app.converter.addUnknownSymbolResolver((_reference, _reflection, _part, symbol) =>
+    symbol !== undefined && CONTRACTS.test(symbol.packagePath) ? addressOf(symbol.packagePath) : undefined,
+  );
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, ({ project }) => refine(project));
   const project = await app.convert();
   if (project === undefined) throw new Error("the API could not be read");

@@ -25,6 +25,7 @@ import {
   type Site,
   type Topic,
 } from "./routes/context.ts";
+import { guide, takingRequests } from "./routes/astray.ts";
 import * as httpSse from "./routes/http-sse.ts";
 import { health, info } from "./routes/info.ts";
 import { isBrowser, type Landing, landingFacts } from "./routes/landing.ts";
@@ -209,6 +210,9 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     app.get(`${basePath}/`, look);
     if (basePath !== "") app.get(basePath, look);
   }
+  const astray = guide(site);
+  app.post(`${basePath}/`, astray);
+  if (basePath !== "") app.post(basePath, astray);
   const looked = (c: Context<E>): Response => health(site, c);
   app.get(`${basePath}/health`, looked).get(`${basePath}/health/`, looked);
   if (consolePage !== undefined) {
@@ -224,6 +228,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     };
     app.get(`${basePath}/test`, page).get(`${basePath}/test/`, page);
   }
+  app.fetch = takingRequests(app.fetch);
   return app;
 }
 

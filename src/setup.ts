@@ -34,6 +34,12 @@ export const STRINGS: Kind = [
   (value) => Array.isArray(value) && value.every((each) => typeof each === "string"),
 ];
 
+/** Either of these. */
+export const either = ([one, fitsOne]: Kind, [other, fitsOther]: Kind): Kind => [
+  `${one}, or ${other}`,
+  (value) => fitsOne(value) || fitsOther(value),
+];
+
 /**
  * The server as it is set up cannot work, now or later. The message tells the operator all that is wrong, bindings by
  * their names; `said` is what anybody may hear.
@@ -128,13 +134,15 @@ export function didYouMean(
 
 const plain = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, "");
 
-/** The nearest name: the same but for case and underscores, or at most a third of its letters away. */
+/** The nearest name: the same but for case and underscores, one that goes on (`ttl`, `ttlMs`), or at most a third of its letters away. */
 function nearest(written: string, names: readonly string[]): string | undefined {
   const word = plain(written);
   let least = Math.max(2, Math.floor(word.length / 3)) + 1;
   let best: string | undefined;
   for (const name of names) {
-    const distance = editsBetween(word, plain(name));
+    const other = plain(name);
+    const goesOn = word.length > 2 && other.startsWith(word);
+    const distance = goesOn ? Math.min(1, other.length - word.length) : editsBetween(word, other);
     if (distance >= least) continue;
     least = distance;
     best = name;

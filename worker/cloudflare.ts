@@ -5,6 +5,7 @@
 import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
+import type { ModernHandler } from "../src/host.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions, withVariables } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../src/router.ts";
@@ -29,10 +30,14 @@ export type { SessionObject } from "./session-object.ts";
 /** Options of the router and of its Durable Objects, in one. */
 export interface McpWorkerOptions<Env extends object, Variables extends object = object> extends Omit<
   RouterOptions<{ Bindings: Env; Variables: Variables }>,
-  "host" | "hub" | "requests"
+  "host" | "hub" | "requests" | "modern"
 > {
+  // `Env` is never guessed from factories: one that does not look at its `env` would make it `object`, whatever the
+  // result is declared to be.
   /** Builds the MCP server of one session. */
-  createServer: CreateServer<Env>;
+  createServer: CreateServer<NoInfer<Env>>;
+  /** Serves 2026-07-28 on the same URL: `modernHandler` of `holdfast/modern`. */
+  modern?: ModernHandler<NoInfer<Env>>;
   /** The namespace that {@link McpWorker.McpSession} is bound to. */
   namespace: (env: Env) => ObjectNamespace;
   /**
@@ -91,6 +96,14 @@ export interface McpWorker<Env extends object, Variables extends object = object
   users: Users;
 }
 
+/** What `env` is where nothing names its type: write `createMcpWorker<Env>({ … })`, with what `wrangler types` makes. */
+export interface EnvNotNamed {
+  /** Nobody's binding. */
+  readonly [ENV_NOT_NAMED]?: never;
+}
+
+declare const ENV_NOT_NAMED: unique symbol;
+
 /** How often a link to the hub shows that it is alive. The runtime answers; the hub sleeps on. */
 const LINK_BEAT_MS = 15_000;
 
@@ -104,7 +117,7 @@ const LINK_BEAT_MS = 15_000;
  * export const McpSession = mcp.McpSession;
  * export default mcp.router;
  */
-export function createMcpWorker<Env extends object, Variables extends object = object>(
+export function createMcpWorker<Env extends object = EnvNotNamed, Variables extends object = object>(
   options: McpWorkerOptions<Env, Variables>,
 ): McpWorker<Env, Variables> {
   checkGiven("createMcpWorker", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...OWN });

@@ -25,15 +25,18 @@ const rate = Number(values.rate);
 const hosts = HOSTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
 const wanted = values.streams === undefined ? undefined : Number(values.streams);
 if (
-  !(minutes >= 1) ||
+  !(minutes >= 2) ||
   !(rate > 0) ||
   hosts.length < Math.max(1, positionals.length) ||
   wanted === 0 ||
   Number.isNaN(wanted)
 ) {
-  console.error("soak [node|workerd] [--minutes <1 or more>] [--streams <count>] [--rate <calls a second>]");
+  console.error("soak [node|workerd] [--minutes <2 or more>] [--streams <count>] [--rate <calls a second>]");
   process.exit(2);
 }
+
+// However it ends, its servers end with it: see `storm.ts`.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
 
 const startedAt = Date.now();
 let isGood = true;

@@ -1,4 +1,5 @@
 /** What a soak does to one server, from its start to its end. @module */
+import process from "node:process";
 import { createHttp, type Http } from "./http.ts";
 import { type Counted, openClient, type SoakClient, type World } from "./client.ts";
 import { type Faults, noFaults } from "./account.ts";
@@ -46,11 +47,14 @@ interface Storm {
 export async function soak(options: StormOptions): Promise<Soaked> {
   const { host, minutes, say } = options;
   const server = await host.start(settingsFor(minutes));
+  const end = (): void => void (server.pid > 0 && process.kill(server.pid, "SIGKILL"));
+  process.once("exit", end);
   try {
     return await soaked(server, options);
   } finally {
     say("closing");
     await server.close();
+    process.off("exit", end);
   }
 }
 
@@ -160,12 +164,12 @@ async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked
     let nextCut = Date.now() + 10_000;
     while (!storm.isOver) {
       await pause(200);
+      if (storm.quiet !== undefined) continue;
       if (kills[0] !== undefined && Date.now() >= kills[0]) {
         kills.shift();
         say("SIGKILL");
         await kill();
       }
-      if (storm.quiet !== undefined) continue;
       const client = [...storm.all].at(Math.floor(Math.random() * storm.all.size));
       if (client !== undefined && one(3)) {
         add("drops");
@@ -186,7 +190,6 @@ async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked
   const every = Math.max(3000, (minutes * 60_000) / LOOKS);
   while (Date.now() < endsAt) {
     await pause(Math.min(every, Math.max(0, endsAt - Date.now())));
-    await coming;
     const sample = await quietly(storm, async () => {
       const { heap, resident } = await server.memory();
       const at = (Date.now() - startedAt) / 1000;
@@ -242,6 +245,7 @@ async function quietly<T>(storm: Storm, look: () => Promise<T>): Promise<T> {
   let go = (): void => {};
   storm.quiet = new Promise((resolve) => (go = resolve));
   try {
+    await storm.world.up();
     for (let tries = 0; storm.underway > 0 && tries < 400; tries++) await pause(25);
     return await look();
   } finally {

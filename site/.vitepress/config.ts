@@ -48,6 +48,7 @@ export default defineConfig({
     server: { fs: { allow: ["../.."] } },
   },
   markdown: {
+    theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },
     anchor: { slugify: slug },
     config(md) {
       md.core.ruler.push("outward", ({ tokens, env }) => {
@@ -75,13 +76,18 @@ export default defineConfig({
     nav: [
       { text: "Guides", link: "/guides/", activeMatch: "^/guides/" },
       { text: "Options", link: "/options" },
-      { text: "API", link: "/api/holdfast", activeMatch: "^/api/" },
+      { text: "API", link: "/api/", activeMatch: "^/api/" },
       { text: "GitHub", link: repository },
     ],
     sidebar: [
       { text: "What it is", link: "/" },
       ...sections().map(({ title, pages }) => group(title, pages)),
-      { text: "API", items: entries.map(({ name, file }) => ({ text: name, link: `/${route(file)}` })) },
+      { text: "Glossary", link: "/architecture#words" },
+      {
+        text: "API",
+        link: "/api/",
+        items: entries.map(({ name, file }) => ({ text: name, link: `/${route(file)}` })),
+      },
     ],
     outline: [2, 3],
     search: {

@@ -1,4 +1,5 @@
 /** Keys that are handed out once and kept: for machines, and for clients that know no OAuth. @module */
+import { checkGiven, needed } from "../setup.ts";
 import { type AccessToken, isText, type Verifier } from "./verifier.ts";
 
 /** Whom a key speaks for. */
@@ -32,7 +33,11 @@ const encoder = new TextEncoder();
  * and whole, so the time that it takes tells nothing of them.
  * @throws {TypeError | RangeError} for keys that are too short to be secret, malformed, or there twice
  */
-export function apiKey({ keys }: ApiKeyOptions): Verifier {
+export function apiKey(options: ApiKeyOptions): Verifier {
+  checkGiven("apiKey", options, {
+    keys: needed(["a list of keys, or a function", (it) => Array.isArray(it) || typeof it === "function"]),
+  });
+  const { keys } = options;
   if (typeof keys === "function") {
     return async (token) => accessToken(await keys(hex(await sha256(token))));
   }

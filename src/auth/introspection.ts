@@ -1,4 +1,5 @@
 /** Opaque access tokens: the issuer itself is asked (RFC 7662). @module */
+import { checkGiven, either, FUNCTION, type Kind, needed, STRING, STRINGS } from "../setup.ts";
 import { fetchJson, globalFetch, IssuerUnavailable } from "./documents.ts";
 import { secureUrl } from "./issuer.ts";
 import { audiencesOf, clientIn, invalid, isText, scopesIn, unavailable, type Verifier } from "./verifier.ts";
@@ -17,12 +18,21 @@ export interface IntrospectionOptions {
   fetch?: typeof fetch;
 }
 
+const KINDS: Required<Record<keyof IntrospectionOptions, Kind>> = {
+  endpoint: needed(STRING),
+  clientId: needed(STRING),
+  clientSecret: needed(STRING),
+  audience: either(STRING, STRINGS),
+  fetch: FUNCTION,
+};
+
 /**
  * Verifies tokens by asking their issuer, once for each request: a token that was revoked is refused from
  * then on. An answer that names no audience is no good, because the token may be for another server.
  * @throws {TypeError} naming the option that is wrong
  */
 export function introspection(options: IntrospectionOptions): Verifier {
+  checkGiven("introspection", options, KINDS);
   const { clientId, clientSecret, fetch: fetcher = globalFetch } = options;
   const endpoint = secureUrl("endpoint", options.endpoint).href;
   if (!isText(clientId) || !isText(clientSecret)) {

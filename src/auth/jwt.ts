@@ -8,6 +8,7 @@ import {
   type JWTVerifyGetKey,
 } from "jose";
 import { createDocument, type Document, fetchJson, globalFetch, IssuerUnavailable } from "./documents.ts";
+import { ANYTHING, checkGiven, either, FUNCTION, type Kind, needed, STRING, STRINGS } from "../setup.ts";
 import { issuerMetadata, secureUrl } from "./issuer.ts";
 import {
   type AccessToken,
@@ -40,6 +41,16 @@ export interface JwtOptions {
   fetch?: typeof fetch;
 }
 
+const KINDS: Required<Record<keyof JwtOptions, Kind>> = {
+  issuer: needed(STRING),
+  audience: either(STRING, STRINGS),
+  jwksUri: STRING,
+  algorithms: STRINGS,
+  types: STRINGS,
+  clockSkewS: ANYTHING,
+  fetch: FUNCTION,
+};
+
 /** Never one that verifies with a secret: with it, whoever has the public key could sign. */
 const ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519".split(" ");
 
@@ -51,6 +62,7 @@ const ALGORITHMS = "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA 
  * @throws {TypeError | RangeError} naming the option that is wrong
  */
 export function jwt(options: JwtOptions): Verifier {
+  checkGiven("jwt", options, KINDS);
   const { issuer, clockSkewS = 5, algorithms = ALGORITHMS, types = ["at+jwt", "JWT", ""] } = options;
   secureUrl("issuer", issuer);
   if (!Number.isFinite(clockSkewS) || clockSkewS < 0 || clockSkewS > 300) {

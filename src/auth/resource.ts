@@ -9,6 +9,7 @@ import { guard } from "../guard.ts";
 import { failed } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { Authorization } from "../routes/context.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind, needed, STRING, STRINGS } from "../setup.ts";
 import { globalFetch } from "./documents.ts";
 import { issuerMetadata, secureUrl } from "./issuer.ts";
 import { jwt } from "./jwt.ts";
@@ -54,6 +55,22 @@ export interface OAuthAuthInfo {
   readonly extra: Record<string, unknown>;
 }
 
+const KINDS: Required<Record<keyof OAuthResourceOptions, Kind>> = {
+  resource: needed(ANYTHING),
+  issuer: STRING,
+  verify: [
+    "a function, or a list of functions",
+    (value) => [value].flat().every((each) => typeof each === "function"),
+  ],
+  requiredScopes: STRINGS,
+  scopesSupported: STRINGS,
+  subject: FUNCTION,
+  name: STRING,
+  documentation: STRING,
+  onError: FUNCTION,
+  fetch: FUNCTION,
+};
+
 /** What `oauthResource` makes: the door, and the documents that lead clients to it. */
 export interface OAuthResource {
   /** The router's `authorize`. */
@@ -78,6 +95,7 @@ const BEARER = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i;
  * export default new Hono().route("/", auth.metadata).route("/", mcp.router);
  */
 export function oauthResource(options: OAuthResourceOptions): OAuthResource {
+  checkGiven("oauthResource", options, KINDS);
   const { issuer, requiredScopes = [], subject = (token) => token.subject, onError } = options;
   const resource = secureUrl("resource", options.resource);
   const scopesSupported = options.scopesSupported ?? requiredScopes;

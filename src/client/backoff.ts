@@ -3,6 +3,8 @@
  * @module
  */
 
+import { ANYTHING, checkGiven, type Kind } from "../setup.ts";
+
 /** When to try again after a failure. Each field has a default; see {@link defaultBackoff}. From 0 to 2^31 - 1. */
 export interface Backoff {
   /** Tries after a failure, in a row. Default 5. */
@@ -29,14 +31,26 @@ export const defaultBackoff: Readonly<Backoff> = {
   timeoutMs: 10_000,
 };
 
+/** Bounds are looked at as the defaults are filled in. */
+const KINDS: Readonly<Record<keyof Backoff, Kind>> = {
+  attempts: ANYTHING,
+  initialDelayMs: ANYTHING,
+  factor: ANYTHING,
+  maxDelayMs: ANYTHING,
+  jitter: ANYTHING,
+  timeoutMs: ANYTHING,
+};
+
 /** Timers fire at once where they are set to more. */
 export const LONGEST_MS = 0x7fff_ffff;
 
 /**
  * Fills in the defaults.
+ * @throws {TypeError} naming a field that there is not
  * @throws {RangeError} naming the field that is out of bounds
  */
-export function resolveBackoff(given?: Partial<Backoff>): Backoff {
+export function resolveBackoff(given: Partial<Backoff> = {}): Backoff {
+  checkGiven("retry", given, KINDS);
   const backoff: Backoff = { ...defaultBackoff, ...given };
   for (const name in backoff) {
     const value = backoff[name as keyof Backoff];

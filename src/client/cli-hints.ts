@@ -6,8 +6,10 @@
 import { TaskLeft } from "./cli-task.ts";
 import { ConnectError, type ConnectFailure } from "./connect-error.ts";
 
-/** The path under which most servers answer, ours among them. */
+/** The end of the path under which most servers answer, ours among them. */
 const USUAL_PATH = "/mcp";
+/** What stands beside it, below the same mount. */
+const BESIDE = /\/(?:sse|messages?|info|health|test)$/;
 
 /** Failures of a server that has answered. */
 const SPOKEN: ReadonlySet<ConnectFailure> = new Set(["http", "content-type", "protocol"]);
@@ -26,7 +28,11 @@ export function hintFor(error: unknown, wantsTasks: boolean): string | undefined
   if (reason === "unauthorized" && status === 401)
     return 'Credentials are sent by --header "Authorization: Bearer <token>".';
   const isElsewhere = status === 404 || status === 405 || reason === "content-type";
-  if (isElsewhere && !url.pathname.endsWith(USUAL_PATH)) return `Is it ${new URL(USUAL_PATH, url).href}?`;
+  if (isElsewhere && !url.pathname.endsWith(USUAL_PATH)) {
+    const below = url.pathname.replace(/\/+$/, "").replace(BESIDE, "") + USUAL_PATH;
+    const places = [...new Set([below, USUAL_PATH])].map((path) => new URL(path, url).href);
+    return `Is it ${places.join(", or ")}?`;
+  }
   return wantsTasks && SPOKEN.has(reason)
     ? "Tasks are of the revision 2026-07-28: does the server speak it?"
     : undefined;

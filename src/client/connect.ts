@@ -4,13 +4,18 @@
  * 2026-07-28, versioning). What it resolves with is up; what it rejects with says why not.
  * @module
  */
+import { ANYTHING, BOOLEAN, checkGiven, having, type Kind, needed } from "../setup.ts";
 import { delayAfter, LONGEST_MS, resolveBackoff, sleep } from "./backoff.ts";
 import { ConnectError } from "./connect-error.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import { holdLists } from "./early-lists.ts";
 import { gate } from "./gate.ts";
 import { observeFetch } from "./observed-fetch.ts";
-import { recoveringFetch, type RecoveringFetchOptions } from "./recovering-fetch.ts";
+import {
+  KINDS as RECOVERING,
+  recovering as recoveringOf,
+  type RecoveringFetchOptions,
+} from "./recovering-fetch.ts";
 import { emitter } from "./recovery-events.ts";
 import {
   isModernClient,
@@ -60,6 +65,22 @@ export interface Connection<Client extends SdkClient> {
   close(): Promise<void>;
 }
 
+const ERAS: readonly Era[] = ["modern", "session", "legacy"];
+
+const KINDS: Required<Record<keyof ConnectOptions<SdkClient>, Kind>> = {
+  ...RECOVERING,
+  client: needed(having("connect", "a client of the official SDK")),
+  transports: ANYTHING,
+  eras: [
+    `a list of ${ERAS.join(", ")}`,
+    (value) => Array.isArray(value) && value.every((each) => ERAS.includes(each as Era)),
+  ],
+  timeoutMs: ANYTHING,
+  signal: ANYTHING,
+  transportOptions: ANYTHING,
+  terminate: BOOLEAN,
+};
+
 /** How long `close` waits for the server's answer to DELETE. */
 const TERMINATE_MS = 1000;
 /** The SDK's own limit must not come first: it knows only one of the steps. */
@@ -69,13 +90,15 @@ const MODERN_VERSION = "2026-07-28";
 /**
  * Connects `client` to the MCP endpoint at `url`.
  * @throws {ConnectError} where no session comes up in time; the client is free to be used again then
+ * @throws {TypeError} naming an option that there is not, or that is of another kind
  * @throws {RangeError} naming the option that is out of bounds
  */
 export async function connect<Client extends SdkClient>(
   url: string | URL,
   options: ConnectOptions<Client>,
 ): Promise<Connection<Client>> {
-  const { client, eras = ["modern", "session", "legacy"], terminate = true, timeoutMs = 10_000 } = options;
+  checkGiven("connect", options, KINDS);
+  const { client, eras = ERAS, terminate = true, timeoutMs = 10_000 } = options;
   const most = LONGEST_MS - SDK_GRACE_MS;
   if (!(timeoutMs > 0 && timeoutMs <= most)) throw new RangeError(`timeoutMs must be > 0 and <= ${most}`);
   const target = new URL(url);
@@ -89,7 +112,7 @@ export async function connect<Client extends SdkClient>(
   const observer = observeFetch(options.fetch ?? ((input, init) => fetch(input, init)), (cause) => {
     if (current?.era === "legacy" && !life.signal.aborted) void revive(cause);
   });
-  const recovering = recoveringFetch({ ...options, fetch: observer.fetch });
+  const recovering = recoveringOf({ ...options, fetch: observer.fetch });
   let transports: SdkTransports;
 
   /** Brings one transport up, or leaves nothing of it. */

@@ -21,6 +21,7 @@
 import { type Backoff, resolveBackoff } from "./backoff.ts";
 import { type ClientSession, createSession, type ErrorReply } from "./client-session.ts";
 import { emitter, type RecoveryHooks } from "./recovery-events.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind } from "../setup.ts";
 import { type FetchLike, messagesIn, SESSION_ID } from "./wire.ts";
 
 /** All optional. */
@@ -36,11 +37,28 @@ export interface RecoveringFetchOptions extends RecoveryHooks {
   sessionLost?: (reply: ErrorReply) => boolean;
 }
 
+/** Each option, and what it must be. */
+export const KINDS: Required<Record<keyof RecoveringFetchOptions, Kind>> = {
+  fetch: FUNCTION,
+  // Its fields are looked at where its defaults are filled in.
+  retry: ANYTHING,
+  sessionLost: FUNCTION,
+  onReinitialized: FUNCTION,
+  onEvent: FUNCTION,
+};
+
 /**
  * Wraps `fetch`. The result may serve any number of clients and servers: sessions are told apart.
+ * @throws {TypeError} naming an option that there is not, or that is of another kind
  * @throws {RangeError} naming the option that is out of bounds
  */
 export function recoveringFetch(options: RecoveringFetchOptions = {}): FetchLike {
+  checkGiven("recoveringFetch", options, KINDS);
+  return recovering(options);
+}
+
+/** The same, for what has checked its options. */
+export function recovering(options: RecoveringFetchOptions): FetchLike {
   const fetch: FetchLike = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
   const settings = {
     ...options,

@@ -3,6 +3,7 @@
  * all sessions. An entry of its own, so that nobody who does not ask for it carries it.
  * @module
  */
+import { checkGiven, STRING } from "../setup.ts";
 import { markup } from "./markup.ts";
 
 /** How the console is served. */
@@ -21,6 +22,7 @@ export interface ConsoleOptions {
  * createMcpRouter({ host, console: isDevelopment ? consolePage() : undefined })
  */
 export function consolePage(options: ConsoleOptions = {}): () => Response {
+  checkGiven("consolePage", options, { restart: STRING });
   return () => {
     const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18))));
     return new Response(markup(nonce, options.restart), {

@@ -89,11 +89,16 @@ export function createBodyReader({ bodyTimeoutMs, maxBodyBytes, maxBodyBytesInFl
  * message could no longer be told from one that has a U+FFFD in it.
  */
 async function readWhole(request: Request, limit: number): Promise<Read> {
+  let bytes: ArrayBuffer;
   try {
-    const bytes = await request.arrayBuffer();
-    return bytes.byteLength > limit
-      ? { failure: failures.bodyTooLarge(limit) }
-      : { text: whole.decode(bytes) };
+    bytes = await request.arrayBuffer();
+  } catch {
+    // Cut off on the way, which nobody is there to hear of, or read by somebody else.
+    return { failure: failures.noBody };
+  }
+  if (bytes.byteLength > limit) return { failure: failures.bodyTooLarge(limit) };
+  try {
+    return { text: whole.decode(bytes) };
   } catch {
     return { failure: failures.parseError };
   }

@@ -17,6 +17,12 @@ export const parseError: Failure = failure(400, {
   message: "Parse error: the body is not JSON",
 });
 
+/** 400, the same for nothing at all, or for what is not there any more. */
+export const noBody: Failure = failure(400, {
+  code: CODE.parseError,
+  message: "Parse error: there is no body; was it read before it came here, as express.json() does?",
+});
+
 /** 400, JSON-RPC 2.0 "Invalid Request": the message is not of the protocol. */
 export const invalidRequest = (why: string): Failure =>
   failure(400, { code: CODE.invalidRequest, message: `Invalid Request: ${why}` });
@@ -142,6 +148,10 @@ export const sessionNotFound: Failure = failure(404, {
   code: CODE.sessionNotFound,
   message: "Session not found",
 });
+
+/** 404, at the mount itself: the client was given the wrong URL; `url` is the right one. */
+export const endpointElsewhere = (url: string): Failure =>
+  refused(404, `Not Found: MCP is served at ${url}, below where the router is mounted`);
 
 /** 405; `allow` is the value of `Allow`. */
 export const methodNotAllowed = (allow: string): Failure =>

@@ -31,7 +31,7 @@ export function parsePayload(
   try {
     body = JSON.parse(text);
   } catch {
-    return { failure: failures.parseError, id: null };
+    return { failure: /\S/.test(text) ? failures.parseError : failures.noBody, id: null };
   }
   if (Array.isArray(body)) return parseBatch(body, maxInitializeBytes);
   const failure = faultOf(body, maxInitializeBytes);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Landing, LandingFacts } from "../routes/landing.ts";
+import { checkGiven, STRING } from "../setup.ts";
 import { markup } from "./markup.ts";
 
 export type { Landing, LandingFacts } from "../routes/landing.ts";
@@ -20,7 +21,9 @@ export interface LandingOptions {
  * @example
  * createMcpWorker<Env>({ namespace, createServer, landing: landingPage() })
  */
-export function landingPage({ description }: LandingOptions = {}): Landing {
+export function landingPage(options: LandingOptions = {}): Landing {
+  checkGiven("landingPage", options, { description: STRING });
+  const { description } = options;
   return (facts: LandingFacts) => {
     const nonce = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(18))));
     return new Response(markup(facts, { nonce, description }), {

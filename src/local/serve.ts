@@ -82,6 +82,12 @@ export interface Serving extends Pick<ServeOptions, "fetch" | "onClose"> {
  * @throws {RangeError | TypeError} naming the option, or the variable, that is wrong
  */
 export function servingOf(options: ServeOptions): Serving {
+  // An app, or what createLocalMcp returns: each has a router, and is what people hand over whole.
+  if (typeof options === "object" && options !== null && "router" in options) {
+    throw new TypeError(
+      "serve takes { fetch: mcp.router.fetch, onClose: mcp.close }, and not the app or the server itself",
+    );
+  }
   checkGiven("serve", options, KINDS);
   const { keepAliveTimeoutMs = KEEP_ALIVE_MS, writeTimeoutMs = WRITE_TIMEOUT_MS } = options;
   const check = (name: string, value: number, least: number): number => {

@@ -6,6 +6,7 @@
 import { type Meter, metrics, trace, type Tracer } from "@opentelemetry/api";
 import type { HoldfastEvent } from "../events.ts";
 import type { HoldfastOptions } from "../options.ts";
+import { checkGiven, FUNCTION, having } from "../setup.ts";
 import { createInstruments } from "./instruments.ts";
 import { createSpans } from "./spans.ts";
 
@@ -29,6 +30,12 @@ export interface TelemetryOptions {
 export function telemetry(
   options: TelemetryOptions = {},
 ): Required<Pick<HoldfastOptions, "onEvent" | "onCall">> {
+  checkGiven("telemetry", options, {
+    tracer: having("startSpan", "a tracer of OpenTelemetry"),
+    meter: having("createHistogram", "a meter of OpenTelemetry"),
+    onEvent: FUNCTION,
+    residents: FUNCTION,
+  });
   const {
     tracer = trace.getTracer("holdfast"),
     meter = metrics.getMeter("holdfast"),

@@ -73,6 +73,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     watch: seen,
     hookTimeoutMs: initializeTimeoutMs,
     create: one.create,
+    toolErrors: settings.toolErrors,
     maxEventBytes: settings.maxEventBytes,
     progressHeartbeatMs: settings.progressHeartbeatMs,
     // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs

@@ -6,6 +6,7 @@
 import type { JsonRpcRequest } from "../jsonrpc/messages.ts";
 import { createLimitNotice, type TellLimit } from "../limits.ts";
 import type { ModernExtension } from "../modern/extension.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind, needed } from "../setup.ts";
 import { taskEdge, type TaskUse } from "./edge.ts";
 import type { TaskLimits } from "./limits.ts";
 import { extender } from "./serving.ts";
@@ -33,6 +34,17 @@ const NUMBERS = {
   maxTasks: [10_000, 1, 1_000_000_000],
   maxTasksPerPrincipal: [1000, 1, 1_000_000_000],
 } as const satisfies Record<keyof TaskLimits, readonly [number, number, number]>;
+
+const KINDS: Required<Record<keyof TasksOptions, Kind>> = {
+  tool: needed(FUNCTION),
+  // Looked at with their bounds.
+  afterMs: ANYTHING,
+  ttlMs: ANYTHING,
+  pollIntervalMs: ANYTHING,
+  maxAttempts: ANYTHING,
+  maxTasks: ANYTHING,
+  maxTasksPerPrincipal: ANYTHING,
+};
 
 /** Which calls become tasks, and what bounds them. */
 export interface TasksOptions extends Partial<TaskLimits> {
@@ -63,8 +75,8 @@ export interface TasksOptions extends Partial<TaskLimits> {
  * modernHandler({ createServer, tasks: durableTasks({ tool: ({ params }) => params?.name === "crawl" ? "required" : "never" }) })
  */
 export function durableTasks(options: TasksOptions): ModernExtension {
+  checkGiven("durableTasks", options, KINDS);
   const { tool } = options;
-  if (typeof tool !== "function") throw new TypeError("tasks.tool must be a function");
   const limits = Object.fromEntries(
     Object.entries(NUMBERS).map(([name, bounds]) => [
       name,

@@ -9,6 +9,7 @@
  */
 import { isObject, type JsonObject } from "../jsonrpc/messages.ts";
 import type { SessionInfo } from "../session/server/factory.ts";
+import { ANYTHING, checkGiven, FUNCTION, type Kind } from "../setup.ts";
 
 /** How a task stands (2025-11-25, tasks). */
 export type SessionTaskStatus = "working" | "input_required" | "completed" | "failed" | "cancelled";
@@ -89,6 +90,14 @@ const NUMBERS = {
   maxTasks: [100, 1, 100_000],
 } as const;
 
+const KINDS: Required<Record<keyof SessionTasksOptions, Kind>> = {
+  // Looked at with their bounds.
+  ttlMs: ANYTHING,
+  pollIntervalMs: ANYTHING,
+  maxTasks: ANYTHING,
+  resume: FUNCTION,
+};
+
 interface Stored extends InterruptedTask {
   /** Of one more than the task created before it: the order of a list. */
   readonly n: number;
@@ -106,6 +115,7 @@ const INTERRUPTED = "The server was restarted while this task was under way";
  * const server = new McpServer(info, { capabilities: { tasks: { requests: { tools: { call: {} } } } }, taskStore });
  */
 export function sessionTaskStore(session: SessionInfo, options: SessionTasksOptions = {}): SessionTaskStore {
+  checkGiven("sessionTaskStore", options, KINDS);
   const { state } = session;
   const [ttlMs, pollIntervalMs, maxTasks] = (["ttlMs", "pollIntervalMs", "maxTasks"] as const).map((name) => {
     const [fallback, least, most] = NUMBERS[name];

@@ -305,11 +305,15 @@ describe("what cannot be done", () => {
   test("https on a port of http, a wrong path, a refusal: what the server says, and what may be meant", async () => {
     const server = await ownServerProcess.start();
     const { origin, host } = new URL(server.url);
-    const tries = [`https://${host}/mcp`, `${origin}/`].map((url) => finished("connect", url));
-    const [tls, path] = await Promise.all(tries);
+    const tries = [`https://${host}/mcp`, `${origin}/`, `${origin}/api/ai/`, `${origin}/api/info`].map(
+      (url) => finished("connect", url),
+    );
+    const [tls, path, mount, beside] = await Promise.all(tries);
     expect(tls?.errors).toContain(`no answer (no TLS on this port)\n${" ".repeat(10)}Is it ${server.url}?`);
     expect(path?.errors).toContain(`\n${" ".repeat(10)}Is it ${server.url}?`);
-    expect([tls?.code, path?.code]).toEqual([1, 1]);
+    expect(mount?.errors).toContain(`Is it ${origin}/api/ai/mcp, or ${server.url}?`);
+    expect(beside?.errors).toContain(`Is it ${origin}/api/mcp, or ${server.url}?`);
+    expect([tls?.code, path?.code, mount?.code, beside?.code]).toEqual([1, 1, 1, 1]);
     await server.close();
   });
 

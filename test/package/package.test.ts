@@ -197,11 +197,19 @@ describe("where it comes from", () => {
     const moved = JSON.parse(JSON.stringify(current())) as ReturnType<typeof current>;
     const there = linked({
       ...moved,
-      manifest: moved.manifest.replace("OWNER/holdfast.git", "else/where.git"),
+      manifest: moved.manifest
+        .replace("OWNER/holdfast.git", "else/where.git")
+        .replace('"version": "', '"version": "9.'),
     });
     expect(there.readme).toContain("](https://github.com/else/where/blob/main/docs/");
     expect(there.manifest).toContain('"https://github.com/else/where/issues"');
-    expect(there.readme + there.manifest).not.toContain("OWNER");
+    expect(JSON.stringify(there)).not.toContain("OWNER");
+    expect(there.readme).toContain("?url=https://github.com/else/where/tree/main/templates/worker)");
+    const { version } = JSON.parse(there.manifest) as { version: string };
+    expect(there.apart["create-holdfast/package.json"]).toContain(`"version": "${version}"`);
+    const ranges = Object.entries(there.apart).filter(([path]) => /^templates\/.*package\.json$/.test(path));
+    expect(ranges.length).toBeGreaterThan(3);
+    for (const [, text] of ranges) expect(text).toContain(`"holdfast": "^${version}"`);
   });
 
   test("each link of the README is absolute, and leads to a file of this repository", () => {
@@ -223,6 +231,7 @@ describe("where it comes from", () => {
         ?.join() === "  workflow_dispatch:";
     expect(isByHand(release)).toBe(true);
     expect(release).toContain("npm publish --provenance");
+    expect(release).toContain("npm publish ./create-holdfast --provenance");
     expect(release).toMatch(/deno publish$/m);
     const others = readdirSync(join(ROOT, ".github/workflows"))
       .filter((name) => name !== "release.yml")
@@ -280,6 +289,14 @@ describe("in an empty project", () => {
     },
   );
 
+  test("app.ts of docs/embedding.md serves whom its middleware lets in", async () => {
+    await whileServing([...NODE, "app.ts"], async (url) => {
+      expect((await post(url, initialize())).status).toBe(401);
+      const answer = await post(url, initialize(), { Authorization: "Bearer of-ann" });
+      expect(answer.headers.get("mcp-session-id")).toMatch(/^[0-9a-f]{64}$/);
+    });
+  });
+
   test.each([
     ["npx", ["npx", "--no-install", "holdfast"]],
     ["Deno", [...DENO, "node_modules/holdfast/dist/src/client/bin.js"]],
@@ -298,7 +315,7 @@ describe("in an empty project", () => {
   test.each(["nodenext", "bundler"])(
     "all entries type-check, declarations included (%s)",
     async (resolution) => {
-      const files = ["main.ts", "node.ts", "bun.ts"];
+      const files = ["main.ts", "node.ts", "bun.ts", "app.ts"];
       const lib = "es2024,dom,dom.iterable,dom.asynciterable";
       const options = [
         "--noEmit",

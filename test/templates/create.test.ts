@@ -47,27 +47,55 @@ const templates = readdirSync(join(ROOT, "templates"), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name);
 
+const START: Record<string, string> = {
+  "node-cluster": "npm run dev",
+  "embed-hono": "API_KEY=secret npm start",
+};
+
 test.each(templates)("makes the whole of %s, under the folder's name", async (template) => {
   const { code, stdout } = await create(`My ${template}`, "--template", template);
-  expect(stdout).toContain("npm install && npm test && npm start");
+  const start = START[template] ?? "npm start";
+  expect(stdout).toContain(`Next: cd "My ${template}" && npm install && npm test && ${start}\n`);
   expect(code).toBe(0);
   const source = join(ROOT, "templates", template);
   const made = join(root, `My ${template}`);
   const expected = filesOf(source).map((file) => (file === "gitignore" ? ".gitignore" : file));
   expect(filesOf(made)).toEqual(expected.toSorted());
+  const { name } = JSON.parse(readFileSync(join(source, "package.json"), "utf8")) as { name: string };
+  const named: string[] = [];
   for (const file of expected) {
     const text = readFileSync(join(source, file.replace(/^\.gitignore$/, "gitignore")), "utf8");
-    const isNamed = file === "package.json" || file === "wrangler.jsonc";
-    const wanted = isNamed ? text.replace(/"name": "[^"]*"/, `"name": "my-${template}"`) : text;
+    const wanted = text.replaceAll(`"${name}"`, `"my-${template}"`);
+    if (wanted !== text) named.push(file);
     expect(readFileSync(join(made, file), "utf8"), file).toBe(wanted);
   }
+  expect(named).toEqual(expect.arrayContaining(["package.json", "src/server.ts"]));
+});
+
+test("the lines that the documentation shows are its own", async () => {
+  const pages = ["README.md", "create-holdfast/README.md"].map((page) =>
+    readFileSync(join(ROOT, page), "utf8"),
+  );
+  const lines = pages.flatMap((page) => [...page.matchAll(/^npm create holdfast (\S+) -- (.+)$/gm)]);
+  expect(lines.length).toBe(pages.length);
+  for (const [index, [, folder = "", options = ""]] of lines.entries()) {
+    const { code, stdout } = await create(`${folder}-${index}`, ...options.split(" "));
+    expect(stdout).toContain("npm install && npm test");
+    expect(code).toBe(0);
+  }
+  const named = pages.map((page) => templates.filter((template) => page.includes(`\`${template}\``)));
+  expect(named).toEqual([templates, templates]);
+  const button = /\?url=https:\/\/github\.com\/[^/]+\/[^/]+\/tree\/main\/(\S+)\)/.exec(pages[0] ?? "")?.[1];
+  expect(filesOf(join(ROOT, button ?? ""))).toContain("wrangler.jsonc");
 });
 
 describe("refuses, and makes nothing,", () => {
   test("what is no template", async () => {
     const { code, stdout } = await create("other", "--template", "../node");
     expect(code).toBe(1);
-    expect(stdout).toContain("There is no template ../node: worker, node, embed-hono.");
+    expect(stdout).toContain(
+      "There is no template ../node: worker, worker-auth, node, node-cluster, embed-hono.",
+    );
     expect(readdirSync(root)).not.toContain("other");
   });
 

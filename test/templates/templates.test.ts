@@ -1,13 +1,22 @@
 /** Each template as its user has it: copied, with the packed package, its own tests run, its own program started. */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { post } from "../support/mcp.ts";
-import { initialize } from "../support/messages.ts";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { NODE } from "../support/node.ts";
+import { type TestDatabase, testDatabase } from "../support/postgres.ts";
 import { BIN, run } from "../support/process.ts";
+import { freePort } from "../support/workerd.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const TEMPLATES = join(ROOT, "templates");
@@ -39,6 +48,8 @@ beforeAll(async () => {
     "hono",
     "@modelcontextprotocol",
     "@hono",
+    "jose",
+    "pg",
   ]);
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -66,34 +77,94 @@ function create(name: string): string {
   return project;
 }
 
-test.each(templates.map(({ name }) => name))("%s passes its own tests", async (name) => {
-  const project = create(name);
-  for (const file of ["README.md", "gitignore", ".github/workflows/ci.yml"]) {
-    expect(readFileSync(join(project, file), "utf8")).not.toBe("");
-  }
-  const { scripts } = JSON.parse(readFileSync(join(project, "package.json"), "utf8")) as {
-    scripts: Record<string, string>;
-  };
-  const said = await succeeds(["npm", "test"], project);
-  expect(stripVTControlCharacters(said)).toMatch(/Tests +1 passed/);
+const [port, other, inspector] = await Promise.all([freePort(), freePort(), freePort()]);
+const WRANGLER = ["--port", `${port}`, "--inspector-port", `${inspector}`];
 
-  if (scripts["deploy"] !== undefined) {
-    expect(await succeeds([join(BIN, "wrangler"), "deploy", "--dry-run"], project)).toContain("MCP_SESSION");
-    return;
-  }
+/** What starts each: the program of its own, by which name npm calls it. */
+const STARTS: Record<string, readonly string[]> = {
+  worker: [join(BIN, "wrangler"), "dev", ...WRANGLER],
+  "worker-auth": [...NODE, "dev/start.ts", ...WRANGLER],
+  node: [...NODE, "src/main.ts"],
+  "node-cluster": [...NODE, "dev/start.ts"],
+  "embed-hono": [...NODE, "src/main.ts"],
+};
+
+/** The line that calls the tool, in the README or as the program prints it. */
+const CALL = /npx holdfast (connect \S+ --tool count [^`\n]+)/;
+
+/** Starts the project's program, calls its tool by that line, and ends it; the answer. */
+async function callTool(
+  name: string,
+  project: string,
+  vars: Record<string, string>,
+): Promise<{ answer: string; code: number | null }> {
   const ending = new AbortController();
-  const ended = await run([...NODE, "src/main.ts"], {
+  let printed = "";
+  const ended = run(STARTS[name] ?? [], {
     cwd: project,
-    vars: { PORT: "0", API_KEY: "key" },
+    vars,
     signal: ending.signal,
     killSignal: "SIGTERM",
-    async onLine(line) {
-      const url = /^MCP at (\S+)$/.exec(line)?.[1];
-      if (url === undefined) return;
-      const answer = await post(url, initialize(), { Authorization: "Bearer key" });
-      expect(answer.headers.get("mcp-session-id")).toMatch(/^[0-9a-f]{64}$/);
-      ending.abort();
-    },
+    onLine: async (line) => void (printed += `${line}\n`),
+  }).then(({ code, stdout, stderr }) => {
+    if (!ending.signal.aborted) throw new Error(`${name} ended with ${code}:\n${stdout}\n${stderr}`);
+    return code;
   });
-  expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining("MCP at") });
+  const call = async (): Promise<string> => {
+    const status = async (): Promise<number> => (await fetch(`http://127.0.0.1:${port}/`)).status;
+    await expect.poll(status, { timeout: 60_000, interval: 200 }).toBeGreaterThan(0);
+    const readme = readFileSync(join(project, "README.md"), "utf8");
+    const line = (CALL.exec(printed) ?? CALL.exec(readme))?.[1]?.replace(
+      "127.0.0.1:8787",
+      `127.0.0.1:${port}`,
+    );
+    const program = `${NODE.join(" ")} ${join(unpacked, "dist/src/client/bin.js")}`;
+    const { stdout, stderr } = await run(["bash", "-euc", `${program} ${line}`]);
+    ending.abort();
+    return stdout || stderr;
+  };
+  const [answer, code] = await Promise.all([call(), ended]);
+  return { answer, code };
+}
+
+describe.each(templates.map(({ name }) => name))("%s", (name) => {
+  let database: TestDatabase | undefined;
+  let project: string;
+  let vars: Record<string, string>;
+  beforeAll(async () => {
+    // The embedded one of the template does not run as root.
+    database = name === "node-cluster" ? await testDatabase() : undefined;
+    project = create(name);
+    vars = {
+      PORT: `${port}`,
+      PORTS: `${port},${other}`,
+      API_KEY: "secret",
+      CI: "1",
+      ...(database && { DATABASE_URL: database.url }),
+    };
+  });
+  afterAll(async () => await database?.close());
+
+  test("passes its own tests", async () => {
+    for (const file of ["README.md", "gitignore", ".github/workflows/ci.yml"]) {
+      expect(readFileSync(join(project, file), "utf8")).not.toBe("");
+    }
+    const { code, stdout, stderr } = await run(["npm", "test"], { cwd: project, vars });
+    const said = stripVTControlCharacters(stdout + stderr);
+    expect(said).toMatch(/Tests +[12] passed/);
+    expect(code, said).toBe(0);
+  });
+
+  test("can be deployed, where it is a Worker", async () => {
+    if (!existsSync(join(project, "wrangler.jsonc"))) return expect(name).not.toContain("worker");
+    const deploy = [join(BIN, "wrangler"), "deploy", "--dry-run"];
+    expect(await succeeds(deploy, project)).toContain("MCP_SESSION");
+  });
+
+  test("starts, and its tool is called by the line that it shows", async () => {
+    const { answer, code } = await callTool(name, project, vars);
+    expect(answer).toBe(name === "worker-auth" ? "ann: 1\n" : "1\n");
+    // wrangler says by what it was ended.
+    expect(code).toBe(name.startsWith("worker") ? 143 : 0);
+  });
 });

@@ -9,6 +9,9 @@ import { environmentName, publicSettings, resolveOptions } from "../../src/optio
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
 describe("docs/options.md", () => {
+  /** What entries hand to a host, and nobody else. */
+  const INNER = ["guest"];
+
   it("lists every option with its default", () => {
     const text = read("docs/options.md");
     for (const [name, value] of Object.entries(publicSettings(resolveOptions()))) {
@@ -23,6 +26,26 @@ describe("docs/options.md", () => {
     const names = [...source.slice(start, source.indexOf("\n}", start)).matchAll(/^ {2}(\w+)\?:/gm)];
     expect(names.length).toBeGreaterThan(5);
     for (const [, name = ""] of names) expect(text).toMatch(new RegExp(`^\\| \`${name}\` +\\|`, "m"));
+  });
+
+  it("names all that a server is made of", () => {
+    const text = read("docs/options.md");
+    const interfaces = [
+      ["src/router.ts", "RouterOptions<"],
+      ["worker/cloudflare.ts", "McpWorkerOptions<"],
+      ["src/local/host.ts", "LocalHostOptions<"],
+      ["src/cluster/host.ts", "ClusterHostOptions<"],
+      ["src/cluster/index.ts", "ClusterMcpOptions<"],
+    ] as const;
+    for (const [file, name] of interfaces) {
+      const source = read(file);
+      const start = source.indexOf(`export interface ${name}`);
+      const fields = [...source.slice(start, source.indexOf("\n}", start)).matchAll(/^ {2}(\w+)\??:/gm)];
+      expect(fields.length, file).toBeGreaterThan(0);
+      for (const [, field = ""] of fields)
+        if (!INNER.includes(field))
+          expect(text, `${file}: ${field}`).toMatch(new RegExp(`^\\| [^|]*\`${field}\``, "m"));
+    }
   });
 
   it("names the variables as they are read", () => {

@@ -2,7 +2,10 @@ import { createLocalMcp, serve } from "holdfast/node";
 import { authorize, createApp } from "./app.ts";
 import { createServer } from "./server.ts";
 
+if (!process.env["API_KEY"]) console.warn("API_KEY is not set: nobody can call the MCP server");
+
 const mcp = createLocalMcp({
+  name: "holdfast-embedded",
   createServer,
   authorize,
   database: process.env["HOLDFAST_DB"] ?? "sessions.db",
