@@ -14,6 +14,7 @@ import {
 import { toWire } from "../../jsonrpc/wire.ts";
 import { markOfText } from "../../names.ts";
 import type { CallDetail } from "../../sessions.ts";
+import { type Held, inRoom } from "../../room.ts";
 import { isPermanent } from "../../setup.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { type CallWatch, watchCalls } from "../../watch.ts";
@@ -41,6 +42,8 @@ interface Posted {
   readonly call: Call;
   readonly open: OpenOutlet;
   readonly requests: readonly JsonRpcRequest[];
+  /** The room that a large one takes: its exchange's from then on. */
+  readonly held?: Held;
 }
 
 /**
@@ -125,11 +128,15 @@ export class Dispatch<Env> {
     }
   }
 
-  /** Hands a POST's messages to the server. */
+  /** Hands a POST's messages to the server; what is large waits for its room. */
   run(call: Call, open: OpenOutlet): Outcomes | Promise<Outcomes> {
-    const server = this.#waker.instance();
-    const posted = { call, open, requests: call.payload.messages.filter(isRequest) };
-    return server === undefined ? this.#wakeAndRun(posted) : this.#runOn(server, posted);
+    const { weight = 0, messages } = call.payload;
+    const requests = messages.filter(isRequest);
+    const row = weight === 0 ? undefined : this.#side.lifecycle.live();
+    const isHeld = row !== undefined && requests.length > 0;
+    return isHeld
+      ? this.#runHeld({ call, open, requests }, row, weight)
+      : this.#run({ call, open, requests });
   }
 
   /** Tells that requests were turned away, where somebody listens. */
@@ -165,6 +172,18 @@ export class Dispatch<Env> {
     for (const json of said) void this.#standalone.send(json);
   }
 
+  #run(posted: Posted): Outcomes | Promise<Outcomes> {
+    const server = this.#waker.instance();
+    return server === undefined ? this.#wakeAndRun(posted) : this.#runOn(server, posted);
+  }
+
+  #runHeld(posted: Posted, row: SessionRow, weight: number): Promise<Outcomes> {
+    return inRoom(this.#side.options.settings, weight, {
+      full: () => this.#turnAway(failures.tooManyBodies, row, posted.requests),
+      body: async (held) => this.#run({ ...posted, held }),
+    });
+  }
+
   async #wakeAndRun(posted: Posted): Promise<Outcomes> {
     const { lifecycle } = this.#side;
     let server: Instance;
@@ -190,7 +209,7 @@ export class Dispatch<Env> {
   async #runJudged(server: Instance, posted: Posted, judging: Promise<Lacking>): Promise<Outcomes> {
     const lacking = await judging;
     // Another server may have taken its place meanwhile: that one is asked too.
-    if (this.#waker.instance() !== server) return this.run(posted.call, posted.open);
+    if (this.#waker.instance() !== server) return this.#run(posted);
     return lacking === undefined ? this.#hand(server, posted) : { kind: "refused", failure: lacking };
   }
 
@@ -205,6 +224,7 @@ export class Dispatch<Env> {
       return this.#turnAway(failures.tooManyRequests(settings.maxInFlight), row, requests);
     }
     const exchange = requests.length === 0 ? undefined : this.#exchanges.of(row, requests, posted);
+    if (posted.held !== undefined) posted.held.isHandedOn = true;
     const extra = this.#standalone.extraFor(call.caller, row, exchange);
     const began = options.now();
     for (const message of call.payload.messages) {

@@ -30,6 +30,8 @@ export interface CallSide<A extends AskedOnStream> extends Side<A> {
   resumes(asked: A): boolean;
   /** Opens the stream, with this POST's connection attached. */
   openStream(asked: A): AnswerStream;
+  /** Its server is going, and its requests wait for the next one. */
+  suspended?(asked: A): void;
 }
 
 /** The client reads JSON only. Nothing of it is stored: it is answered as it is, or not at all. */
@@ -124,8 +126,9 @@ export class CallExchange<A extends AskedOnStream> extends Post<CallSide<A>, A> 
   }
 
   override suspend(): void {
-    if (this.asked.rerun && this.side.resumes(this.asked)) this.#begin();
-    else super.suspend();
+    if (!this.asked.rerun || !this.side.resumes(this.asked)) return super.suspend();
+    this.#begin();
+    this.side.suspended?.(this.asked);
   }
 
   protected override stream(): AnswerStream | undefined {

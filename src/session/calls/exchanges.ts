@@ -3,6 +3,7 @@ import { expiryOf } from "../../expiry.ts";
 import type { Call } from "../../host.ts";
 import type { JsonRpcRequest, RequestId } from "../../jsonrpc/messages.ts";
 import type { Settings } from "../../options.ts";
+import type { Held, Leave } from "../../room.ts";
 import { writeRequests } from "../../watch.ts";
 import type { Exchange } from "../server/reply.ts";
 import type { SessionRow } from "../store/schema.ts";
@@ -28,12 +29,16 @@ interface AskedOfSession extends AskedOnStream {
   readonly post: AskedByPost | undefined;
   /** The record of what is owed, once there is one. */
   owed: number | undefined;
+  /** Its server holds nothing of it any more: each request was settled, or the server is gone. */
+  readonly over: Leave | undefined;
 }
 
 /** A POST, and the way to its connection. */
 export interface AskedByPost {
   readonly call: Call;
   readonly open: OpenOutlet;
+  /** The room that a large one takes: its exchange's from then on. */
+  readonly held?: Held | undefined;
 }
 
 /** How long a request may run; Infinity for as long as it takes. */
@@ -58,7 +63,8 @@ export class Exchanges implements CallSide<AskedOfSession>, RelaySide<AskedOfSes
   of(row: SessionRow, requests: readonly JsonRpcRequest[], post: AskedByPost): Exchange {
     const { batch } = post.call.payload;
     const rerun = requests.every(this.#side.options.settings.rerun);
-    const asked = { row, requests, batch, rerun, post, owed: undefined, stream: undefined };
+    const over = post.held?.leave;
+    const asked = { row, requests, batch, rerun, post, owed: undefined, stream: undefined, over };
     if (row.kind === "http+sse") return new RelayExchange<AskedOfSession>(this, asked);
     return post.call.accept === "json"
       ? new JsonExchange<AskedOfSession>(this, asked)
@@ -72,7 +78,8 @@ export class Exchanges implements CallSide<AskedOfSession>, RelaySide<AskedOfSes
     to: { readonly owed: number } | { readonly stream: AnswerStream },
   ): Exchange {
     const rerun = requests.every(this.#side.options.settings.rerun);
-    const asked = { row, requests, batch: false, rerun, post: undefined, owed: undefined, stream: undefined };
+    const none = { post: undefined, owed: undefined, stream: undefined, over: undefined };
+    const asked = { row, requests, batch: false, rerun, ...none };
     return "owed" in to
       ? new RelayExchange<AskedOfSession>(this, { ...asked, owed: to.owed })
       : new CallExchange<AskedOfSession>(this, { ...asked, stream: to.stream });
@@ -92,7 +99,8 @@ export class Exchanges implements CallSide<AskedOfSession>, RelaySide<AskedOfSes
     if (limit < Infinity) this.#side.by(now() + limit);
   }
 
-  settled({ owed }: AskedOfSession, { id, cancelled, last, stream }: Settled): void {
+  settled({ owed, over }: AskedOfSession, { id, cancelled, last, stream }: Settled): void {
+    if (last) over?.();
     if (owed === undefined && stream === undefined) return;
     const held = this.#standalone.streams();
     if (held === undefined) return;
@@ -103,6 +111,10 @@ export class Exchanges implements CallSide<AskedOfSession>, RelaySide<AskedOfSes
 
   resumes({ row }: AskedOfSession): boolean {
     return openingOf(row) === "prime";
+  }
+
+  suspended({ over }: AskedOfSession): void {
+    over?.();
   }
 
   owe(asked: AskedOfSession): void {

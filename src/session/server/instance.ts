@@ -37,7 +37,10 @@ import { type ServerEars, UserServer } from "./user-server.ts";
 
 /** Whoever the server belongs to. One for all servers that it has. */
 export interface InstanceSide extends CallsSide, OutgoingWays {
-  readonly settings: Pick<Settings, "emit" | "maxEventBytes" | "progressHeartbeatMs" | "initializeTimeoutMs">;
+  readonly settings: Pick<
+    Settings,
+    "emit" | "maxEventBytes" | "progressHeartbeatMs" | "initializeTimeoutMs" | "toolErrors"
+  >;
   /**
    * The server is where the last one stood: its answer to the stored `initialize`. Not told for a session that
    * is being opened.
@@ -231,8 +234,8 @@ export class Instance implements TransportHooks, Sender, ServerEars {
   // call of the whole, and most calls need none of them.
 
   #hear(tool: Unheard): void {
-    const { emit } = this.#side.settings;
-    tool.hear((name, error) => toolThrew(emit, { session: this.#session(), tool: name }, error));
+    const { settings } = this.#side;
+    tool.hear((name, error) => toolThrew(settings, { session: this.#session(), tool: name }, error));
   }
 
   #watched(watch: CallWatch, { request, extra, id }: Handed): void {

@@ -3,7 +3,8 @@
  * fails for a reason that its author did not foresee, nobody would learn where.
  *
  * They have no hook for it. So the function that runs a tool is looked for where they keep it, under the names that it
- * has had (v1.20 to 2.4), as it is called; of a server that keeps its tools elsewhere nothing is heard.
+ * has had (v1.20 to 2.4), as it is called; of a server that keeps its tools elsewhere nothing is heard. There too another
+ * error can be put in the place of one that its client is not to see (`toolErrors`).
  * @module
  */
 import { isThenable } from "../../guard.ts";
@@ -24,12 +25,12 @@ function isCancelled(args: readonly unknown[]): boolean {
   return (context?.mcpReq?.signal ?? context?.signal)?.aborted === true;
 }
 
-/** Hears what one tool throws, or what all do that have one handler. */
-type OnThrown = (tool: string | undefined, error: unknown) => void;
+/** Hears what a tool throws; returns what its SDK is to make its answer of, where that is not the error itself. */
+export type OnThrown = (tool: string | undefined, error: unknown) => Error | undefined;
 
 /** What is not heard yet. */
 export interface Unheard {
-  /** From now on it is; what comes of it stays as it is. */
+  /** From now on it is. */
   hear(onThrown: OnThrown): void;
 }
 
@@ -59,9 +60,8 @@ function unheardHandler(handlers: unknown): Unheard | undefined {
   if (typeof run !== "function" || heard.has(run as Run)) return undefined;
   return {
     hear(onThrown) {
-      const hear = (args: readonly unknown[], error: unknown): void => {
-        if (!isAnswer(error)) onThrown(nameIn(args[0] as Parameters<typeof nameIn>[0]), error);
-      };
+      const hear: Hear = (args, error) =>
+        isAnswer(error) ? undefined : onThrown(nameIn(args[0] as Parameters<typeof nameIn>[0]), error);
       (handlers as Map<string, Run>).set(TOOLS_CALL, heardBy(run as Run, hear));
     },
   };
@@ -72,18 +72,22 @@ function isAnswer(error: unknown): boolean {
   return error instanceof Error && typeof (error as { code?: unknown }).code === "number";
 }
 
-function heardBy(run: Run, hear: (args: readonly unknown[], error: unknown) => void): Run {
-  const failed = (args: readonly unknown[], error: unknown): void => {
-    if (!isCancelled(args)) hear(args, error);
-  };
+/** Hears what was thrown over these arguments; returns what is to be thrown instead. */
+type Hear = (args: readonly unknown[], error: unknown) => Error | undefined;
+
+function heardBy(run: Run, hear: Hear): Run {
+  /** What is to be thrown. */
+  const heardOf = (args: readonly unknown[], error: unknown): unknown =>
+    isCancelled(args) ? error : (hear(args, error) ?? error);
   const guarded: Run = function (this: unknown, ...args) {
     try {
       const returned = run.apply(this, args);
-      if (isThenable(returned)) returned.then(undefined, (error: unknown) => failed(args, error));
-      return returned;
+      if (!isThenable(returned)) return returned;
+      return returned.then(undefined, (error: unknown) => {
+        throw heardOf(args, error);
+      });
     } catch (error) {
-      failed(args, error);
-      throw error;
+      throw heardOf(args, error);
     }
   };
   heard.add(guarded);
