@@ -4,6 +4,7 @@ import { createMcpRouter } from "../../src/index.ts";
 import { sessionsAdmin } from "../../src/admin/index.ts";
 import { localHost } from "../../src/local/index.ts";
 import type { SessionDetail, SessionPage } from "../../src/sessions.ts";
+import { clusterOf } from "../support/cluster-subject.ts";
 import { hosts } from "../support/hosts.ts";
 import { openSse } from "../support/http-sse.ts";
 import { initialize, toolCall } from "../support/messages.ts";
@@ -52,7 +53,7 @@ function adminOf(server: { readonly url: string }): Admin {
 
 const ON = { TEST_ADMIN: "on", TEST_SESSIONS: "on" };
 
-describe.each(hosts)("on $name", (host) => {
+describe.each([...hosts, clusterOf("a cluster", ["node", "node"])])("on $name", (host) => {
   describe("with principals", () => {
     const server = serve(host, { ...ON, TEST_AUTH: "on" });
     const admin = adminOf(server);
