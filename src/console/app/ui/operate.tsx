@@ -83,7 +83,7 @@ export function Operate(): JSX.Element {
 
 /** True where the server is several processes: then each row says which has the session. */
 function areApart(): boolean {
-  return sessions.value.some((session) => session["process"] !== undefined);
+  return admin.sessions.value.some((session) => session["process"] !== undefined);
 }
 
 function SessionRow({ session, isSelected }: { session: Json; isSelected: boolean }): JSX.Element {
