@@ -4,6 +4,7 @@
  * It waits a moment for all answers: alone and quick, they go back as one JSON body and nothing is stored.
  * @module
  */
+import { tooLarge } from "../../jsonrpc/failures.ts";
 import type { JsonRpcResponse, RequestId } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
@@ -79,8 +80,9 @@ export class Post {
     return this.#heldLength === 0 || this.#heldLength + json.length <= this.#options.maxHeld;
   }
 
-  /** Keeps an answer for the JSON body. */
-  hold(id: RequestId, json: string): void {
+  /** Keeps an answer for the JSON body, or an error in its place where those before it have taken the room. */
+  hold(id: RequestId, answer: string): void {
+    const json = this.fits(answer) ? answer : toWire(tooLarge(id, answer.length, this.#options.maxHeld));
     this.#held.push({ id, json });
     this.#heldLength += json.length;
   }
