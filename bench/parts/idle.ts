@@ -201,7 +201,7 @@ export const idle: Part = {
   name: "idle",
   what: "standalone streams that stand idle, an hour and a stream at the default intervals; resident memory, edge and sleeping objects together; and what the steps of a session's life cost, hub included",
   async run({ quick, say }) {
-    const counts = quick ? [50] : [100, 300, 1000];
+    const counts = quick ? [50] : [100, 1000];
     const rows: (WakeRow | MemoryRow)[] = [];
     const steps: StepRow[] = [];
     const on = async (
