@@ -163,12 +163,13 @@ export interface EventFields {
   "call.started": StartedCall;
   /** A call has been answered, or will not be: once for each that began, but for those that die with their isolate. */
   "call.ended": EndedCall;
-  /** A tool threw: its client is told what its SDK makes of that, without the stack. */
+  /** A tool threw: its client is told the message (never the stack), or `reference`, as `toolErrors` says. */
   "tool.threw": {
     session: string | undefined;
     tool: string | undefined;
     message: string;
     stack: string | undefined;
+    reference: string | undefined;
   };
   /** The session's server reported an error of its own: a message that its SDK dropped, an answer that it could not send. */
   "server.error": { session: string | undefined; message: string };

@@ -129,6 +129,8 @@ const CHOICES = {
   sessionless: ["serve", "refuse"],
   /** A resume from events that are no longer held: go on after the gap, or answer 404. */
   onGap: ["continue", "404"],
+  /** What a tool's client is told of what it throws: its message, or a reference under which the log has it. */
+  toolErrors: ["message", "hidden"],
   /** Least level that the default logger prints. */
   logLevel: ["info", "debug", "warn", "error", "silent"],
   /** What it prints: lines for people or JSON. `auto` is `pretty` on a terminal, in one process, and else `json`. */
@@ -232,6 +234,7 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
     recovery: checkChoice("recovery", options.recovery),
     sessionless: checkChoice("sessionless", options.sessionless),
     onGap: checkChoice("onGap", options.onGap),
+    toolErrors: checkChoice("toolErrors", options.toolErrors),
     logLevel: checkChoice("logLevel", options.logLevel),
     logFormat: checkChoice("logFormat", options.logFormat),
   };

@@ -17,18 +17,12 @@ import type { UserReply } from "../src/user/store.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
 import type { SessionObject } from "./session-object.ts";
-import { reportUnreadable, stamped } from "./wire-version.ts";
+import { reportUnreadable, stamped } from "../src/wire/version.ts";
 import { encodeAttach, encodeAttachWhole } from "./wire-attach.ts";
-import { decodeAnswer, decodeReply, type Replied } from "./wire-reply.ts";
-import {
-  encodeCall,
-  encodeEnd,
-  encodeGuestRequest,
-  encodeLeft,
-  encodeMessage,
-  MOST_RPC,
-  PATHS,
-} from "./wire.ts";
+import { decodeAnswer, decodeReply, type Replied } from "../src/wire/reply.ts";
+import { encodeLeft, encodeMessage, PATHS } from "./wire.ts";
+import { encodeCall, encodeEnd, encodeGuestRequest } from "../src/wire/call.ts";
+import { MOST_RPC } from "../src/wire/reply.ts";
 
 /** Where the sessions' objects are. */
 export interface DurableHostOptions<Env> {

@@ -11,7 +11,7 @@ import { type Change, isKnown } from "../src/changes.ts";
 import { type EventSink, messageOf } from "../src/events.ts";
 import { AFTER_HEADER, decodeFrame, HUB_PATHS, type HubFrame } from "./hub-wire.ts";
 import { PING, PONG } from "./links.ts";
-import { reportUnreadable, stamped } from "./wire-version.ts";
+import { reportUnreadable, stamped } from "../src/wire/version.ts";
 
 /** Those in this isolate who listen to one topic. */
 export interface Listeners {

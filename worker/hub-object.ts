@@ -24,7 +24,7 @@ import {
   type Publication,
 } from "./hub-wire.ts";
 import { PING, PONG } from "./links.ts";
-import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf } from "./wire-version.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, stamped, versionOf } from "../src/wire/version.ts";
 import { PATHS } from "./wire.ts";
 
 /** What the hub's object goes by. */

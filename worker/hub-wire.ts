@@ -1,6 +1,6 @@
 /**
  * The wire between the hub's object and those who publish, listen, or want to be told. Versions as in
- * `wire-version.ts`.
+ * `src/wire/version.ts`.
  *
  * | call      | request                                                  | replies                               |
  * | --------- | -------------------------------------------------------- | ------------------------------------- |
@@ -16,7 +16,7 @@
  */
 import type { Change } from "../src/changes.ts";
 import { isObject } from "../src/jsonrpc/messages.ts";
-import { fits, parseJson } from "./wire-version.ts";
+import { fits, parseJson } from "../src/wire/version.ts";
 
 /** Paths of the object; the host part of the URL means nothing. */
 export const HUB_PATHS = {

@@ -9,7 +9,7 @@ import type { SessionChanges } from "../src/session/interest.ts";
 import { createListeners, type Listeners } from "./hub-link.ts";
 import { createPublisher, type Publisher } from "./hub-publisher.ts";
 import { HUB_PATHS, type Publication, type WatchRequest } from "./hub-wire.ts";
-import { stamped, versionOf } from "./wire-version.ts";
+import { stamped, versionOf } from "../src/wire/version.ts";
 
 /** Where the hubs' objects are, and how their links are kept. */
 export interface HubOptions<Env> {

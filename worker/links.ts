@@ -8,7 +8,7 @@ import { isObject } from "../src/jsonrpc/messages.ts";
 import type { Outlet } from "../src/session/streams/outlet.ts";
 import { controlFrame } from "../src/sse/control.ts";
 import { join } from "../src/sse/join.ts";
-import { fits, versionFrom } from "./wire-version.ts";
+import { fits, versionFrom } from "../src/wire/version.ts";
 
 const encoder = new TextEncoder();
 

@@ -12,7 +12,7 @@
  * @module
  */
 import { nameOfParts } from "../src/names.ts";
-import { stamped, versionOf } from "./wire-version.ts";
+import { stamped, versionOf } from "../src/wire/version.ts";
 import {
   decodeEntry,
   decodeId,

@@ -30,20 +30,11 @@ import { createSessionIndex, directoryOf, type SessionIndex, sessionIndexOf } fr
 import { createNotes, type Notes } from "./session-notes.ts";
 import { createSessionSockets, type SessionSockets } from "./session-sockets.ts";
 import { successorsIn } from "./successors.ts";
-import { READ_BY_ALL, reportUnreadable, stamp, versionOf } from "./wire-version.ts";
+import { READ_BY_ALL, reportUnreadable, stamp, versionOf } from "../src/wire/version.ts";
 import { createPrepared, decodeAttach } from "./wire-attach.ts";
-import { encodeAnswer, encodeReply, type Streamed } from "./wire-reply.ts";
-import {
-  decodeCall,
-  decodeEnd,
-  decodeGuestRequest,
-  decodeLeft,
-  decodeMessage,
-  decodePrincipal,
-  decodeSeed,
-  decodeUserRequest,
-  PATHS,
-} from "./wire.ts";
+import { encodeAnswer, encodeReply, type Streamed } from "../src/wire/reply.ts";
+import { decodeLeft, decodeMessage, decodePrincipal, decodeSeed, decodeUserRequest, PATHS } from "./wire.ts";
+import { decodeCall, decodeEnd, decodeGuestRequest } from "../src/wire/call.ts";
 
 /** What all objects of one class go by. */
 export interface SessionObjectOptions<Env> {

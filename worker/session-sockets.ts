@@ -8,7 +8,7 @@ import type { Session } from "../src/session/contract.ts";
 import type { Outlet } from "../src/session/streams/outlet.ts";
 import { parseClose, parseSeq } from "../src/sse/control.ts";
 import { PING, PONG, type SocketState, socketOutlet, socketState } from "./links.ts";
-import { reportUnreadable, WIRE } from "./wire-version.ts";
+import { reportUnreadable, WIRE } from "../src/wire/version.ts";
 
 /** Whose WebSockets they are. */
 export interface SessionSocketsOptions {

@@ -18,7 +18,7 @@ import {
 import type { WorkerEndings } from "./endings.ts";
 import { directoryOf, indexName, placeOf, sessionIndexOf } from "./session-index.ts";
 import { isName, type Noted } from "./wire-index.ts";
-import { fits, parseJson, stamped, versionOf } from "./wire-version.ts";
+import { fits, parseJson, stamped, versionOf } from "../src/wire/version.ts";
 import { PATHS } from "./wire.ts";
 
 /** How many are ended side by side: a Worker has six connections at a time, and waits for more in silence. */

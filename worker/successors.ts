@@ -3,7 +3,7 @@
  * @module
  */
 import type { Successors } from "../src/session/ports.ts";
-import { stamped } from "./wire-version.ts";
+import { stamped } from "../src/wire/version.ts";
 import { PATHS } from "./wire.ts";
 
 /** Successors in this namespace. Rejects where the other object cannot be reached, or does not take the seed. */

@@ -3,8 +3,8 @@
  * @module
  */
 import type { Attach } from "../src/host.ts";
-import { fits, stamped, Unreadable } from "./wire-version.ts";
-import { isTransport, keyedIn, pack, quirksIn, unpack } from "./wire.ts";
+import { decodeAttachBody, encodeAttachBody } from "../src/wire/attach.ts";
+import { fits, stamped, Unreadable } from "../src/wire/version.ts";
 
 /** Carries an {@link Attach} on a WebSocket upgrade, which has no body. */
 const ATTACH_HEADER = "holdfast-attach";
@@ -20,7 +20,7 @@ export function encodeAttach(attach: Attach): {
   headers: Record<string, string>;
   prepare: string | undefined;
 } {
-  const envelope = pack(attach);
+  const envelope = encodeAttachBody(attach);
   const encoded = encodeURIComponent(envelope);
   const fitsHeader = encoded.length <= MOST_HEADER;
   const value = fitsHeader ? encoded : `${PREPARED}${attach.connectionId}`;
@@ -32,12 +32,7 @@ export function encodeAttach(attach: Attach): {
 
 /** The same for an object that does not know what `prepare` is: all in the header, as in version 0. */
 export function encodeAttachWhole(attach: Attach): Record<string, string> {
-  return stamped({ Upgrade: "websocket", [ATTACH_HEADER]: encodeURIComponent(pack(attach)) });
-}
-
-/** The same as a body, where the request can have one. */
-export function encodeAttachBody(attach: Attach): string {
-  return pack(attach);
+  return stamped({ Upgrade: "websocket", [ATTACH_HEADER]: encodeURIComponent(encodeAttachBody(attach)) });
 }
 
 /** The envelopes that were sent ahead, each until its upgrade takes it. */
@@ -76,22 +71,6 @@ export function decodeAttach({ headers }: Request, prepared: Prepared): Attach |
   const value = headers.get(ATTACH_HEADER) ?? "";
   const json = value.startsWith(PREPARED) ? prepared.take(value.slice(PREPARED.length)) : decodeUri(value);
   return json === undefined ? undefined : decodeAttachBody(json);
-}
-
-/**
- * An attach as it stands in an envelope.
- * @throws {Unreadable}
- */
-export function decodeAttachBody(json: string): Attach {
-  const envelope = unpack(json);
-  const { opens, transport, connectionId, lastEventId, redial, notesPlace } = envelope;
-  keyedIn(envelope);
-  quirksIn(envelope);
-  fits(typeof opens === "boolean" && isTransport(transport) && typeof redial === "boolean", "the attach");
-  fits(typeof connectionId === "string", "the connection");
-  fits(lastEventId === undefined || typeof lastEventId === "string", "the last event's id");
-  fits(notesPlace === undefined || typeof notesPlace === "boolean", "notesPlace");
-  return envelope as unknown as Attach;
 }
 
 function decodeUri(value: string): string {

@@ -4,7 +4,7 @@
  */
 import { isObject } from "../src/jsonrpc/messages.ts";
 import type { SessionSummary } from "../src/sessions.ts";
-import { fits, parseJson } from "./wire-version.ts";
+import { fits, parseJson } from "../src/wire/version.ts";
 
 /** What an index keeps of a session: what is known of it as it begins, and does not change. */
 export type Noted = Omit<SessionSummary, "status" | "lastUsed">;

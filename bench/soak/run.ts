@@ -35,6 +35,9 @@ if (
   process.exit(2);
 }
 
+// However it ends, its servers end with it: see `storm.ts`.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 const startedAt = Date.now();
 let isGood = true;
 for (const host of hosts) {

@@ -1,4 +1,5 @@
 /** What a soak does to one server, from its start to its end. @module */
+import process from "node:process";
 import { createHttp, type Http } from "./http.ts";
 import { type Counted, openClient, type SoakClient, type World } from "./client.ts";
 import { type Faults, noFaults } from "./account.ts";
@@ -46,11 +47,14 @@ interface Storm {
 export async function soak(options: StormOptions): Promise<Soaked> {
   const { host, minutes, say } = options;
   const server = await host.start(settingsFor(minutes));
+  const end = (): void => void (server.pid > 0 && process.kill(server.pid, "SIGKILL"));
+  process.once("exit", end);
   try {
     return await soaked(server, options);
   } finally {
     say("closing");
     await server.close();
+    process.off("exit", end);
   }
 }
 

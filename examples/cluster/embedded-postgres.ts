@@ -30,19 +30,33 @@ const NOBODY = 65_534;
 /** A tenth of a second each. */
 const ATTEMPTS = 100;
 const isRoot = process.getuid?.() === 0;
-const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+/** Whom its programs run as. */
+export const identity: { uid?: number; gid?: number } = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 
-export async function startPostgres(): Promise<EmbeddedPostgres> {
+export interface EmbeddedOptions {
+  /** As in `wal_level=replica`. */
+  readonly settings?: readonly string[];
+  /** Makes the data directory; a fresh one otherwise. */
+  readonly make?: (directory: string) => Promise<void>;
+}
+
+export async function startPostgres({
+  settings: more = [],
+  make,
+}: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-pg-"));
   if (isRoot) chownSync(root, NOBODY, NOBODY);
   const native = programs(root);
   const directory = join(root, "data");
-  const made = spawnSync(
-    join(native, "bin/initdb"),
-    ["-D", directory, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8"],
-    { ...identity, cwd: root, encoding: "utf8" },
-  );
-  if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}${made.error?.message ?? ""}`);
+  const initialise = async (): Promise<void> => {
+    const made = spawnSync(
+      join(native, "bin/initdb"),
+      ["-D", directory, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8"],
+      { ...identity, cwd: root, encoding: "utf8" },
+    );
+    if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}${made.error?.message ?? ""}`);
+  };
+  await (make ?? initialise)(directory);
   const port = await freePort();
   let server: ChildProcess | undefined;
 
@@ -60,7 +74,12 @@ export async function startPostgres(): Promise<EmbeddedPostgres> {
   };
 
   const startOnce = async (): Promise<void> => {
-    const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${root}`, "max_connections=200"];
+    const settings = [
+      "listen_addresses=127.0.0.1",
+      `unix_socket_directories=${root}`,
+      "max_connections=200",
+      ...more,
+    ];
     const started = spawn(
       join(native, "bin/postgres"),
       ["-D", directory, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])],
@@ -74,7 +93,7 @@ export async function startPostgres(): Promise<EmbeddedPostgres> {
       createInterface({ input: started.stderr }).on("line", (line) => {
         said.push(line);
         if (said.length > 100) said.shift();
-        if (line.includes("ready to accept connections")) resolve();
+        if (/ready to accept (read-only )?connections/.test(line)) resolve();
       });
     });
   };

@@ -1,7 +1,7 @@
 /** Users' state in Postgres. @module */
 import type { UserReply, UserRequest, Versioned } from "../user/store.ts";
 import type { Query } from "./pg.ts";
-import { given, kept, NOW } from "./sql.ts";
+import { given, kept } from "./sql.ts";
 
 const encoder = new TextEncoder();
 
@@ -60,10 +60,10 @@ export async function answerUser(
   throw new Error("the user's state could not be stored; try again");
 }
 
-/** The number of a writing is never that of an earlier one, not even of a name that was deleted in between. */
-const NEXT = `greatest(held.version + 1, ${NOW}::bigint)`;
+/** Never the number of an earlier writing, as in `user/store.ts`: from 1 to 2^53 - 1. */
+const NEXT = "1 + (random() * 9007199254740990)::bigint";
 const CHANGE = `UPDATE holdfast.user_state AS held SET version = ${NEXT}, size = $4, value = $3
   FROM others WHERE bytes <= $5 AND owner = $1 AND name = $2 AND version = $6`;
 const INSERT = `INSERT INTO holdfast.user_state AS held (owner, name, version, size, value)
-  SELECT $1, $2, ${NOW}::bigint, $4, $3 FROM others WHERE bytes <= $5 ON CONFLICT (owner, name)`;
+  SELECT $1, $2, ${NEXT}, $4, $3 FROM others WHERE bytes <= $5 ON CONFLICT (owner, name)`;
 const REPLACE = `DO UPDATE SET version = ${NEXT}, size = excluded.size, value = excluded.value`;

@@ -18,16 +18,10 @@
 import { isObject, type JsonObject } from "../jsonrpc/messages.ts";
 import type { Change } from "../changes.ts";
 import type { SessionDetail } from "../sessions.ts";
-import { fits, parseJson } from "../../worker/wire-version.ts";
+import { fits, parseJson } from "../wire/version.ts";
 
-export { decodeAttachBody, encodeAttachBody } from "../../worker/wire-attach.ts";
-export {
-  decodeAnswer,
-  decodeReply,
-  encodeAnswer,
-  encodeReply,
-  type Replied,
-} from "../../worker/wire-reply.ts";
+export { decodeAttachBody, encodeAttachBody } from "../wire/attach.ts";
+export { decodeAnswer, decodeReply, encodeAnswer, encodeReply, type Replied } from "../wire/reply.ts";
 export {
   decodeCall,
   decodeEnd,
@@ -35,7 +29,7 @@ export {
   encodeCall,
   encodeEnd,
   encodeGuestRequest,
-} from "../../worker/wire.ts";
+} from "../wire/call.ts";
 export {
   READ_BY_ALL,
   reportUnreadable,
@@ -44,7 +38,7 @@ export {
   Unreadable,
   versionOf,
   WIRE,
-} from "../../worker/wire-version.ts";
+} from "../wire/version.ts";
 
 /** What is asked of another process. */
 export const ASKED = [

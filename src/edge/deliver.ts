@@ -34,6 +34,8 @@ export interface Delivery {
   readonly breaks?: boolean | undefined;
   /** The client cannot come back: a link that ends for its age is dialled anew, and the client keeps its connection. */
   readonly renews?: boolean | undefined;
+  /** Frames for a client whose stream is gone for good; `last` is what it was handed last. */
+  readonly owed?: ((last: Uint8Array | undefined) => string) | undefined;
   /** Dials the session again, after the event with this id. */
   readonly redial: (lastEventId: string | undefined) => Promise<Attached>;
 }
@@ -74,6 +76,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
   let sinceMark = 0;
   let isExpired = false;
   let patience: ReturnType<typeof setTimeout> | undefined;
+  let last: Uint8Array | undefined;
 
   /** The end of the token is between two frames: a client that reads has the one that is being written. */
   const expire = (): void => {
@@ -141,6 +144,7 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
           continue;
         }
         if (isExpired) return undefined;
+        if (delivery.owed !== undefined) last = part.frames;
         await hand(part);
         if (isExpired) await leave();
         if (part.id === undefined) continue;
@@ -175,7 +179,11 @@ export function deliver(delivery: Delivery): ReadableStream<Uint8Array> {
       if (isOver || isExpired) return;
       if (reason !== undefined) return connection.end(reason);
       const next = await dialAgain();
-      if (typeof next === "string") return connection.end(next);
+      if (typeof next === "string") {
+        const owed = next === "deleted" ? delivery.owed?.(last) : undefined;
+        if (owed !== undefined) await connection.write(encoder.encode(owed));
+        return connection.end(next);
+      }
       link = next;
       if (isOver) return link.close("client", seq);
     }

@@ -149,14 +149,7 @@ function uriFault(uri: unknown, path: string): failures.Failure | undefined {
 }
 
 function initializeFault(params: JsonObject, limit: number): failures.Failure | undefined {
-  let text: string;
-  try {
-    text = JSON.stringify(params);
-  } catch {
-    // Parsed without recursion, written with: what nests some thousands deep could not be stored.
-    return failures.invalidParams("params nest too deep");
-  }
-  return isLonger(text, limit) ? failures.initializeTooLarge(limit) : undefined;
+  return isLonger(JSON.stringify(params), limit) ? failures.initializeTooLarge(limit) : undefined;
 }
 
 /**

@@ -46,6 +46,8 @@ export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcRespo
 export interface Payload {
   readonly batch: boolean;
   readonly messages: readonly JsonRpcMessage[];
+  /** About what it takes in memory, in bytes; undefined where that is not worth counting. */
+  readonly weight?: number;
 }
 
 /** True for a non-null, non-array object. */

@@ -5,6 +5,7 @@
 import { faultOf, rebuilt, requestIdOf } from "./envelope.ts";
 import * as failures from "./failures.ts";
 import { isObject, isRequest, type JsonObject, type Payload, type RequestId } from "./messages.ts";
+import { MOST_DEPTH, weigh } from "./weight.ts";
 
 /** The most messages one batch may hold. */
 export const MAX_BATCH = 100;
@@ -33,14 +34,21 @@ export function parsePayload(
   } catch {
     return { failure: /\S/.test(text) ? failures.parseError : failures.noBody, id: null };
   }
-  if (Array.isArray(body)) return parseBatch(body, maxInitializeBytes);
+  const { bytes, depth } = weigh(text);
+  if (depth > MOST_DEPTH) {
+    const failure = failures.invalidRequest(`the message nests deeper than ${MOST_DEPTH} levels`);
+    return { failure, id: requestIdOf(body) };
+  }
+  if (Array.isArray(body)) return parseBatch(body, bytes, maxInitializeBytes);
   const failure = faultOf(body, maxInitializeBytes);
   if (failure !== undefined) return { failure, id: requestIdOf(body) };
-  return { payload: { batch: false, messages: [rebuilt(body as JsonObject)] } };
+  const messages = [rebuilt(body as JsonObject)];
+  return { payload: bytes === 0 ? { batch: false, messages } : { batch: false, messages, weight: bytes } };
 }
 
 function parseBatch(
   entries: readonly unknown[],
+  weight: number,
   maxInitializeBytes: number,
 ): { readonly payload: Payload } | Unreadable {
   const refused = (why: string): Unreadable => ({ failure: failures.invalidRequest(why), id: null });
@@ -53,7 +61,9 @@ function parseBatch(
       return refused("initialize must not be part of a batch");
     }
   }
-  return { payload: { batch: true, messages: (entries as JsonObject[]).map(rebuilt) } };
+  return {
+    payload: { batch: true, messages: (entries as JsonObject[]).map(rebuilt), ...(weight > 0 && { weight }) },
+  };
 }
 
 /** The id under which a refusal answers: the single request's; null for anything else. */

@@ -16,7 +16,7 @@ import {
   toolThrew,
   withoutPayload,
 } from "../session/server/reports.ts";
-import { hearThrows } from "../session/server/throws.ts";
+import { hearThrows, type OnThrown } from "../session/server/throws.ts";
 import { LONGEST_TIMER_MS } from "../within.ts";
 import type { SeenCall } from "./seen.ts";
 
@@ -92,8 +92,7 @@ export function callEnd({ payload, settings, caller, endings, since }: Ending, s
       seen.served(served);
       const tool =
         isRequest(message) && message.method === "tools/call" ? message.params?.["name"] : undefined;
-      const threw = (name: string | undefined, error: unknown): void =>
-        toolThrew(emit, { session: undefined, tool: name }, error);
+      const threw: OnThrown = (name, error) => toolThrew(settings, { session: undefined, tool: name }, error);
       if (typeof tool === "string") hearThrows(server, tool, threw);
       const { onclose, onerror } = served;
       const heard = (error: Error): void => {

@@ -18,11 +18,14 @@ import {
   type JsonRpcRequest,
   type Payload,
 } from "../jsonrpc/messages.ts";
+import * as failures from "../jsonrpc/failures.ts";
+import { refusalId } from "../jsonrpc/parse.ts";
 import type { Settings } from "../options.ts";
 import type { Asking } from "../session/server/scopes.ts";
 import type { ServerContext } from "../session/server/factory.ts";
 import { type CallEnd, callEnd, hooksOf } from "./call-end.ts";
 import { contextOf } from "../request/context.ts";
+import { enterRoom, type Leave } from "../room.ts";
 import { ANYTHING, checkGiven, checkServer, FUNCTION, type Kind, needed } from "../setup.ts";
 import { carry } from "./carry.ts";
 import type { ModernExtension, Serve } from "./extension.ts";
@@ -216,10 +219,18 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     async handle(given) {
       const bus = given.bus ?? (memory ??= createMemoryHub()).bus(given.topic);
       const call = { ...given, bus };
-      const seen = seenCall(call);
-      const end = callEnd(call, seen);
       const { request, settings, payload, caller } = call;
-      const endsWith = listenOf(payload) === undefined ? undefined : caller.authInfo;
+      const listening = listenOf(payload);
+      const endsWith = listening === undefined ? undefined : caller.authInfo;
+      const seen = seenCall(call);
+      // Listeners have a bound of their own.
+      const leave = enterRoom(settings, listening === undefined ? (payload.weight ?? 0) : 0);
+      if (leave === undefined) {
+        const refused = failed(failures.tooManyBodies, {}, refusalId(payload));
+        seen.run(() => seen.left(refused.status));
+        return refused;
+      }
+      const end = endingWith(callEnd(call, seen), leave);
       const answering = seen.run(() => answer(call, end, given.bus));
       return carry({ request, payload, settings, endsWith, seen }, answering, end);
     },
@@ -229,6 +240,15 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
       await handler.close();
     },
   };
+}
+
+/** Has the call's end give back the room that it took. */
+function endingWith(end: CallEnd, leave: Leave): CallEnd {
+  const stop = (): void => {
+    end.stop();
+    leave();
+  };
+  return { ...end, stop };
 }
 
 const inTime = new WeakSet<McpServer>();

@@ -5,7 +5,7 @@
  */
 import { type Attributes, type Meter, ValueType } from "@opentelemetry/api";
 import type { EndedCall, HoldfastEvent } from "../events.ts";
-import { errorType } from "./outcome.ts";
+import { errorType } from "./conventions.ts";
 
 /** Of the conventions' histograms, in seconds. */
 const SECONDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];

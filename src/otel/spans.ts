@@ -4,7 +4,6 @@
  * @module
  */
 import {
-  type Attributes,
   context,
   createTraceState,
   ROOT_CONTEXT,
@@ -17,7 +16,7 @@ import {
 } from "@opentelemetry/api";
 import type { CallEvent, EndedCall, StartedCall } from "../events.ts";
 import type { OnCall } from "../watch.ts";
-import { errorType } from "./outcome.ts";
+import { attributesOf, endingOf, errorType, nameOf, written } from "./conventions.ts";
 
 /** The spans of calls that are under way. */
 export interface Spans {
@@ -38,9 +37,7 @@ export function createSpans(tracer: Tracer): Spans {
     const parent = contextOf(traceparent, tracestate);
     const link = contextOf(first);
     return tracer.startSpan(
-      [call.method ?? "unknown", call.method?.startsWith("resources/") ? undefined : call.name]
-        .filter((part) => part !== undefined)
-        .join(" "),
+      nameOf(call),
       {
         kind: SpanKind.SERVER,
         attributes: attributesOf(call),
@@ -62,43 +59,11 @@ export function createSpans(tracer: Tracer): Spans {
       const span = open.get(call.call) ?? start(call, call.time - call.ms);
       open.delete(call.call);
       const type = errorType(call.outcome);
-      if (type !== undefined) span.setAttribute("error.type", type);
       if (type !== undefined && call.outcome !== "cancelled") span.setStatus({ code: SpanStatusCode.ERROR });
-      span.setAttributes({
-        "holdfast.streamed": call.streamed,
-        "holdfast.answer.size": call.bytes,
-        ...(typeof call.outcome === "number" && { "rpc.response.status_code": String(call.outcome) }),
-      });
+      span.setAttributes(endingOf(call));
       span.end(call.time);
     },
   };
-}
-
-/** After the semantic conventions of MCP; payloads, tokens and whole session ids are in none. */
-function attributesOf(call: CallEvent | StartedCall): Attributes {
-  const { method, name } = call;
-  const attributes: Record<string, string | number | undefined> = {
-    "mcp.method.name": method,
-    "mcp.session.id": call.session,
-    "mcp.protocol.version": call.version,
-    "jsonrpc.request.id": (call as Partial<StartedCall>).requestId,
-    "network.transport": "tcp",
-    "network.protocol.name": "http",
-    "user_agent.name": call.client,
-    "user_agent.version": call.clientVersion,
-    "enduser.pseudo.id": call.principal,
-    "holdfast.era": call.era,
-    "holdfast.transport": call.transport,
-    "holdfast.attempts": call.attempts,
-  };
-  if (method === "tools/call") {
-    attributes["gen_ai.operation.name"] = "execute_tool";
-    attributes["gen_ai.tool.name"] = name;
-  } else if (method === "prompts/get") attributes["gen_ai.prompt.name"] = name;
-  else attributes["mcp.resource.uri"] = name;
-  return Object.fromEntries(
-    Object.entries(attributes).filter(([, value]) => value !== undefined),
-  ) as Attributes;
 }
 
 function contextOf(traceparent: string | undefined, tracestate?: string): SpanContext | undefined {
@@ -111,9 +76,4 @@ function contextOf(traceparent: string | undefined, tracestate?: string): SpanCo
     isRemote: true,
     ...(tracestate !== undefined && { traceState: createTraceState(tracestate) }),
   };
-}
-
-/** As `traceparent` has it. */
-function written({ traceId, spanId, traceFlags }: SpanContext): string {
-  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
 }

@@ -18,6 +18,7 @@ import type { Exchange } from "../session/server/reply.ts";
 import { createExtra } from "../session/server/extra.ts";
 import { startInstance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
+import { enterRoom } from "../room.ts";
 import { isPermanent } from "../setup.ts";
 import { frame } from "../sse/frames.ts";
 import { markOfText } from "../names.ts";
@@ -66,6 +67,11 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     for (const each of requests) seen?.over(each, "refused");
     return turnedAway(failure, payload, { only });
   };
+  const leaveRoom = enterRoom(settings, payload.weight ?? 0);
+  if (leaveRoom === undefined) {
+    watch?.stop();
+    return turnAway(failures.tooManyBodies);
+  }
 
   const server = startInstance({
     sessionId: undefined,
@@ -73,6 +79,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     watch: seen,
     hookTimeoutMs: initializeTimeoutMs,
     create: one.create,
+    toolErrors: settings.toolErrors,
     maxEventBytes: settings.maxEventBytes,
     progressHeartbeatMs: settings.progressHeartbeatMs,
     // What the client said as it initialised is not known here. Nothing is promised in its name, so the SDKs
@@ -93,6 +100,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     if (expiry !== undefined) clearTimeout(expiry);
     signal.removeEventListener("abort", over);
     watch?.stop();
+    leaveRoom();
     server.close((left) => left.fail(why), outcome);
   };
   // From here on: a client may leave while its server is still being built.

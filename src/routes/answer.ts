@@ -5,8 +5,12 @@ import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
 import { QUIRKS } from "../http/quirks.ts";
 import { answered, empty, failed, standingFor, turnedAway } from "../http/respond.ts";
-import { type Payload } from "../jsonrpc/messages.ts";
+import { interrupted } from "../jsonrpc/call-errors.ts";
+import { isRequest, isResponse, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
+import { toWire } from "../jsonrpc/wire.ts";
+import type { Settings } from "../options.ts";
+import { asideFrame } from "../sse/frames.ts";
 import type { Admitted, Site } from "./context.ts";
 
 /** Who is answered, and for what. */
@@ -64,11 +68,37 @@ export function refuse<E extends Env>(
   return turnedAway(failure, payload, { headers, only });
 }
 
+/**
+ * What a call is owed whose session has gone from under it: its client waits on a connection that is still there.
+ * Nothing where several calls share it, of which some may be answered.
+ */
+function interruptionOf(
+  { messages }: Payload,
+  { rerun }: Settings,
+): ((last: Uint8Array | undefined) => string) | undefined {
+  const [request, ...others] = messages.filter(isRequest);
+  if (request === undefined || others.length > 0) return undefined;
+  return (last) =>
+    last !== undefined && endsInAnswer(decoder.decode(last))
+      ? ""
+      : asideFrame(toWire(interrupted(request.id, rerun(request))));
+}
+
+const decoder = new TextDecoder();
+const DATA = "\ndata: ";
+
+/** True where the last of these frames is a response. */
+function endsInAnswer(frames: string): boolean {
+  const at = frames.lastIndexOf(DATA);
+  const data = frames.slice(at + DATA.length).trim();
+  return at >= 0 && data !== "" && isResponse(JSON.parse(data) as JsonRpcMessage);
+}
+
 function stream<E extends Env>(
   link: Extract<Attached, { kind: "stream" }>["link"],
   to: Answering<E>,
 ): ReadableStream<Uint8Array> {
-  const { site, admitted, ref, transport, keyed, prelude } = to;
+  const { site, admitted, ref, transport, keyed, payload, prelude } = to;
   const { caller, request } = admitted;
   const connectionId = to.connectionId();
   const isCall = request.method === "POST";
@@ -89,6 +119,7 @@ function stream<E extends Env>(
     // Over HTTP+SSE an EventSource comes back from either end, and for the rest the stream is the session.
     breaks: !isCall && transport === "streamable" && QUIRKS.breaks(request.headers),
     renews: isWhole,
+    owed: isCall && payload !== undefined ? interruptionOf(payload, site.settings) : undefined,
     redial: (lastEventId) =>
       ref.attach({
         opens: false,

@@ -72,7 +72,8 @@ export function taskEdge(tool: (request: JsonRpcRequest) => TaskUse): TaskEdge {
       if (!Array.isArray(asked) || asked.length === 0) return undefined;
       if (!declaresTasks(request)) return failures.missingExtension(TASKS);
       if (asked.length > MOST_LISTENED) return failures.listensToTooManyTasks(MOST_LISTENED);
-      return listenTo(call, [...new Set(asked)]);
+      // What is no text names no task, and not every value of JSON can be made one.
+      return listenTo(call, new Set(asked.filter((taskId) => typeof taskId === "string")));
     },
   };
 }
@@ -203,10 +204,10 @@ async function about(call: StatelessCall, { method, params }: JsonRpcRequest): P
   }
 }
 
-function listenTo(call: StatelessCall, taskIds: readonly unknown[]): ListeningFor {
+function listenTo(call: StatelessCall, taskIds: ReadonlySet<string>): ListeningFor {
   /** By the name of its signal: what was last told of a task that its listener may hear of. */
   const heard = new Map<string, { readonly ref: GuestRef & { readonly taskId: string }; version: number }>();
-  const candidates = new Set(taskIds.map((taskId) => signalOf(String(taskId).split(".", 1)[0] ?? "")));
+  const candidates = new Set([...taskIds].map((taskId) => signalOf(taskId.split(".", 1)[0] ?? "")));
 
   const look = async (name: string): Promise<readonly JsonRpcNotification[]> => {
     const one = heard.get(name);
@@ -220,7 +221,7 @@ function listenTo(call: StatelessCall, taskIds: readonly unknown[]): ListeningFo
   return {
     async grant() {
       const granted = await Promise.all(
-        taskIds.map(async (taskId) => {
+        [...taskIds].map(async (taskId) => {
           const ref = await refOf(call, taskId);
           if (ref === undefined) return [];
           const name = signalOf(ref.id);

@@ -17,7 +17,9 @@ import {
   type JsonRpcErrorObject,
   type JsonRpcResponse,
 } from "../jsonrpc/messages.ts";
+import { weigh } from "../jsonrpc/weight.ts";
 import type { Serve } from "../modern/extension.ts";
+import { enterRoom, type Leave } from "../room.ts";
 import { createDeadlines } from "../session/deadlines.ts";
 import type { SessionState } from "../session/server/factory.ts";
 import { within } from "../within.ts";
@@ -59,6 +61,18 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   let run: Run | undefined;
   /** The call while it is no task yet: then nothing of it is stored. */
   let early: Begun | undefined;
+  /** Gives back the room that the call takes while it is with a server. */
+  let leave: Leave | undefined;
+
+  /** False where there is no room for the call: it is not to be begun. */
+  const enter = (...parts: readonly unknown[]): boolean => {
+    leave ??= enterRoom(settings, weigh(JSON.stringify(parts)).bytes);
+    return leave !== undefined;
+  };
+  const letGo = (): void => {
+    leave?.();
+    leave = undefined;
+  };
 
   const saying = createSaying((statusMessage) => {
     if (kept.record !== undefined && run !== undefined) kept.change({ statusMessage });
@@ -123,6 +137,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
         // The row still has it as running: whoever looks next finds it interrupted.
         failed(error);
       }
+      if (run === undefined) letGo();
     });
     return mine;
   };
@@ -150,6 +165,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     const stopped = run;
     run = undefined;
     saying.stop();
+    letGo();
     stopped?.abort();
   };
 
@@ -168,6 +184,8 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     if (!again || call === undefined) {
       return kept.fail(errorOf(failures.interrupted(call?.call.id ?? "", mayRun)));
     }
+    // It was in when it began, and there is nobody to be told to come again.
+    enter(call.call);
     const attempt = row.attempt + 1;
     kept.change({ attempt });
     begin({ ...call, attempt });
@@ -204,6 +222,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     let elsewhere = atOnce && kept.record === undefined ? await countElsewhere() : NONE;
     if (kept.record !== undefined) return { kind: "task", task: taskOf(kept.record) };
     if (run !== undefined) return { kind: "unreadable" };
+    if (!enter(call)) return { kind: "refused", failure: failures.tooManyBodies };
     const begun: Begun = {
       taskId,
       principal,
@@ -250,6 +269,8 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
     const requestState = kept.text("requestState");
     const given = { inputResponses: answersOf(all), ...(requestState !== undefined && { requestState }) };
     const call = kept.begun(given, authInfo);
+    // Before anything of it is stored: the client may answer once more.
+    if (!enter(call?.call, given)) return { kind: "refused", failure: failures.tooManyBodies };
     kept.change({ status: "working", running: 1 }, { given, questions: undefined, requestState: undefined });
     if (call !== undefined) begin(call);
     await deadlines.by(next() ?? now());
@@ -287,8 +308,12 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
   return {
     async ask(request, caller) {
       const asked = taskRequestFrom(request);
-      const reply: TaskReply = asked === undefined ? { kind: "unreadable" } : await answer(asked, caller);
-      return reply as unknown as JsonObject;
+      try {
+        const reply: TaskReply = asked === undefined ? { kind: "unreadable" } : await answer(asked, caller);
+        return reply as unknown as JsonObject;
+      } finally {
+        if (run === undefined) letGo();
+      }
     },
     async alarm() {
       try {
@@ -296,6 +321,7 @@ export function openTask(place: GuestPlace, options: TaskOptions): Guest {
         await deadlines.rearm(next());
       } catch (error) {
         failed(error);
+        if (run === undefined) letGo();
         await deadlines.rearm(now() + SALVAGE_MS).catch(failed);
       }
     },

@@ -97,7 +97,7 @@ function put(
   // Until it is written nothing is known: where that fails, it is counted again.
   const kept = sums.get(sql);
   kept?.delete(owner);
-  const version = nextVersion(found.version);
+  const version = newVersion();
   sql.exec(
     "INSERT OR REPLACE INTO user_state (owner, name, version, size, value) VALUES (?, ?, ?, ?, ?)",
     owner,
@@ -135,9 +135,14 @@ function sizeOf(sql: SqlStore, owner: string, name: string): number {
   return row?.size ?? 0;
 }
 
-/** Never the number of an earlier writing, not even of a name that was deleted in between. */
-function nextVersion(last: number): number {
-  return Math.max(last + 1, Date.now());
+/**
+ * Never the number of an earlier writing, not even of a name that was deleted in between: drawn at random, since a
+ * count would begin anew after a deletion, and a clock can be set back, or be outrun by many writings.
+ */
+function newVersion(): number {
+  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
+  // Up to 2^53 - 1, and never 0, which says that nothing is there.
+  return (high & 0x1f_ffff) * 0x1_0000_0000 + low || 1;
 }
 
 function hasTable(sql: SqlStore): boolean {

@@ -12,6 +12,7 @@ import { testBodies } from "./bodies.ts";
 import { testBounds } from "./bounds.ts";
 import { testQuirks } from "./quirks.ts";
 import { testResume } from "./resume.ts";
+import { testRoom } from "./room.ts";
 import { testDisconnects } from "./disconnects.ts";
 import { testEvents } from "./events.ts";
 import { testHeartbeats } from "./heartbeats.ts";
@@ -33,6 +34,7 @@ export function testBehaviour(subject: Subject): void {
     testResume(subject);
     testBounds(subject);
     testBodies(subject);
+    testRoom(subject);
     testCalls(subject);
     testKeepalive(subject);
     testHeartbeats(subject);

@@ -76,11 +76,14 @@ export function numberIn(file: string, name: string, root: string = TREE): numbe
 
 const declarationOf = (name: string): RegExp => new RegExp(`(export const ${name}(?:: number)? = )(\\d+)(;)`);
 
-export const WIRE_FILE = "worker/wire-version.ts";
+export const WIRE_FILE = "src/wire/version.ts";
 export const SCHEMA_FILE = "src/session/store/schema.ts";
 
 /** Where earlier versions have a file that has moved since. */
-const FORMERLY: Readonly<Record<string, string>> = { [SCHEMA_FILE]: "src/session/schema.ts" };
+const FORMERLY: Readonly<Record<string, string>> = {
+  [SCHEMA_FILE]: "src/session/schema.ts",
+  [WIRE_FILE]: "worker/wire-version.ts",
+};
 
 /** Replaces the numbers where they are declared; fails where they are not. */
 function raise({ wire, schema }: Raised): Plugin {

@@ -1,11 +1,13 @@
 /** What a client can make a process keep, in a process that has little memory. */
 import { statSync } from "node:fs";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { inspect } from "../support/back-door.ts";
 import { type McpSession, openSession, post } from "../support/mcp.ts";
 import { initialize, LATEST, request, toolCall } from "../support/messages.ts";
+import { headersFor, modernRequest } from "../support/modern.ts";
 import { NODE } from "../support/node.ts";
 import { type ProcessServer, startProcess } from "../support/process.ts";
+import { KNOWS_TASKS } from "../support/tasks.ts";
 
 const MEGABYTE = 1_000_000;
 
@@ -73,3 +75,32 @@ describe("with a heap of 128 MB", () => {
     await isWell(session);
   }, 180_000);
 });
+
+test("calls that run on, each with 4 MB that are 85 MB as objects, are turned away, with a heap of 384 MB", async () => {
+  const server = await startProcess([...NODE, "--max-old-space-size=384"], {
+    vars: { HOLDFAST_LOG_LEVEL: "error" },
+  });
+  onTestFinished(() => server.close());
+  const session = await openSession(server.url);
+  const big = `[${"{},".repeat(1_390_000)}{}]`;
+  const text = (message: object): string => JSON.stringify(message).replace('"@"', big);
+  const call = (name: string): ReturnType<typeof toolCall> => toolCall(name, { tag: "big", big: "@" });
+  const modern = (name: string): ReturnType<typeof modernRequest> =>
+    modernRequest("tools/call", call(name).params, undefined, KNOWS_TASKS);
+  const sends = [
+    () => session.post(text(call("hang"))),
+    () => post(`${server.url}/mcp`, text(call("hang"))),
+    () => sendModern("hang"),
+    () => sendModern("task_hang"),
+  ];
+  const sendModern = (name: string): Promise<Response> => {
+    const message = modern(name);
+    return post(`${server.url}/mcp`, text(message), headersFor(message));
+  };
+  for (let n = 0; n < 16; n++) {
+    const answer = await sends[n % sends.length]?.();
+    expect([200, 503]).toContain(answer?.status);
+  }
+  expect(await session.tool("echo", { text: "well" })).toBe("well");
+  expect(server.lines.filter((line) => line.includes("FATAL"))).toEqual([]);
+}, 120_000);

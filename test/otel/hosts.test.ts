@@ -4,6 +4,8 @@ import { hosts, mortal } from "../support/hosts.ts";
 import { resumable } from "../support/interrupted.ts";
 import { request, toolCall } from "../support/messages.ts";
 import { openSession } from "../support/mcp.ts";
+import { ERAS, SECRET } from "../seen/script.ts";
+import { serve } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
 
 const TRACEPARENT = "00-11111111111111111111111111111111-2222222222222222-01";
@@ -42,6 +44,46 @@ describe.each(hosts)("on $name", (host) => {
           attributes: expect.objectContaining({ "holdfast.attempts": 2 }),
         }),
       ]);
+    });
+  });
+
+  describe("scripted", () => {
+    // Where a runtime sees a client leave by a write alone, a keepalive is one.
+    const scripted = serve(host, { TEST_OTEL: "on", TEST_AUTH: "on", HOLDFAST_KEEPALIVE_INTERVAL_MS: "300" });
+    const isHanging = (tag: string): Promise<void> =>
+      eventually(() =>
+        expect(scripted.lines.some((line) => line.includes(`"test.hanging","tag":"${tag}"`))).toBe(true),
+      );
+
+    // One after the other: spans without a session are told apart by nothing but the time.
+    test.each(ERAS)("$name: exactly these spans, each with how its call ended", async ({ run, origin }) => {
+      const from = scripted.events().length;
+      const { told, session } = await run(scripted.url, isHanging);
+      const own = (): Record<string, unknown>[] =>
+        scripted
+          .events()
+          .slice(from)
+          .filter(({ type }) => type === "test.span");
+      await eventually(() => expect(own().length).toBeGreaterThanOrEqual(told.length));
+      expect(
+        own().map(({ name, attributes }) => [name, (attributes as Record<string, unknown>)["error.type"]]),
+      ).toEqual(
+        told.map(({ method, name, outcome }) => [
+          name === undefined ? method : `${method} ${name}`,
+          outcome === "ok" ? undefined : String(outcome).replace("-error", "_error"),
+        ]),
+      );
+      for (const { attributes, linked } of own()) {
+        expect([attributes, linked]).toEqual([
+          expect.objectContaining({ "holdfast.era": origin["era"], "holdfast.attempts": 1 }),
+          [],
+        ]);
+        expect((attributes as Record<string, unknown>)["mcp.session.id"]).toBe(session?.slice(0, 8));
+      }
+      const leaks = [SECRET, "Bearer", session ?? SECRET].filter((text) =>
+        JSON.stringify(own()).includes(text),
+      );
+      expect(leaks).toEqual([]);
     });
   });
 });

@@ -43,6 +43,7 @@ test("what is lost is a line with its fields; a stack stands below it", () => {
     time: call.time,
     session: undefined,
     tool: "t",
+    reference: undefined,
   } as const;
   expect(prettyLine({ ...threw, message: "away", stack: "Error: away\n    at f" })).toContain(
     "\nError: away\n    at f",
@@ -57,6 +58,7 @@ test("no control character gets through, wherever it comes from", () => {
     time: call.time,
     session: hostile,
     tool: hostile,
+    reference: undefined,
   } as const;
   for (const event of [
     { ...call, name: hostile, client: hostile, method: hostile },

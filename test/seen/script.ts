@@ -45,6 +45,10 @@ export const SCRIPT: readonly { readonly send: () => Message; readonly told: Tol
   },
 ];
 
+/** Turned away before it ran: its token lacks a scope. */
+const REFUSED = (): Message => toolCall("guarded", { tag: SECRET });
+const WAS_REFUSED: Told = { method: "tools/call", name: "guarded", outcome: "refused", streamed: false };
+
 const HANGS: Told = { method: "tools/call", name: "hang", outcome: "cancelled", streamed: undefined };
 
 export interface Era {
@@ -68,6 +72,7 @@ function sessionEra(version: string): Era {
     async run(url, isHanging) {
       const session = await openSession(url, { version, headers: AUTH });
       for (const { send } of SCRIPT) await answered(await session.post(send()));
+      await answered(await session.post(REFUSED()));
       const tag = crypto.randomUUID();
       const call = toolCall("hang", { tag, secret: SECRET });
       const hanging = session.post(call);
@@ -75,7 +80,10 @@ function sessionEra(version: string): Era {
       await session.post(notification("notifications/cancelled", { requestId: call.id, reason: SECRET }));
       await (await hanging).body?.cancel();
       const initialize: Told = { method: "initialize", outcome: "ok", streamed: false };
-      return { session: session.id, told: [initialize, ...SCRIPT.map(({ told }) => told), HANGS] };
+      return {
+        session: session.id,
+        told: [initialize, ...SCRIPT.map(({ told }) => told), WAS_REFUSED, HANGS],
+      };
     },
   };
 }
@@ -87,6 +95,7 @@ const httpSse: Era = {
     const session = await openSse(url, { headers: AUTH });
     await session.initialize();
     for (const { send } of SCRIPT) await session.request(send());
+    await answered(await session.post(REFUSED()));
     const tag = crypto.randomUUID();
     const call = toolCall("hang", { tag });
     const hanging = session.post(call);
@@ -97,7 +106,7 @@ const httpSse: Era = {
     // All that is answered comes on the one stream.
     const initialize: Told = { method: "initialize", outcome: "ok", streamed: true };
     const told = SCRIPT.map(({ told: of }) => ({ ...of, streamed: true }));
-    return { session: session.id, told: [initialize, ...told, HANGS] };
+    return { session: session.id, told: [initialize, ...told, WAS_REFUSED, HANGS] };
   },
 };
 
@@ -107,13 +116,14 @@ const sessionless: Era = {
   async run(url, isHanging) {
     const headers = { ...AUTH, "MCP-Protocol-Version": "2025-06-18" };
     for (const { send } of SCRIPT) await answered(await post(`${url}/mcp`, send(), headers));
+    await answered(await post(`${url}/mcp`, REFUSED(), headers));
     const tag = crypto.randomUUID();
     const leaving = new AbortController();
     const hanging = post(`${url}/mcp`, toolCall("hang", { tag, streams: true }), headers, leaving.signal);
     await isHanging(tag);
     await readEvents(await hanging).next();
     leaving.abort();
-    return { told: [...SCRIPT.map(({ told }) => told), HANGS] };
+    return { told: [...SCRIPT.map(({ told }) => told), WAS_REFUSED, HANGS] };
   },
 };
 
@@ -125,13 +135,14 @@ const modern: Era = {
     const send = ({ method = "", params }: Message, signal?: AbortSignal): Promise<Response> =>
       postModern(url, modernRequest(method, { ...params, ...meta }), AUTH, signal);
     for (const { send: message } of SCRIPT) await answered(await send(message()));
+    await answered(await send(REFUSED()));
     const tag = crypto.randomUUID();
     const leaving = new AbortController();
     const hanging = send(toolCall("hang", { tag }), leaving.signal);
     await isHanging(tag);
     await (await hanging).body?.getReader().read();
     leaving.abort();
-    return { told: [...SCRIPT.map(({ told }) => told), HANGS] };
+    return { told: [...SCRIPT.map(({ told }) => told), WAS_REFUSED, HANGS] };
   },
 };
 

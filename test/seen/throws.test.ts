@@ -3,7 +3,7 @@ import { McpServer as V1McpServer } from "@modelcontextprotocol/sdk/server/mcp.j
 import { McpServer as V2McpServer } from "@modelcontextprotocol/server";
 import { McpServer as OldMcpServer } from "sdk-1.20/server/mcp.js";
 import { describe, expect, test } from "vitest";
-import type { HoldfastEvent } from "../../src/index.ts";
+import type { HoldfastEvent, HoldfastOptions } from "../../src/index.ts";
 import { createLocalMcp } from "../../src/local/index.ts";
 import type { ConnectableServer } from "../../src/session/server/factory.ts";
 import { hearThrows } from "../../src/session/server/throws.ts";
@@ -32,9 +32,10 @@ interface Rig {
   call(message: Message): Promise<Message>;
 }
 
-async function rig(createServer: () => ConnectableServer): Promise<Rig> {
+async function rig(createServer: () => ConnectableServer, options: HoldfastOptions = {}): Promise<Rig> {
   const threw: Rig["threw"] = [];
   const mcp = createLocalMcp({
+    ...options,
     createServer,
     onEvent: (event) => void (event.type === "tool.threw" && threw.push(event)),
   });
@@ -74,6 +75,40 @@ describe.each(SDKS)("SDK %s", (sdk) => {
     expect(threw.length).toBe(2);
   });
 
+  test("hidden, its client is told a reference to that alone; what a tool says by itself stays", async () => {
+    const said = { content: [{ type: "text", text: "no such city" }], isError: true };
+    const { threw, call } = await rig(
+      () => {
+        const server = MAKERS[sdk]();
+        server.registerTool("fails", { description: "Fails" }, failing);
+        server.registerTool("at_once", { description: "Fails" }, () => {
+          throw new Unforeseen("the table is away");
+        });
+        server.registerTool("words", { description: "Throws no error" }, () =>
+          Promise.reject("the table is away" as unknown as Error),
+        );
+        server.registerTool("says", { description: "Says" }, async () => said as never);
+        server.registerTool("refuses", { description: "Refuses" }, () =>
+          Promise.reject(Object.assign(new Error("no such thing"), { code: -32002 })),
+        );
+        return server;
+      },
+      { toolErrors: "hidden" },
+    );
+    for (const [index, tool] of ["fails", "at_once", "words"].entries()) {
+      const answer = await call(toolCall(tool));
+      expect(answer.result).toMatchObject({ isError: true });
+      await eventually(() => expect(threw.length).toBe(index + 1));
+      const { message, reference } = threw[index] ?? {};
+      expect([message, reference]).toEqual(["the table is away", expect.stringMatching(/^[0-9a-f]{8}$/)]);
+      expect(JSON.stringify(answer)).toContain(`under ${reference}.`);
+      expect(JSON.stringify(answer)).not.toMatch(/table|failing|throws\.test/);
+    }
+    expect((await call(toolCall("says"))).result).toEqual(said);
+    expect(JSON.stringify(await call(toolCall("refuses")))).toContain("no such thing");
+    expect(threw.at(-1)?.reference).toBeUndefined();
+  });
+
   test("so does one that was given another handler", async () => {
     let replace: (() => void) | undefined;
     const { threw, call } = await rig(() => {
@@ -105,6 +140,14 @@ describe.each(SDKS)("SDK %s", (sdk) => {
     await call(toolCall("wayward", { act: "answer", tag: "t" }));
     expect(threw.length).toBe(1);
   });
+
+  test("hidden, that of a low-level server too", async () => {
+    const { threw, call } = await rig(() => createWaywardServer(sdk), { toolErrors: "hidden" });
+    const answer = await call(toolCall("wayward", { act: "throw", tag: "t" }));
+    await eventually(() => expect(threw.length).toBe(1));
+    expect(answer.error?.message).toContain(`under ${threw[0]?.reference}.`);
+    expect(JSON.stringify(answer)).not.toContain("thrown");
+  });
 });
 
 test("of a server that keeps its tools elsewhere, or has frozen them, nothing is heard and nothing is harmed", () => {
@@ -119,7 +162,7 @@ test("of a server that keeps its tools elsewhere, or has frozen them, nothing is
     frozen,
   ];
   for (const server of odd) {
-    expect(() => hearThrows(server, "fails", () => expect.unreachable())).not.toThrow();
+    expect(() => hearThrows(server, "fails", (): never => expect.unreachable())).not.toThrow();
   }
   expect(frozen._registeredTools.fails.handler).toBe(failing);
 });

@@ -7,13 +7,16 @@ export interface TcpProxy {
   heal(): void;
   /** Swallows what comes on new connections and holds what is under way: nobody hears anything. */
   hole(): void;
+  /** From now on new connections go to another port. */
+  to(port: number): void;
   /** Breaks all connections, in the middle of whatever is under way. */
   cut(): void;
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(target: number): Promise<TcpProxy> {
+export async function startTcpProxy(port: number): Promise<TcpProxy> {
   let isHole = false;
+  let target = port;
   const open = new Set<Socket>();
   const held = new Set<() => void>();
   const pipe = (from: Socket, to: Socket): void => {
@@ -49,6 +52,9 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     },
     hole() {
       isHole = true;
+    },
+    to(next) {
+      target = next;
     },
     cut() {
       for (const socket of open) socket.destroy();

@@ -38,6 +38,8 @@ export interface WorkerdOptions {
   readonly services?: number;
   /** Compatibility flags; by default those of the template. */
   readonly flags?: readonly string[];
+  /** Code of a Worker that is told of their traces as they come (`tailStream`). */
+  readonly tail?: string;
   /** More words for its command line. */
   readonly args?: readonly string[];
   /** V8's, such as `--expose-gc`. */
@@ -55,6 +57,13 @@ export interface Workerd extends TestServer {
 
 /** The package's main module exports the path of the binary, without types. */
 const { default: workerdPath } = createRequire(import.meta.url)("workerd") as { default: string };
+
+const TAIL = `const tail :Workerd.Worker = (
+  modules = [(name = "tail", esModule = embed "tail.js")],
+  compatibilityDate = "2026-08-01",
+  compatibilityFlags = ["streaming_tail_worker"],
+);
+`;
 
 const bundles = new Map<string, Promise<string>>();
 
@@ -105,6 +114,7 @@ export async function startWorkerd({
   entry = new URL("../worker/index.ts", import.meta.url).pathname,
   services = 1,
   flags = ["enable_request_signal"],
+  tail,
   args = [],
   v8Flags = [],
   by = [],
@@ -134,6 +144,7 @@ const config :Workerd.Config = (
   v8Flags = ${JSON.stringify(v8Flags)},
   services = [
     ${names.map((name) => `(name = "${name}", worker = .${name}),`).join(" ")}
+    ${tail === undefined ? "" : '(name = "tail", worker = .tail),'}
     (name = "storage", disk = (path = ${text(storage)}, writable = true)),
     (name = "internet", network = (allow = ["public", "private"])),
   ],
@@ -149,11 +160,12 @@ ${names
   compatibilityFlags = ${JSON.stringify(flags)},
   ${name === "main" ? objects : ""}
   bindings = [${[...namespaces, ...bindings()].join(", ")}],
+  ${tail === undefined ? "" : 'streamingTails = ["tail"],'}
 );
 `,
   )
-  .join("")}`;
-  return runWorkerd({ config, files: { "worker.js": code }, ports, args, by });
+  .join("")}${tail === undefined ? "" : TAIL}`;
+  return runWorkerd({ config, files: { "worker.js": code, "tail.js": tail ?? "" }, ports, args, by });
 }
 
 /** That many different ports, see {@link freePort}. */

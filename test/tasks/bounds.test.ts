@@ -95,6 +95,38 @@ describe("where as many tasks are kept as may be", () => {
   });
 });
 
+describe.each([node, workerd])("tasks that hold much, on $name", (host) => {
+  const server = mortal(host, {
+    HOLDFAST_MAX_BODY_BYTES: "300000",
+    HOLDFAST_MAX_BODY_BYTES_IN_FLIGHT: "400000",
+    TEST_TASK_AFTER_MS: "100",
+  });
+  const client = taskClient(() => server.url);
+  /** 100 kB of text that are millions of bytes as objects. */
+  const big = Array.from({ length: 33_000 }, () => ({}));
+  const full = { code: -32000, message: expect.stringContaining("all the room there is") as string };
+
+  test("find no room while others run, and find it once those are over or wait for input", async () => {
+    const { taskId } = await client.start("task_hang", { tag: "big", big });
+    expect((await client.call("task_wait", { ms: 0, big })).error).toMatchObject(full);
+    expect((await client.call("maybe_wait", { ms: 0, big })).error).toMatchObject(full);
+    expect(textOf(await client.call("maybe_wait", { ms: 0 }))).toBe("waited 0");
+    await client.cancel(taskId);
+    const asking = await client.start("confirm_delete", { filename: "f", big });
+    await client.until(asking.taskId, "input_required");
+    const optional = await client.start("maybe_hang", { tag: "big", big });
+
+    // The answer that would begin it again is not lost: it can be given once more.
+    const answer = { "1.confirm": { action: "accept", content: { confirm: true } } };
+    expect((await client.update(asking.taskId, answer)).error).toMatchObject(full);
+    expect((await client.get(asking.taskId)).status).toBe("input_required");
+    await client.cancel(optional.taskId);
+    expect((await client.update(asking.taskId, answer)).error).toBeUndefined();
+    await client.until(asking.taskId, "completed");
+    expect(textOf(await client.call("maybe_wait", { ms: 0, big }))).toBe("waited 0");
+  });
+});
+
 describe("a call that is no task", () => {
   /** A host that may not be touched. */
   const none = (): never => {
@@ -178,5 +210,5 @@ test.each([
   { tool: () => "never", maxTasks: Number.NaN },
 ])("an option that is wrong is named: %o", (options) => {
   const [name] = Object.keys(options).toReversed();
-  expect(() => durableTasks(options as unknown as TasksOptions)).toThrow(`tasks.${name} must be`);
+  expect(() => durableTasks(options as unknown as TasksOptions)).toThrow(`${name} must be`);
 });

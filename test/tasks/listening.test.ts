@@ -40,6 +40,13 @@ describe.each(everywhere)("on $name", (host) => {
   const server = mortal(host, { TEST_AUTH: "on", HOLDFAST_KEEPALIVE_INTERVAL_MS: "500" });
   const ann = taskClient(() => server.url, { Authorization: "Bearer ann:1" });
 
+  test("what names no task is passed over, whatever it is", async () => {
+    const odd = [{ toString: 1, valueOf: 1 }, [["x"]], null, 5, "", "x", "a.b", "a.b.c"];
+    const stream = await listen(server.url, { taskIds: odd, toolsListChanged: true });
+    expect(stream.honored).toEqual({ toolsListChanged: true });
+    stream.leave();
+  });
+
   test("the present state comes first, then each change, the last with the result", async () => {
     const { taskId } = await ann.start("confirm_delete", { filename: "f" });
     const asking = await ann.until(taskId, "input_required");

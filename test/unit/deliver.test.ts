@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { deliver } from "../../src/edge/deliver.ts";
 import type { Attached, Link } from "../../src/host.ts";
+import { sessionNotFound } from "../../src/jsonrpc/failures.ts";
 import { resolveOptions } from "../../src/options.ts";
 import { controlFrame } from "../../src/sse/control.ts";
 import { commentLine, messageFrame, primingFrame } from "../../src/sse/frames.ts";
@@ -38,6 +39,7 @@ function carry(
   link: Link,
   redial: (lastEventId: string | undefined) => Promise<Attached> = () => Promise.reject(new Error("no")),
   renews?: boolean,
+  owed?: (last: Uint8Array | undefined) => string,
 ): ReadableStreamDefaultReader<Uint8Array> {
   return deliver({
     connectionId: "c",
@@ -46,6 +48,7 @@ function carry(
     signal: new AbortController().signal,
     link,
     renews,
+    owed,
     redial,
   }).getReader();
 }
@@ -58,6 +61,28 @@ async function all(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<str
     text += decoder.decode(value, { stream: true });
   }
 }
+
+describe("a stream that is gone for good", () => {
+  const gone = (): Promise<Attached> => Promise.resolve({ kind: "refused", failure: sessionNotFound });
+  const handed: string[] = [];
+  const owed = (last: Uint8Array | undefined): string => {
+    handed.push(last === undefined ? "" : decoder.decode(last));
+    return "data: owed\n\n";
+  };
+
+  it("ends with what its client is owed, by what it was handed last", async () => {
+    const [first, second] = [messageFrame("s.1", "1"), messageFrame("s.2", "2")];
+    const { link } = play(AT + first, second);
+    expect(await all(carry(link, gone, undefined, owed))).toContain(`${second}data: owed`);
+    expect(handed).toEqual([second]);
+  });
+
+  it("is not one that ended in order", async () => {
+    handed.length = 0;
+    await all(carry(play(AT + messageFrame("s.1", "1"), END).link, gone, undefined, owed));
+    expect(handed).toEqual([]);
+  });
+});
 
 describe("what was handed over", () => {
   it("is an event of which the last slice was taken, and none that was cut", async () => {

@@ -1,7 +1,9 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { peekRequestId } from "../../src/jsonrpc/envelope.ts";
 import { isInitialize } from "../../src/jsonrpc/messages.ts";
 import { MAX_BATCH, parsePayload } from "../../src/jsonrpc/parse.ts";
+import { LIGHT, MOST_DEPTH, weigh } from "../../src/jsonrpc/weight.ts";
 
 const request = { jsonrpc: "2.0", id: 1, method: "ping" };
 
@@ -189,8 +191,53 @@ describe("the door", () => {
       parsePayload(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":${nested}}`, 65_536),
     ).toMatchObject({
       id: 1,
-      failure: { status: 400, error: { code: -32602 } },
+      failure: { status: 400, error: { code: -32600, message: expect.stringMatching(/1000 levels/) } },
     });
+  });
+
+  it("nests as deep as may be, and no deeper", () => {
+    const nested = (depth: number, value: string): string =>
+      `{"jsonrpc":"2.0","id":7,"method":"x","params":{"x":${"[".repeat(depth - 2)}${value}${"]".repeat(depth - 2)}}}`;
+    expect(parsePayload(nested(MOST_DEPTH, "1"))).toMatchObject({ payload: { batch: false } });
+    expect(parsePayload(nested(MOST_DEPTH + 1, "1"))).toMatchObject({
+      id: 7,
+      failure: { status: 400, error: { code: -32600 } },
+    });
+    // Brackets of a text are none.
+    expect(parsePayload(nested(3, JSON.stringify('\\"['.repeat(5000))))).toHaveProperty("payload");
+  });
+});
+
+describe("what a text weighs", () => {
+  const { json } = fc.letrec((tie) => ({
+    json: fc.oneof(
+      { depthSize: "large", withCrossShrink: true },
+      fc.jsonValue({ maxDepth: 1 }),
+      fc.string({ unit: fc.constantFrom("[", "]", "{", "}", '"', "\\", ",", "a", "\u2028") }),
+      fc.array(tie("json"), { maxLength: 4 }),
+      fc.dictionary(fc.string({ unit: fc.constantFrom("[", '"', "\\", "k") }), tie("json"), { maxKeys: 4 }),
+    ),
+  }));
+  const depthOf = (value: unknown): number =>
+    typeof value === "object" && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depthOf)) : 0;
+
+  it("has the depth of its value, whatever is in its strings", () => {
+    // Texts that are not worth a look are made so long that they are.
+    const filling = "x".repeat(LIGHT);
+    fc.assert(
+      fc.property(json, fc.boolean(), (value, isSpaced) => {
+        const text = JSON.stringify([filling, value], null, isSpaced ? 1 : 0);
+        expect(weigh(text).depth).toBe(1 + depthOf(value));
+      }),
+    );
+  });
+
+  it("is nothing for a short one, its length for one string, and many times its length for what is many objects", () => {
+    expect(weigh("[".repeat(LIGHT))).toEqual({ bytes: 0, depth: 0 });
+    expect(weigh(JSON.stringify("x".repeat(100_000))).bytes).toBeLessThan(101_000);
+    const many = `[${"{},".repeat(30_000)}{}]`;
+    // As Node's heap has it: 64 bytes each.
+    expect(weigh(many).bytes).toBeGreaterThan(30_000 * 64);
   });
 });
 

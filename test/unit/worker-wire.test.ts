@@ -13,10 +13,11 @@ import {
   versionOf,
   WIRE,
   WIRE_HEADER,
-} from "../../worker/wire-version.ts";
+} from "../../src/wire/version.ts";
 import * as wireAttach from "../../worker/wire-attach.ts";
 import * as indexWire from "../../worker/wire-index.ts";
-import * as wireReply from "../../worker/wire-reply.ts";
+import * as wireReply from "../../src/wire/reply.ts";
+import * as callWire from "../../src/wire/call.ts";
 import * as wire from "../../worker/wire.ts";
 
 const text = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params: { line: "a\nb" } });
@@ -86,15 +87,15 @@ describe("a version", () => {
 });
 
 describe("a call", () => {
-  const encoded = wire.encodeCall(call);
+  const encoded = callWire.encodeCall(call);
   const [envelope = ""] = encoded.split("\n");
 
   const LIMIT = 65_536;
-  const letIn = (decoded: ReturnType<typeof wire.decodeCall>): Call => {
+  const letIn = (decoded: ReturnType<typeof callWire.decodeCall>): Call => {
     if ("failure" in decoded) throw new Error(`refused: ${decoded.failure.error.message}`);
     return decoded;
   };
-  const decodeCall = (body: string): Call => letIn(wire.decodeCall(body, LIMIT));
+  const decodeCall = (body: string): Call => letIn(callWire.decodeCall(body, LIMIT));
   const decodeMessage = (message: string): Call => letIn(wire.decodeMessage(message, LIMIT));
 
   it("arrives as it was sent, by request and by message", () => {
@@ -109,14 +110,14 @@ describe("a call", () => {
 
   it("says what its client cannot take, and nothing of most", () => {
     const quirks = { noRetry: true, needsStream: true };
-    expect(decodeCall(wire.encodeCall({ ...call, ...quirks }))).toMatchObject(quirks);
-    const usual = wire.encodeCall({ ...call, noRetry: false, needsStream: false });
-    expect(usual).toBe(wire.encodeCall(call));
+    expect(decodeCall(callWire.encodeCall({ ...call, ...quirks }))).toMatchObject(quirks);
+    const usual = callWire.encodeCall({ ...call, noRetry: false, needsStream: false });
+    expect(usual).toBe(callWire.encodeCall(call));
   });
 
   it("of a caller without principal, token or topic arrives as one", () => {
     const bare = { principal: undefined, authInfo: undefined, url: "https://h", headers: () => ({}) };
-    const { caller: from } = decodeCall(wire.encodeCall({ ...call, caller: bare }));
+    const { caller: from } = decodeCall(callWire.encodeCall({ ...call, caller: bare }));
     expect([from.principal, from.authInfo, from.topic]).toEqual([undefined, undefined, undefined]);
   });
 
@@ -156,20 +157,20 @@ describe("a call", () => {
     ["that is not JSON", "{"],
     ["that is no message", '{"jsonrpc":"1.0"}'],
   ])("with a text %s is refused as at the edge, whose door may be of another version", (_, text) => {
-    expect(wire.decodeCall(`${envelope}\n${text}`, LIMIT)).toHaveProperty("failure.status", 400);
+    expect(callWire.decodeCall(`${envelope}\n${text}`, LIMIT)).toHaveProperty("failure.status", 400);
   });
 
   it("of a token for a resource has it as a URL where it was one, and as a string where that", () => {
     const resource = new URL("https://mcp.example.com/mcp");
     for (const given of [resource, resource.href]) {
-      const encoded = wire.encodeCall({ ...call, caller: { ...caller, authInfo: { resource: given } } });
+      const encoded = callWire.encodeCall({ ...call, caller: { ...caller, authInfo: { resource: given } } });
       expect(decodeCall(encoded).caller.authInfo).toEqual({ resource: given });
     }
   });
 
   it("that begins a session by its key says so", () => {
     const keyed = { version: "2025-06-18" };
-    expect(decodeCall(wire.encodeCall({ ...call, keyed })).keyed).toEqual(keyed);
+    expect(decodeCall(callWire.encodeCall({ ...call, keyed })).keyed).toEqual(keyed);
     expect(() => decodeCall(`${altered(envelope, "keyed", "x")}\n${text}`)).toThrow(Unreadable);
   });
 
@@ -255,7 +256,7 @@ describe("a reply", () => {
   });
 
   it("that is long for a message comes as a Response", async () => {
-    const body = "é".repeat(wire.MOST_RPC + 1);
+    const body = "é".repeat(wireReply.MOST_RPC + 1);
     const answer = wireReply.encodeAnswer({ kind: "json", body });
     if (typeof answer === "string") throw new Error("a string of two million bytes and more");
     expect(await wireReply.decodeReply(answer)).toEqual({ kind: "json", body, opened: false });
@@ -312,9 +313,9 @@ describe("the end of a session", () => {
   const asPost = (body: string): Request => new Request("https://session/end", { method: "POST", body });
 
   it("arrives with who asks for it, and not without", async () => {
-    const from = await wire.decodeEnd(asPost(wire.encodeEnd(caller)));
+    const from = await callWire.decodeEnd(asPost(callWire.encodeEnd(caller)));
     expect({ ...from, headers: from.headers() }).toEqual({ ...caller, headers: caller.headers() });
-    await expect(wire.decodeEnd(asPost("{}"))).rejects.toThrow(Unreadable);
+    await expect(callWire.decodeEnd(asPost("{}"))).rejects.toThrow(Unreadable);
   });
 });
 

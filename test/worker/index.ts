@@ -7,6 +7,7 @@
  */
 import { type DurableObject, env } from "cloudflare:workers";
 import { createMcpWorker, optionsFromEnv } from "../../worker/cloudflare.ts";
+import { workersTracing } from "../../worker/tracing.ts";
 import { indexName } from "../../worker/session-index.ts";
 import { testModern } from "../support/test-modern.ts";
 import { testAdmin, testOptions } from "../support/test-options.ts";
@@ -29,6 +30,8 @@ const mcp = createMcpWorker<Env>({
   ...testModern<Env>(settings),
   ...testAdmin(settings),
   ...testTelemetry(settings),
+  ...(settings["TEST_OTEL"] === "workers" &&
+    workersTracing({ onEvent: (event) => console.log(JSON.stringify(event)) })),
   sessions: settings["TEST_SESSIONS"] === "on",
   ...optionsFromEnv(settings),
 });

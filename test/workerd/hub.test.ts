@@ -6,7 +6,7 @@ import type { Change } from "../../src/changes.ts";
 import { openRing, RING, RING_TTL_MS } from "../../worker/hub-ring.ts";
 import { keyOf } from "../../worker/hub-names.ts";
 import { HUB_PATHS } from "../../worker/hub-wire.ts";
-import { stamped } from "../../worker/wire-version.ts";
+import { stamped } from "../../src/wire/version.ts";
 
 const env = bindings as unknown as Record<"MCP_HUB" | "MCP_SESSION", DurableObjectNamespace>;
 

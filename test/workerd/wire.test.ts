@@ -2,7 +2,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { socketState } from "../../worker/links.ts";
-import { Unreadable, WIRE } from "../../worker/wire-version.ts";
+import { Unreadable, WIRE } from "../../src/wire/version.ts";
 import { type Message, toolCall } from "../support/messages.ts";
 import { fetchWorker, inspectObject, openSession, type PoolSession } from "./client.ts";
 import { countsOf, SIZES } from "./index.ts";

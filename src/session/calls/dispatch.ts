@@ -9,6 +9,7 @@ import * as failures from "../../jsonrpc/failures.ts";
 import { isNotification, isRequest, type JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import { markOfText } from "../../names.ts";
+import { type Held, inRoom } from "../../room.ts";
 import { isPermanent } from "../../setup.ts";
 import { controlFrame, keepaliveOf } from "../../sse/control.ts";
 import { createJsonExchange } from "./exchange.ts";
@@ -202,6 +203,72 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
     }
   };
 
+  /**
+   * Hands a POST's messages to the server.
+   * @param held the room that a large one takes: its exchange's from then on
+   */
+  const hand = async (call: Call, open: OpenOutlet, held?: Held): Promise<Reply | Refusal> => {
+    const { messages, batch } = call.payload;
+    const requests = messages.filter(isRequest);
+    let server = waker.instance();
+    if (server === undefined) {
+      try {
+        const woken = lifecycle.live();
+        interrupted.settle();
+        server = await waker.wake(woken);
+      } catch (error) {
+        const live = lifecycle.live();
+        if (live === undefined) return lifecycle.gone(call.caller.principal, true);
+        return turnAway(notStarted(error).failure, live, requests);
+      }
+    }
+    let lacking = server.challenge(requests, call.caller.authInfo);
+    if (lacking instanceof Promise) {
+      lacking = await lacking;
+      // Another server may have taken its place meanwhile: that one is asked too.
+      if (waker.instance() !== server) return hand(call, open, held);
+    }
+    if (lacking !== undefined) return { kind: "refused", failure: lacking };
+    const row = lifecycle.live();
+    if (row === undefined) return lifecycle.gone(call.caller.principal, true);
+    if (server.size() + requests.length > settings.maxInFlight) {
+      return turnAway(failures.tooManyRequests(settings.maxInFlight), row, requests);
+    }
+    const attach = (stream: number): void => {
+      const retryMs = call.noRetry ? undefined : settings.retryMs;
+      const expiresAt = expiryOf(call.caller.authInfo);
+      const joining = { after: 0, opening: openingOf(row), retryMs, expiresAt };
+      options.streams(row).find(stream)?.attach(open(stream), joining);
+    };
+    const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";
+    const over = held?.leave;
+    const exchange =
+      requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach, over });
+    if (held !== undefined) held.isHandedOn = true;
+    const extra = extraOf(call.caller, row, exchange);
+    const began = now();
+    for (const message of messages) {
+      if (isRequest(message)) {
+        const full = journal.refuse(message, server.requests);
+        if (exchange !== undefined && full !== undefined) {
+          void exchange.answer(message.id, toWire(full));
+          watch?.over(message, "refused");
+        } else if (exchange !== undefined) {
+          server.request(message, exchange, extra, began + callLimit(settings, message));
+        }
+      } else if (isNotification(message)) {
+        const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
+        if (isFirst) lifecycle.update({ initialized: 1 });
+        server.notify(message, extra);
+      } else if (keepaliveOf(message.id) !== undefined) {
+        pong(row, String(message.id));
+      } else if (!server.respond(message, extra)) {
+        settings.emit("orphan.response", { session: shortId(id) });
+      }
+    }
+    return exchange === undefined ? { kind: "accepted" } : exchange.reply;
+  };
+
   const dispatch: Dispatch = {
     inFlight: () => waker.instance()?.size() ?? 0,
     calls: () => waker.instance()?.inFlight() ?? [],
@@ -268,64 +335,14 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
       }
     },
 
-    async run(call, open) {
-      const { messages, batch } = call.payload;
+    run(call, open) {
+      const { weight = 0, messages } = call.payload;
+      const row = weight === 0 ? undefined : lifecycle.live();
+      if (row === undefined) return hand(call, open);
       const requests = messages.filter(isRequest);
-      let server = waker.instance();
-      if (server === undefined) {
-        try {
-          const woken = lifecycle.live();
-          interrupted.settle();
-          server = await waker.wake(woken);
-        } catch (error) {
-          const live = lifecycle.live();
-          if (live === undefined) return lifecycle.gone(call.caller.principal, true);
-          return turnAway(notStarted(error).failure, live, requests);
-        }
-      }
-      let lacking = server.challenge(requests, call.caller.authInfo);
-      if (lacking instanceof Promise) {
-        lacking = await lacking;
-        // Another server may have taken its place meanwhile: that one is asked too.
-        if (waker.instance() !== server) return dispatch.run(call, open);
-      }
-      if (lacking !== undefined) return { kind: "refused", failure: lacking };
-      const row = lifecycle.live();
-      if (row === undefined) return lifecycle.gone(call.caller.principal, true);
-      if (server.size() + requests.length > settings.maxInFlight) {
-        return turnAway(failures.tooManyRequests(settings.maxInFlight), row, requests);
-      }
-      const attach = (stream: number): void => {
-        const retryMs = call.noRetry ? undefined : settings.retryMs;
-        const expiresAt = expiryOf(call.caller.authInfo);
-        const joining = { after: 0, opening: openingOf(row), retryMs, expiresAt };
-        options.streams(row).find(stream)?.attach(open(stream), joining);
-      };
-      const mode = row.kind === "http+sse" ? "relay" : call.accept === "json" ? "json" : "call";
-      const exchange =
-        requests.length === 0 ? undefined : exchangeFor(row, requests, { mode, batch, outlet: attach });
-      const extra = extraOf(call.caller, row, exchange);
-      const began = now();
-      for (const message of messages) {
-        if (isRequest(message)) {
-          const full = journal.refuse(message, server.requests);
-          if (exchange !== undefined && full !== undefined) {
-            void exchange.answer(message.id, toWire(full));
-            watch?.over(message, "refused");
-          } else if (exchange !== undefined) {
-            server.request(message, exchange, extra, began + callLimit(settings, message));
-          }
-        } else if (isNotification(message)) {
-          const isFirst = message.method === "notifications/initialized" && row.initialized === 0;
-          if (isFirst) lifecycle.update({ initialized: 1 });
-          server.notify(message, extra);
-        } else if (keepaliveOf(message.id) !== undefined) {
-          pong(row, String(message.id));
-        } else if (!server.respond(message, extra)) {
-          settings.emit("orphan.response", { session: shortId(id) });
-        }
-      }
-      return exchange === undefined ? { kind: "accepted" } : exchange.reply;
+      if (requests.length === 0) return hand(call, open);
+      const full = (): Reply | Refusal => turnAway(failures.tooManyBodies, row, requests);
+      return inRoom(settings, weight, { full, body: (held) => hand(call, open, held) });
     },
   };
   return dispatch;

@@ -39,6 +39,8 @@ export interface CallOptions extends PostOptions, Standalone {
   readonly stream?: AnswerStream | undefined;
   /** Opens the stream, with this POST's connection attached. */
   readonly openStream: () => AnswerStream;
+  /** Its server is going, and its requests wait for the next one. */
+  readonly onSuspended?: (() => void) | undefined;
 }
 
 interface WithoutStream extends Pick<Exchange, "answer"> {
@@ -139,8 +141,9 @@ export function createCallExchange(options: CallOptions): Exchange {
     },
     fail,
     suspend() {
-      if (options.rerun && options.resumes) outlive();
-      else fail(interrupted);
+      if (!options.rerun || !options.resumes) return fail(interrupted);
+      outlive();
+      options.onSuspended?.();
     },
   };
 }

@@ -1,6 +1,7 @@
 /** How the exchanges of a session's POSTs are tied to its streams, its records of what is owed, and its alarm. @module */
 import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import type { Settings } from "../../options.ts";
+import type { Leave } from "../../room.ts";
 import type { Delay } from "./delays.ts";
 import { createCallExchange, createJsonExchange, createRelayExchange, type JsonOptions } from "./exchange.ts";
 import type { AnswerStream, PostOptions } from "./post.ts";
@@ -31,6 +32,8 @@ export interface ExchangeKind {
   owed?: number;
   /** Hears of the stream that is opened for it. */
   outlet?: (stream: number) => void;
+  /** Its server holds nothing of it any more: each request was settled, or the server is gone. */
+  over?: Leave;
 }
 
 type Settled = Parameters<NonNullable<PostOptions["onSettled"]>>[0];
@@ -62,6 +65,7 @@ export function createExchanges(
         if (limit < Infinity) by(now() + limit);
       },
       onSettled({ id: settled, cancelled, last, stream }: Settled) {
+        if (last) kind.over?.();
         if (owed === undefined && stream === undefined) return;
         const held = streams();
         if (held === undefined) return;
@@ -85,6 +89,7 @@ export function createExchanges(
       ...post,
       resumes: openingOf(row) === "prime",
       stream: kind.stream,
+      onSuspended: kind.over,
       openStream() {
         const stream = streamsOf(row).open(ids, kept());
         kind.outlet?.(stream.id);

@@ -147,6 +147,7 @@ export function createStarter<Env>(options: StarterOptions<Env>): WakerOptions["
       watch: options.watch,
       hookTimeoutMs: settings.initializeTimeoutMs,
       create: () => options.createServer(context),
+      toolErrors: settings.toolErrors,
       maxEventBytes: settings.maxEventBytes,
       progressHeartbeatMs: settings.progressHeartbeatMs,
       replay: {

@@ -23,8 +23,9 @@ import type { Exchange } from "./reply.ts";
 import { challengeBy, type Challenger, type ScopeRefusal } from "./scopes.ts";
 import type { ConnectableServer } from "./factory.ts";
 import { isAnswerLost, toolThrew, withoutPayload } from "./reports.ts";
-import { hearThrows } from "./throws.ts";
+import { hearThrows, type OnThrown } from "./throws.ts";
 import { createTransport, type MessageExtra } from "./transport.ts";
+import type { Settings } from "../../options.ts";
 import { type UserServer, userServer } from "./user-server.ts";
 
 /** One server of the user's, from its factory to its end. */
@@ -56,6 +57,8 @@ export interface Instance {
 /** How the server is built, what is replayed into it, and where its messages go. */
 export interface InstanceOptions extends CallsOptions, OutgoingWays {
   readonly emit: EventSink;
+  /** See `options.ts`. */
+  readonly toolErrors: Settings["toolErrors"];
   /** How long the server's own hooks may take of a request, in milliseconds. */
   readonly hookTimeoutMs: number;
   /** In front of the ids of what the server asks its client. */
@@ -90,7 +93,7 @@ export function startInstance(options: InstanceOptions): Instance {
   /** What the server has reported since it was handed the last message. */
   let complaint: unknown;
 
-  const threw = (tool: string | undefined, error: unknown): void => toolThrew(emit, { session, tool }, error);
+  const threw: OnThrown = (tool, error) => toolThrew(options, { session, tool }, error);
 
   const complain = (error: unknown): void => {
     complaint = error ?? "the server reported an error";

@@ -1,6 +1,7 @@
 /** What the operator is told of calls that go wrong, and what can be read from an SDK's own reports. @module */
 import { clientText, type EventSink, messageOf } from "../../events.ts";
 import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
+import type { Settings } from "../../options.ts";
 
 const LONGEST_NAME = 128;
 const LONGEST_MESSAGE = 200;
@@ -26,18 +27,35 @@ export function callFailed(emit: EventSink, { session, request, reason, message 
 /** Most characters of what a tool throws, and of its stack. */
 const LONGEST_THROWN = 4096;
 
-/** Says what a tool has thrown. */
+/**
+ * True for an error that was made for the client: the SDKs' own (`McpError`, `ProtocolError`), by JSON-RPC's codes. Those of
+ * other makes are positive (DOMException), or words (Node).
+ */
+function isForClient(error: unknown): boolean {
+  const code: unknown = error instanceof Error ? (error as { code?: unknown }).code : undefined;
+  return typeof code === "number" && Number.isInteger(code) && code < 0;
+}
+
+/**
+ * Says what a tool has thrown. Returns what its client is told in its place where it is not to be told that: an error
+ * by which whoever runs the server finds it.
+ */
 export function toolThrew(
-  emit: EventSink,
+  { emit, toolErrors }: Pick<Settings, "emit" | "toolErrors">,
   { session, tool }: { readonly session: string | undefined; readonly tool: string | undefined },
   error: unknown,
-): void {
+): Error | undefined {
+  const reference =
+    toolErrors === "hidden" && !isForClient(error) ? crypto.randomUUID().slice(0, 8) : undefined;
   emit("tool.threw", {
     session,
     tool: clientText(tool),
     message: messageOf(error).slice(0, LONGEST_THROWN),
     stack: error instanceof Error ? error.stack?.slice(0, LONGEST_THROWN) : undefined,
+    reference,
   });
+  if (reference === undefined) return undefined;
+  return new Error(`The tool failed. The server's log has the reason, under ${reference}.`);
 }
 
 /**

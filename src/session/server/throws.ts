@@ -3,7 +3,8 @@
  * fails for a reason that its author did not foresee, nobody would learn where.
  *
  * They have no hook for it. So the function that runs a tool is looked for where they keep it, under the names that it
- * has had (v1.20 to 2.4), as it is called; of a server that keeps its tools elsewhere nothing is heard.
+ * has had (v1.20 to 2.4), as it is called; of a server that keeps its tools elsewhere nothing is heard. There too another
+ * error can be put in the place of one that its client is not to see (`toolErrors`).
  * @module
  */
 import { isThenable } from "../../guard.ts";
@@ -53,30 +54,31 @@ function isAnswer(error: unknown): boolean {
   return error instanceof Error && typeof (error as { code?: unknown }).code === "number";
 }
 
-/** Has `onThrown` hear what this tool of the server's throws from now on; what comes of it stays as it is. */
-export function hearThrows(
-  server: unknown,
-  name: string,
-  onThrown: (tool: string | undefined, error: unknown) => void,
-): void {
+/** Hears what a tool throws; returns what its SDK is to make its answer of, where that is not the error itself. */
+export type OnThrown = (tool: string | undefined, error: unknown) => Error | undefined;
+
+/** Has `onThrown` hear what this tool of the server's throws from now on. */
+export function hearThrows(server: unknown, name: string, onThrown: OnThrown): void {
   if (typeof server !== "object" || server === null) return;
   const { _registeredTools: tools, _requestHandlers: handlers } = server as Record<string, unknown>;
   const knowsTools = typeof tools === "object" && tools !== null;
   const kept = knowsTools ? ofTool(tools, name) : ofHandlers(handlers);
   if (kept === undefined || heard.has(kept.run)) return;
   const { run } = kept;
-  const hear = (args: readonly unknown[], error: unknown): void => {
-    if (isCancelled(args) || (!knowsTools && isAnswer(error))) return;
-    onThrown(knowsTools ? name : nameIn(args[0] as Parameters<typeof nameIn>[0]), error);
+  /** Returns what is to be thrown. */
+  const hear = (args: readonly unknown[], error: unknown): unknown => {
+    if (isCancelled(args) || (!knowsTools && isAnswer(error))) return error;
+    return onThrown(knowsTools ? name : nameIn(args[0] as Parameters<typeof nameIn>[0]), error) ?? error;
   };
   const guarded: Run = function (this: unknown, ...args) {
     try {
       const returned = run.apply(this, args);
-      if (isThenable(returned)) returned.then(undefined, (error: unknown) => hear(args, error));
-      return returned;
+      if (!isThenable(returned)) return returned;
+      return returned.then(undefined, (error: unknown) => {
+        throw hear(args, error);
+      });
     } catch (error) {
-      hear(args, error);
-      throw error;
+      throw hear(args, error);
     }
   };
   heard.add(guarded);

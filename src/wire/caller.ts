@@ -3,9 +3,9 @@
  * what JSON has no word for; `authInfo.resource`, which the SDKs type as a URL, arrives as one.
  * @module
  */
-import type { Caller } from "../src/host.ts";
-import { isObject } from "../src/jsonrpc/messages.ts";
-import { fits } from "./wire-version.ts";
+import type { Caller } from "../host.ts";
+import { isObject } from "../jsonrpc/messages.ts";
+import { fits } from "./version.ts";
 
 /** What crosses in a caller's place. */
 export type PlainCaller = Omit<Caller, "headers" | "original"> & {

@@ -14,7 +14,7 @@
  * - A reply is of its request's version: who asked can read it, and no call that was run is lost for its answer.
  * @module
  */
-import type { EventSink } from "../src/events.ts";
+import type { EventSink } from "../events.ts";
 
 /** The version that is written. The one before is read too. */
 export const WIRE = 1;

@@ -2,9 +2,9 @@
  * What an object answers its edge, as a Response or, to a `post`, as a string: written by the one, checked by the other.
  * @module
  */
-import type { Accepted, JsonAnswer, Refusal } from "../src/host.ts";
-import { isObject, type JsonObject } from "../src/jsonrpc/messages.ts";
-import type { Reply } from "../src/session/server/reply.ts";
+import type { Accepted, JsonAnswer, Refusal } from "../host.ts";
+import { isObject, type JsonObject } from "../jsonrpc/messages.ts";
+import type { Reply } from "../session/server/reply.ts";
 import {
   afterVersion,
   fits,
@@ -14,8 +14,10 @@ import {
   Unreadable,
   versionOf,
   WIRE,
-} from "./wire-version.ts";
-import { MOST_RPC } from "./wire.ts";
+} from "./version.ts";
+
+/** Most characters of a string that crosses by RPC, which the runtime refuses from 32 MiB on. */
+export const MOST_RPC = 1_048_576;
 
 const OPENED_HEADER = "holdfast-opened";
 const REFUSED_HEADER = "holdfast-refused";
