@@ -22,7 +22,6 @@ const FORM: PluginOptions = {
   },
   hidePageHeader: true,
   hideBreadcrumbs: true,
-  hideGroupHeadings: false,
   useCodeBlocks: true,
   parametersFormat: "table",
   interfacePropertiesFormat: "table",
@@ -90,8 +89,6 @@ export async function writeApi(): Promise<void> {
     intentionallyNotExported: Object.entries(INTERNAL).flatMap(([file, names]) =>
       names.map((name) => `${file}:${name}`),
     ),
-    treatWarningsAsErrors: true,
-    treatValidationWarningsAsErrors: true,
     ...FORM,
   });
   // They lead to their source.

@@ -10,6 +10,7 @@ import { inTime } from "./within.ts";
 /** What of the user's can fail. */
 export type HookName =
   | "admin"
+  | "metrics"
   | "allowedOrigins"
   | "authorize"
   | "createServer"

@@ -64,6 +64,10 @@ export interface RouterOptions<E extends Env = Env> extends HoldfastOptions {
    */
   admin?: Annex<E>;
   /**
+   * Serves `/metrics`: part of what `prometheus` of `holdfast/prometheus` returns. Without it there is no such path.
+   */
+  metrics?: Annex<E, undefined>;
+  /**
    * The hub's topic that a request belongs to, such as its tenant: changes stay within one. A session
    * keeps the topic of its requests, so one principal should have one.
    */
@@ -87,6 +91,7 @@ export const ROUTER_OPTIONS: Required<{
   topic: FUNCTION,
   landing: FUNCTION,
   admin: having("routes", "what sessionsAdmin of holdfast/admin returns"),
+  metrics: having("routes", "the metrics that prometheus of holdfast/prometheus returns"),
 };
 
 const KINDS: Kinds = {
@@ -107,11 +112,11 @@ export interface Served<E extends Env> {
 }
 
 /** Routes that an entry of its own brings: what serves them is no part of the router. */
-export interface Annex<E extends Env> {
+export interface Annex<E extends Env, Of = Sessions> {
   /** Judges each of their requests, in place of the router's `authorize`. */
   readonly authorize: Authorize<E>;
   /** What it serves, by path below the mount. */
-  routes(sessions: Sessions): Readonly<Record<string, Served<E>>>;
+  routes(of: Of): Readonly<Record<string, Served<E>>>;
 }
 
 /**
@@ -134,6 +139,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     hub,
     topic,
     admin,
+    metrics,
     landing,
   } = options;
   const site: Site<E> = {
@@ -193,14 +199,20 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   route("/sse", { methods: httpSse.STREAM_METHODS, handlers: { GET: httpSse.stream } });
   route("/messages", { methods: httpSse.MESSAGE_METHODS, handlers: { POST: httpSse.message } });
   route("/info", { methods: "GET, HEAD", handlers: { GET: info, HEAD: info } });
-  if (admin !== undefined) {
-    const { authorize: judge } = admin;
-    if (host.sessions === undefined) throw new TypeError("admin needs a host that has sessions to show");
+  const annex = (
+    judge: "admin" | "metrics",
+    judged: Authorize<E>,
+    served: ReturnType<Annex<E>["routes"]>,
+  ): void => {
     const headers = { "Cache-Control": "no-store" };
-    const closed: Site<E> = { ...site, authorize: judge, judge: "admin", headers, topic: undefined };
-    const served = Object.entries(admin.routes(host.sessions));
-    for (const [path, each] of served) route(path, each, closed);
+    const closed: Site<E> = { ...site, authorize: judged, judge, headers, topic: undefined };
+    for (const [path, each] of Object.entries(served)) route(path, each, closed);
+  };
+  if (admin !== undefined) {
+    if (host.sessions === undefined) throw new TypeError("admin needs a host that has sessions to show");
+    annex("admin", admin.authorize, admin.routes(host.sessions));
   }
+  if (metrics !== undefined) annex("metrics", metrics.authorize, metrics.routes(undefined));
   const { basePath, console: consolePage } = settings;
   if (landing !== undefined) {
     const look = async (c: Context<E>, next: Next): Promise<Response | void> => {

@@ -21,13 +21,15 @@ export async function startProxy(targets: () => readonly number[], port = 0): Pr
   const pass = (request: IncomingMessage, response: ServerResponse, tries: number): void => {
     const ports = targets();
     const to = ports[turn++ % ports.length];
-    const { method, url, rawHeaders } = request;
+    const { method, url, rawHeaders, headers } = request;
+    // What the server says of its connection is passed on: it is asked to keep it, so that it closes only what must be.
+    const kept = headers.connection === undefined ? [...rawHeaders, "Connection", "keep-alive"] : rawHeaders;
     const upstream = send({
       host: "127.0.0.1",
       port: to,
       method,
       path: url,
-      headers: rawHeaders,
+      headers: kept,
       agent,
       setHost: false,
     });

@@ -38,14 +38,15 @@ export default defineConfig({
     build: { chunkSizeWarningLimit: 2000 },
     plugins: [
       {
-        // As they are drawn, pages import Vue from a folder above which there is none: it is this package's.
+        // Pages, where they become HTML, import Vue from a folder that has none above it: it is this package's.
         name: "vue-of-the-site",
         enforce: "pre",
         resolveId: (id, _importer, { ssr }) =>
           ssr === true && ["vue", "vue/server-renderer"].includes(id) ? { id, external: true } : undefined,
       },
     ],
-    server: { fs: { allow: ["../.."] } },
+    // From `docs/` on: the theme is beside it.
+    server: { fs: { allow: [".."] } },
   },
   markdown: {
     theme: { light: "github-light-high-contrast", dark: "github-dark-high-contrast" },

@@ -127,6 +127,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
     // Its own: on Workers a timer belongs to the request that set it.
     quick: createDelay(settings.quickAnswerMs),
     rerun: false,
+    maxHeld: settings.maxEventBytes,
     onLasting: () => watch?.everywhere().catch(() => {}),
     // A client that reads JSON alone hears nothing but the answer.
     sendStandalone: () => Promise.resolve(),

@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 
-test("recoveringFetch is about 5 KiB gzip and imports nothing but an SSE parser", async () => {
+test("recoveringFetch is less than 6 KiB gzip and imports nothing but an SSE parser", async () => {
   const { outputFiles, metafile } = await build({
     stdin: {
       contents: 'export { recoveringFetch } from "./src/client/index.ts";',
@@ -18,7 +18,7 @@ test("recoveringFetch is about 5 KiB gzip and imports nothing but an SSE parser"
   });
   const size = gzipSync(outputFiles[0]?.contents ?? "", { level: 9 }).length;
   expect(size).toBeGreaterThan(1024);
-  expect(size).toBeLessThan(5.1 * 1024);
+  expect(size).toBeLessThan(5.75 * 1024);
   const used = Object.entries(Object.values(metafile.outputs)[0]?.inputs ?? {});
   const foreign = used.filter(
     ([path, { bytesInOutput }]) => bytesInOutput > 0 && path.includes("node_modules/"),

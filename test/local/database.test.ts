@@ -8,6 +8,7 @@ import { type DatabaseProblem, openSqlite, type Sqlite } from "../../src/local/s
 import { createLocalMcp } from "../../src/local/index.ts";
 import { LaterSchema } from "../../src/session/store/schema.ts";
 import { createSessionStore } from "../../src/session/store/store.ts";
+import { SESSION_ROW as row } from "../support/session-row.ts";
 import { rowsV1, SCHEMA_V1 } from "../support/schema-v1.ts";
 import { createTestServer } from "../support/test-server.ts";
 import { directory, freshFile } from "./served.ts";
@@ -39,22 +40,6 @@ function expectRefused(path: string, problem: DatabaseProblem, message: RegExp):
 
 const pragma = (sqlite: Sqlite, name: string): unknown =>
   Object.values(sqlite.exec(`PRAGMA ${name}`)[0] ?? {})[0];
-
-const row = {
-  id: "a".repeat(64),
-  kind: "streamable",
-  status: "active",
-  principal: null,
-  version: "2025-11-25",
-  initialize: "{}",
-  initialized: 1,
-  standalone: 7,
-  created: 1,
-  seen: 1,
-  ended: null,
-  successor: null,
-  greeting: null,
-} as const;
 
 describe("a file of our own", () => {
   test("keeps what was stored, in WAL mode, and checkpoints it as it is closed", () => {

@@ -4,25 +4,10 @@ import type { EventSink } from "../../src/events.ts";
 import type { Caller } from "../../src/host.ts";
 import type { JsonRpcRequest } from "../../src/jsonrpc/messages.ts";
 import { createInterrupted, type Interrupted, type Rerun } from "../../src/session/calls/interrupted.ts";
-import type { SessionRow } from "../../src/session/store/schema.ts";
 import { createStreams, type Streams } from "../../src/session/streams/streams.ts";
+import { SESSION_ROW as row } from "../support/session-row.ts";
 import { type CountedStore, countedStore } from "../support/counted-store.ts";
 
-const row: SessionRow = {
-  id: "a".repeat(64),
-  kind: "streamable",
-  status: "active",
-  principal: null,
-  version: "2025-11-25",
-  initialize: "{}",
-  initialized: 1,
-  standalone: 7,
-  created: 1,
-  seen: 1,
-  ended: null,
-  successor: null,
-  greeting: null,
-};
 const limits = { maxEvents: 1000, maxStoredBytes: 1e6, maxSessionEvents: 1e6, maxSessionBytes: 1e9 };
 const caller: Caller = {
   principal: undefined,

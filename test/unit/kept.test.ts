@@ -3,26 +3,11 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type DisconnectReason, eventSink } from "../../src/events.ts";
 import type { Outlet } from "../../src/session/streams/outlet.ts";
 import { unfinishedIn } from "../../src/session/streams/owed.ts";
-import type { SessionRow } from "../../src/session/store/schema.ts";
 import type { Stream } from "../../src/session/streams/stream.ts";
 import { createStreams, type Streams } from "../../src/session/streams/streams.ts";
+import { SESSION_ROW as row } from "../support/session-row.ts";
 import { type CountedStore, countedStore, readsOfLog } from "../support/counted-store.ts";
 
-const row: SessionRow = {
-  id: "a".repeat(64),
-  kind: "streamable",
-  status: "active",
-  principal: null,
-  version: "2025-11-25",
-  initialize: "{}",
-  initialized: 1,
-  standalone: 7,
-  created: 1,
-  seen: 1,
-  ended: null,
-  successor: null,
-  greeting: null,
-};
 const generous = { maxEvents: 1000, maxStoredBytes: 1e6, maxSessionEvents: 1e6, maxSessionBytes: 1e9 };
 
 let clock = 0;

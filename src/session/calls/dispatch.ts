@@ -315,6 +315,7 @@ export function createDispatch<Env>(options: DispatchOptions<Env>): Dispatch {
           batch: false,
           quick,
           rerun: true,
+          maxHeld: settings.maxEventBytes,
           sendStandalone,
           asideStandalone() {},
         });

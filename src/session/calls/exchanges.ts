@@ -59,6 +59,7 @@ export function createExchanges(
       batch: kind.batch,
       quick,
       rerun,
+      maxHeld: settings.maxEventBytes,
       sendStandalone,
       onLasting() {
         const limit = Math.min(...requests.map((request) => callLimit(settings, request)));

@@ -22,6 +22,8 @@ export interface PostOptions {
   readonly quick: Delay;
   /** Whether its requests may run again. */
   readonly rerun: boolean;
+  /** Most characters of the answers that are held for one JSON body: those of a batch come together. */
+  readonly maxHeld: number;
   /** It was not answered at once: from now on somebody must see to it that it ends. */
   readonly onLasting?: (() => void) | undefined;
   /** One request is settled, by its answer or by cancellation; `stream` is where its answers go, `last` whether none is left. */
@@ -42,6 +44,7 @@ export class Post {
   readonly #options: PostOptions;
   readonly #owed: RequestId[];
   readonly #held: { id: RequestId; json: string }[] = [];
+  #heldLength = 0;
   #resolve: ((reply: Reply) => void) | undefined;
   #callOff: (() => void) | undefined;
 
@@ -71,9 +74,15 @@ export class Post {
     this.#resolve?.(reply);
   }
 
+  /** Whether the JSON body has room for one more answer; for the first, which is bounded by itself, it has. */
+  fits(json: string): boolean {
+    return this.#heldLength === 0 || this.#heldLength + json.length <= this.#options.maxHeld;
+  }
+
   /** Keeps an answer for the JSON body. */
   hold(id: RequestId, json: string): void {
     this.#held.push({ id, json });
+    this.#heldLength += json.length;
   }
 
   /** The answers that are kept; they are the caller's now. */
