@@ -9,9 +9,8 @@
  * | `relay` | the standalone stream (HTTP+SSE) | the standalone stream; the POST is accepted   |
  * @module
  */
-import { interrupted, tooLarge } from "../../jsonrpc/failures.ts";
+import { interrupted } from "../../jsonrpc/failures.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import { toWire } from "../../jsonrpc/wire.ts";
 import type { Exchange } from "../server/reply.ts";
 import { type AnswerStream, Post, type PostOptions } from "./post.ts";
 
@@ -69,16 +68,11 @@ function withoutStream({ post, options, answer, stores }: WithoutStream): Exchan
   };
 }
 
-/** The answer, or an error in its place where those before it have taken the room of a JSON body. */
-function fitting({ maxHeld }: PostOptions, post: Post, id: RequestId, json: string): string {
-  return post.fits(json) ? json : toWire(tooLarge(id, json.length, maxHeld));
-}
-
 /** The client reads JSON only. Nothing of it is stored: it is answered as it is, or not at all. */
 export function createJsonExchange(options: JsonOptions): Exchange {
   const post = new Post(options);
   const answer = (id: RequestId, json: string): Promise<void> => {
-    post.hold(id, fitting(options, post, id, json));
+    post.hold(id, json);
     post.reduce(id, false);
     return Promise.resolve();
   };
@@ -130,7 +124,7 @@ export function createCallExchange(options: CallOptions): Exchange {
         // The stream cannot be stored (a full disk).
       }
     }
-    if (stream === undefined) post.hold(id, fitting(options, post, id, json));
+    if (stream === undefined) post.hold(id, json);
     else paced = stream.emit(json, JSON.stringify(id));
     post.reduce(id, false, stream);
     return paced;

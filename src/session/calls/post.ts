@@ -4,6 +4,7 @@
  * It waits a moment for all answers: alone and quick, they go back as one JSON body and nothing is stored.
  * @module
  */
+import { tooLarge } from "../../jsonrpc/failures.ts";
 import type { JsonRpcResponse, RequestId } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
@@ -79,10 +80,11 @@ export class Post {
     return this.#heldLength === 0 || this.#heldLength + json.length <= this.#options.maxHeld;
   }
 
-  /** Keeps an answer for the JSON body. */
+  /** Keeps an answer for the JSON body, or an error in its place where there is no room for it. */
   hold(id: RequestId, json: string): void {
-    this.#held.push({ id, json });
-    this.#heldLength += json.length;
+    const kept = this.fits(json) ? json : toWire(tooLarge(id, json.length, this.#options.maxHeld));
+    this.#held.push({ id, json: kept });
+    this.#heldLength += kept.length;
   }
 
   /** The answers that are kept; they are the caller's now. */
