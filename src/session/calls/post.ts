@@ -80,11 +80,11 @@ export class Post {
     return this.#heldLength === 0 || this.#heldLength + json.length <= this.#options.maxHeld;
   }
 
-  /** Keeps an answer for the JSON body, or an error in its place where those before it have taken the room. */
-  hold(id: RequestId, answer: string): void {
-    const json = this.fits(answer) ? answer : toWire(tooLarge(id, answer.length, this.#options.maxHeld));
-    this.#held.push({ id, json });
-    this.#heldLength += json.length;
+  /** Keeps an answer for the JSON body, or an error in its place where there is no room for it. */
+  hold(id: RequestId, json: string): void {
+    const kept = this.fits(json) ? json : toWire(tooLarge(id, json.length, this.#options.maxHeld));
+    this.#held.push({ id, json: kept });
+    this.#heldLength += kept.length;
   }
 
   /** The answers that are kept; they are the caller's now. */
