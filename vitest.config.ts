@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import LongestFirst from "./test/support/longest-first.ts";
@@ -7,8 +8,8 @@ const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0
 
 export default defineConfig({
   test: {
-    // Most tests wait for a server's answer more than they compute.
-    maxWorkers: 2,
+    // Tests wait for their servers as long as they compute: twice as many files at a time as there are cores.
+    maxWorkers: Math.min(8, 2 * availableParallelism()),
     sequence: { sequencer: LongestFirst },
     coverage: {
       provider: "v8",

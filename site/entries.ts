@@ -23,5 +23,7 @@ export const entries: readonly Entry[] = Object.entries(exports).flatMap(([path,
   if (typeof target === "string") return [];
   const name = `holdfast${path.slice(1)}`;
   const source = target.default.replace(/^\.\/dist\/(.*)\.js$/, "$1.ts");
-  return [{ name, source, file: `api/${path === "." ? name : path.slice(2)}.md` }];
+  // In one folder: of `api/cloudflare` and `api/cloudflare/tracing` a server would take the first for the folder.
+  const page = path === "." ? name : path.slice(2).replaceAll("/", "-");
+  return [{ name, source, file: `api/${page}.md` }];
 });

@@ -29,6 +29,8 @@ export interface SessionSummary {
   readonly status: "provisional" | "active" | "ended" | undefined;
   /** When it was last used, to within a tenth of its TTL in a list; undefined in a Worker's list. */
   readonly lastUsed: number | undefined;
+  /** Among several processes the one that has it, by its address; undefined where it is in none's memory. */
+  readonly process?: string | undefined;
 }
 
 /** One of a session's streams. `cursor`, `acked` and `trimmed` are numbers of events, counted from 1 in each stream. */

@@ -29,6 +29,21 @@ export interface Bindings<Env> {
   check(env: Env): void;
 }
 
+/**
+ * Objects are called by methods of theirs. An older Worker would answer each request with 503, as if it were the moment's
+ * fault; one that says so as it starts is refused by `wrangler deploy`.
+ * @throws {SetupError} where the Worker's compatibility date has no such calls
+ */
+export function checkCompatibility(): void {
+  const { Cloudflare: runtime } = globalThis as {
+    Cloudflare?: { compatibilityFlags?: Readonly<Record<string, boolean>> };
+  };
+  if (runtime?.compatibilityFlags?.["rpc"] !== false) return;
+  throw new SetupError(
+    "Holdfast needs the compatibility_date 2024-04-03 or later in the Worker's configuration; today's is the best for a new one",
+  );
+}
+
 /** The readers of the namespaces, each of which checks what it reads. */
 export function createBindings<Env extends object>(options: BindingsOptions<Env>): Bindings<Env> {
   const { namespace, hub, jurisdiction, emit } = options;

@@ -125,6 +125,16 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
   const postByFetch = (encoded: string): Promise<Response> =>
     call(PATHS.post, { method: "POST", body: encoded, headers: stamped() });
 
+  const postByMethod = async (encoded: string): Promise<string | Response> => {
+    try {
+      return await stub().post(encodeMessage(encoded));
+    } catch (error) {
+      // A stub without methods throws where it is asked for one.
+      if (!isWithoutMethod(error)) return rethrow(error);
+      return postByFetch(encoded);
+    }
+  };
+
   const upgrade = async (request: Attach): Promise<Response> => {
     const { headers, prepare } = encodeAttach(request);
     if (prepare !== undefined) {
@@ -150,15 +160,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
     },
     async post(request): Promise<Answer> {
       const encoded = encodeCall(request);
-      const answer =
-        encoded.length > MOST_RPC
-          ? await postByFetch(encoded)
-          : await stub()
-              .post(encodeMessage(encoded))
-              .catch((error: unknown) => {
-                if (!isWithoutMethod(error)) return rethrow(error);
-                return postByFetch(encoded);
-              });
+      const answer = encoded.length > MOST_RPC ? await postByFetch(encoded) : await postByMethod(encoded);
       if (typeof answer === "string") {
         try {
           return decodeAnswer(answer);

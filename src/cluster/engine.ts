@@ -154,14 +154,14 @@ export interface Engine {
   /** How many guests there are. */
   countGuests(principal: string | null): Promise<GuestCount>;
   /**
-   * Sessions by their ids, those whose time is up aside: the data of their rows, as `flush` was given it. `after` is
-   * the last id of the page before.
+   * Sessions by their ids, those whose time is up aside: the data of their rows, as `flush` was given it, and the
+   * address of the process that has each. `after` is the last id of the page before.
    */
   list(page: {
     readonly principal: string | undefined;
     readonly after: string;
     readonly limit: number;
-  }): Promise<{ readonly id: string; readonly data: string }[]>;
+  }): Promise<{ readonly id: string; readonly data: string; readonly address: string | null }[]>;
   /** The sessions of a principal, tombstones too. */
   sessionsOf(principal: string): Promise<string[]>;
   /** Forgets nodes that ended long ago. */

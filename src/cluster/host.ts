@@ -116,6 +116,7 @@ export async function clusterHost<Env = unknown>(
     emit("cluster.joined", { node: node.id, address });
     tenure = createTenure<Env>({
       node: node.id,
+      address,
       since,
       engine,
       clock,

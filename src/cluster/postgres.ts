@@ -257,8 +257,9 @@ export function postgresEngine(query: Query): Engine {
     },
 
     list: ({ principal, after, limit }) =>
-      query<{ id: string; data: string }>(
-        `SELECT s.id, r.data FROM holdfast.session AS s
+      query<{ id: string; data: string; address: string | null }>(
+        `SELECT s.id, r.data, n.address FROM holdfast.session AS s
+          LEFT JOIN holdfast.node AS n ON n.id = s.owner AND n.alive
           JOIN holdfast.row AS r ON r.session = s.id AND r.tbl = 'session' AND r.pk = '[]'
           WHERE s.id > $1 AND s.status NOT IN ('ended', 'vacant', 'guest') ${principal === undefined ? "" : "AND s.principal = $3"}
           ORDER BY s.id LIMIT $2`,

@@ -35,7 +35,10 @@ export function clusterSessions(options: ClusterSessionsOptions): Sessions {
       const found = await engine.list({ principal, after, limit: limit + 1 });
       const page = found.slice(0, limit);
       return {
-        sessions: page.map(({ data }) => summaryOf(JSON.parse(data) as ListedRow)),
+        sessions: page.map(({ data, address }) => ({
+          ...summaryOf(JSON.parse(data) as ListedRow),
+          process: address ?? undefined,
+        })),
         nextCursor: found.length > limit ? page.at(-1)?.id : undefined,
       };
     },

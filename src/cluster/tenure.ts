@@ -30,6 +30,8 @@ import { createTenureGuests } from "./tenure-guests.ts";
 export interface TenureOptions<Env> extends ServedWith<Env> {
   /** The node's id. */
   readonly node: string;
+  /** Where the others reach it. */
+  readonly address: string;
   readonly since: Mark;
   readonly engine: Engine;
   readonly clock: Clock;
@@ -200,7 +202,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       const detail = inspect({ store: createSessionStore(copy.sql, key), inMemory, alarm, now: now() });
       // What was taken to be looked at.
       release(owned);
-      return detail;
+      return detail && { ...detail, process: inMemory && options.address };
     },
     async ask(owned, request, caller) {
       // Past its lease the process takes nothing on: it may all be another's.

@@ -125,6 +125,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   const side = {
     // Its own: on Workers a timer belongs to the request that set it.
     quick: createDelay(settings.quickAnswerMs),
+    maxHeld: settings.maxEventBytes,
     lasting: () => void watch?.everywhere().catch(() => {}),
     // A client that reads JSON alone hears nothing but the answer.
     sendStandalone: () => Promise.resolve(),

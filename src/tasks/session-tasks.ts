@@ -166,9 +166,20 @@ export function sessionTaskStore(session: SessionInfo, options: SessionTasksOpti
     state.set(TASK + task.taskId, { ...stored, task } satisfies Stored);
   };
 
+  /** Never throws: where the session's state is full, its server is to start all the same. */
   const fail = (stored: Stored, message: string): void => {
-    state.set(RESULT + stored.task.taskId, { content: [{ type: "text", text: message }], isError: true });
-    change(stored, "failed", message);
+    const { taskId } = stored.task;
+    try {
+      // What it was asked serves nobody any more, and leaves room for this.
+      change({ ...stored, request: {} }, "failed", message);
+    } catch {
+      return remove(taskId);
+    }
+    try {
+      state.set(RESULT + taskId, { content: [{ type: "text", text: message }], isError: true });
+    } catch {
+      // Its status says it.
+    }
   };
 
   if (session.rehydrated) {

@@ -52,7 +52,7 @@ export function channelOf({
 
 /** What the deployment itself can do with users' state. */
 export interface Users {
-  /** Erases all that is kept for a principal. True if there was anything. */
+  /** Erases all of a principal's state. True if there was anything. Sessions and tasks are kept apart from it. */
   erase(principal: string, topic?: string): Promise<boolean>;
 }
 

@@ -1,13 +1,17 @@
 /** The sessions of a server over HTTP: who may see them, what is told, and that looking changes nothing. */
 import { describe, expect, test } from "vitest";
 import { createMcpRouter } from "../../src/index.ts";
+import { createClusterMcp } from "../../src/cluster/index.ts";
 import { sessionsAdmin } from "../../src/admin/index.ts";
 import { localHost } from "../../src/local/index.ts";
 import type { SessionDetail, SessionPage } from "../../src/sessions.ts";
+import { startCluster } from "../support/cluster.ts";
+import { clusterOf } from "../support/cluster-subject.ts";
 import { hosts } from "../support/hosts.ts";
 import { openSse } from "../support/http-sse.ts";
 import { initialize, toolCall } from "../support/messages.ts";
 import { openSession, post } from "../support/mcp.ts";
+import { createTestServer } from "../support/test-server.ts";
 import { serve } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
 import { startWorkerd } from "../support/workerd.ts";
@@ -52,7 +56,7 @@ function adminOf(server: { readonly url: string }): Admin {
 
 const ON = { TEST_ADMIN: "on", TEST_SESSIONS: "on" };
 
-describe.each(hosts)("on $name", (host) => {
+describe.each([...hosts, clusterOf("a cluster", ["node", "node"])])("on $name", (host) => {
   describe("with principals", () => {
     const server = serve(host, { ...ON, TEST_AUTH: "on" });
     const admin = adminOf(server);
@@ -242,6 +246,75 @@ describe.each(hosts)("on $name", (host) => {
       await server.close();
     }
   });
+});
+
+describe("among several processes", () => {
+  test(
+    "each session is listed, shown and ended by any of them, with the one that has it; all of a principal's at once",
+    { timeout: 120_000 },
+    async () => {
+      const cluster = await startCluster({
+        vars: { ...ON, TEST_AUTH: "on", TEST_LEASE_MS: "1500", TEST_EVICT_MS: "1000" },
+      });
+      try {
+        const admins = cluster.members.map(adminOf);
+        const [ada, ben] = [someone(), someone()];
+        const owners = [...cluster.members, ...cluster.members];
+        const opened = await Promise.all(owners.map(({ url }) => openSession(url, { headers: as(ada) })));
+        const other = await openSession(cluster.members[0]?.url ?? "", { headers: as(ben) });
+        // In use: they stay where they are.
+        const calls = await Promise.all(
+          [...opened, other].map((one) => one.stream(toolCall("sleep", { ms: 600_000 }))),
+        );
+        for (const admin of admins) {
+          const ids: string[] = [];
+          let cursor: string | undefined;
+          do {
+            const page = await admin.list({
+              principal: ada,
+              limit: "2",
+              ...(cursor !== undefined && { cursor }),
+            });
+            for (const { id, process } of page.sessions) {
+              ids.push(id);
+              expect(process).toBe(owners[opened.findIndex((one) => one.id === id)]?.url);
+            }
+            cursor = page.nextCursor;
+          } while (cursor !== undefined);
+          expect(ids.toSorted()).toEqual(opened.map(({ id }) => id).toSorted());
+          for (const [n, { id }] of opened.entries()) {
+            const detail = await admin.get(id);
+            expect(detail).toMatchObject({ process: owners[n]?.url, calls: [{ name: "sleep" }] });
+          }
+        }
+        // Looked at where nobody has it, it is nobody's again.
+        const idle = await openSession(cluster.members[1]?.url ?? "", { headers: as(ada) });
+        await eventually(async () => expect(await cluster.ownerOf(idle.id)).toBeUndefined());
+        expect(await admins[2]?.get(idle.id)).not.toHaveProperty("process");
+        await eventually(async () => expect(await cluster.ownerOf(idle.id)).toBeUndefined());
+
+        const ended = await admins[1]?.ask(`/${other.id}`, { method: "DELETE" });
+        expect(ended?.status).toBe(204);
+        const operator = await createClusterMcp({
+          createServer: createTestServer,
+          postgres: cluster.database.url,
+          address: "http://127.0.0.1:1",
+          leaseMs: 1500,
+          env: false,
+          logLevel: "silent",
+        });
+        expect(await operator.sessions.endAll(ada)).toBe(7);
+        await operator.close();
+        for (const call of calls) expect((await call.rest()).at(-1)?.error).toBeDefined();
+        for (const admin of admins) {
+          expect((await admin.list({ principal: ada })).sessions).toEqual([]);
+          for (const { id } of opened) expect((await admin.ask(`/${id}`)).status).toBe(404);
+        }
+      } finally {
+        await cluster.close();
+      }
+    },
+  );
 });
 
 describe("on workerd", () => {

@@ -176,6 +176,12 @@ describe.each(hosts)("on $name", (host) => {
     );
   });
 
+  test("without a session a call in flight is answered: its client could not come back for it", async () => {
+    const headers = { ...AMY, "X-Expires-At": soon(), "MCP-Protocol-Version": "2025-11-25" };
+    const call = toolCall("sleep", { ms: 2500 });
+    expect(await (await post(`${server.url}/mcp`, call, headers)).text()).toContain("slept");
+  });
+
   test("2026-07-28: who listens is cut off; a call in flight is answered", async () => {
     const headers = { ...AMY, "X-Expires-At": soon() };
     const call = modernRequest("tools/call", { name: "sleep", arguments: { ms: 2500 } });

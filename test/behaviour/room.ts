@@ -1,9 +1,10 @@
 /** Calls that hold much for as long as they run: how many there may be, and when there is room again. @module */
 import { describe, expect, test } from "vitest";
-import { type McpSession, openSession, post } from "../support/mcp.ts";
-import { type Message, notification, toolCall } from "../support/messages.ts";
+import { ACCEPT_BOTH, type McpSession, openSession, post } from "../support/mcp.ts";
+import { type Message, notification, textOf, toolCall } from "../support/messages.ts";
 import { modernRequest, postModern } from "../support/modern.ts";
 import { expectNotNow } from "../support/not-now.ts";
+import { readEvents } from "../support/sse.ts";
 import { serve, type Subject } from "../support/subject.ts";
 
 const KIB = 1024;
@@ -82,6 +83,44 @@ export function testRoom(subject: Subject): void {
       await expect
         .poll(async () => (await postModern(server.url, modern(large()))).status, { timeout: 20_000 })
         .toBe(200);
+    });
+  });
+
+  describe("answers of a batch that are more than one body may hold", () => {
+    const server = serve(subject, { HOLDFAST_MAX_EVENT_BYTES: "100000" });
+    const batch = Array.from({ length: 5 }, (_, index) =>
+      toolCall("bulk", { size: 40_000, ms: 0 }, { id: `bulk ${index}` }),
+    );
+    const sizeOf = (answer: Message): unknown => textOf(answer)?.length ?? answer.error?.data;
+    const TOO_LARGE = { reason: "too-large" };
+
+    const ways = {
+      "in a session": async (accept: string) => {
+        const session = await openSession(server.url, { version: "2025-03-26" });
+        return session.post(batch, { Accept: accept });
+      },
+      "without a session": (accept: string) => post(`${server.url}/mcp`, batch, { Accept: accept }),
+    };
+
+    test.each(Object.entries(ways))(
+      "%s: the rest are errors for a client that reads JSON alone",
+      async (_, send) => {
+        const answers = (await (await send("application/json")).json()) as Message[];
+        expect(answers.map(({ id }) => id).toSorted()).toEqual(batch.map(({ id }) => id));
+        expect(answers.map(sizeOf)).toEqual([40_000, 40_000, TOO_LARGE, TOO_LARGE, TOO_LARGE]);
+      },
+    );
+
+    test.each(Object.entries(ways))("%s: they come one by one on a stream", async (_, send) => {
+      const stream = readEvents(await send(ACCEPT_BOTH));
+      const ids: unknown[] = [];
+      for (const _each of batch) {
+        const answer = await stream.message();
+        expect(sizeOf(answer)).toBe(40_000);
+        ids.push(answer.id);
+      }
+      expect(ids.toSorted()).toEqual(batch.map(({ id }) => id));
+      stream.leave();
     });
   });
 

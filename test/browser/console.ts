@@ -375,6 +375,75 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       await (await outcome(user, "ok")).getByText("action=cancel", { exact: false }).waitFor();
     });
 
+    test("can be used by who hears it: by names and roles, with the keyboard alone, and told how calls go", async () => {
+      const user = await open();
+      const { page } = user;
+      /** Tab by tab, as far as it takes, to what has this role and name in the accessibility tree. */
+      const reach = async (
+        role: "button" | "searchbox" | "spinbutton",
+        name: string | RegExp,
+      ): Promise<void> => {
+        const wanted = page.getByRole(role, { name, exact: true }).first();
+        await wanted.waitFor();
+        for (let presses = 0; presses < 250; presses++) {
+          if (await wanted.evaluate((element) => element === document.activeElement)) return;
+          await page.keyboard.press("Tab");
+        }
+        throw new Error(`${role} ${String(name)} cannot be reached by Tab`);
+      };
+      const press = async (name: string | RegExp): Promise<void> => {
+        await reach("button", name);
+        await page.keyboard.press("Enter");
+      };
+      /** All that the live regions have said of calls. */
+      const said = await page.evaluateHandle(() => {
+        const region = document.querySelector('[role="status"][aria-label="Last call"]');
+        const heard: string[] = [];
+        const note = (): void => void heard.push(region?.textContent ?? "");
+        if (region !== null)
+          new MutationObserver(note).observe(region, { childList: true, characterData: true, subtree: true });
+        return heard;
+      });
+      const answered = page.waitForResponse((response) => "mcp-session-id" in response.headers());
+      await press("Connect");
+      await page.getByRole("status", { name: "Status" }).getByText("Connected").waitFor();
+      const session = (await answered).headers()["mcp-session-id"] ?? "";
+      // Drive: find a tool, fill its form, hear how it goes.
+      await reach("searchbox", "Search");
+      await page.keyboard.type("sleep");
+      await press(/^sleep/);
+      await reach("spinbutton", /^ms/);
+      await page.keyboard.press("ControlOrMeta+a");
+      await page.keyboard.type("1200");
+      await reach("spinbutton", /^steps/);
+      await page.keyboard.press("ControlOrMeta+a");
+      await page.keyboard.type("4");
+      await press("Call");
+      await page.getByRole("status", { name: "Last call" }).getByText("sleep: ok").waitFor();
+      const words = (await said.jsonValue()).filter((text) => text !== "");
+      expect(words[0]).toBe("sleep: running");
+      expect(words.some((text) => /^sleep: (25|50|75) %$/.test(text))).toBe(true);
+      expect(words.length).toBeLessThanOrEqual(5);
+      // The session's life: cut, and come back.
+      await press("Cut the connection");
+      await page.getByRole("status", { name: "Status" }).getByText("Cut").waitFor();
+      await press("Resume from here");
+      await page.getByRole("status", { name: "Status" }).getByText("Connected").waitFor();
+      // Operate: refused, let in, one session, its end.
+      await press("Operate");
+      await page.getByText("The server asks who you are").waitFor();
+      await page.locator(".operate").getByRole("textbox", { name: "Authorization" }).focus();
+      await page.keyboard.type("Bearer operator");
+      await press(session.slice(0, 12));
+      await page.getByRole("article", { name: "Session" }).getByRole("heading", { name: session }).waitFor();
+      await press("End this session");
+      await page.getByRole("button", { name: session.slice(0, 12) }).waitFor({ state: "detached" });
+      // Whatever can be used has a name.
+      const nameless =
+        /^\s*- (button|textbox|searchbox|combobox|checkbox|link|progressbar)( \[[^\]]*\])*:?$/m;
+      expect(await page.locator("body").ariaSnapshot()).not.toMatch(nameless);
+    });
+
     test("shows operators every session, what goes on in one, and ends it", async () => {
       const user = await open();
       const { page, problems } = user;

@@ -134,6 +134,7 @@ describe("the API reference", () => {
   it("has a page for each entry, made of a source that is there", () => {
     expect(entries.length).toBeGreaterThan(15);
     for (const { source } of entries) expect(existsSync(new URL(source, ROOT)), source).toBe(true);
+    for (const { file } of entries) expect(file).toMatch(/^api\/[\w-]+\.md$/);
     expect(new Set(entries.map(({ file }) => file)).size).toBe(entries.length);
   });
 

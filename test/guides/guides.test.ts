@@ -106,25 +106,26 @@ describe.each(guides.map((guide) => [guide.name, guide] as const))("%s", async (
       durable_objects: { bindings: { name: string; class_name: string }[] };
       migrations: { new_sqlite_classes?: string[]; deleted_classes?: string[] }[];
     };
-    // What a migration has made and none has deleted must be there, as for wrangler, whether it is bound or not.
+    // What a migration has made and none has deleted must be exported, or wrangler does not start it, bound or not.
     const living = new Set(config.migrations.flatMap((one) => one.new_sqlite_classes ?? []));
     for (const gone of config.migrations.flatMap((one) => one.deleted_classes ?? [])) living.delete(gone);
-    for (const { class_name } of config.durable_objects.bindings) {
-      expect(living.delete(class_name) ? "" : `${class_name} has no migration`).toBe("");
-    }
+    const script = await bundleWorker(join(folder, name, config.main));
+    const exported = [...script.matchAll(/\bexport\s*\{([^}]*)\}/g)].at(-1)?.[1]?.split(/[\s,]+/);
+    expect(exported).toEqual(expect.arrayContaining([...living]));
+    for (const { class_name } of config.durable_objects.bindings) expect([...living]).toContain(class_name);
     const port = await freePort();
     const running = new Miniflare(
       convertV4MiniflareOptions({
         port,
         host: "127.0.0.1",
         modules: true,
-        script: await bundleWorker(join(folder, name, config.main)),
+        script,
         compatibilityDate: config.compatibility_date,
         durableObjects: Object.fromEntries(
-          [
-            ...config.durable_objects.bindings,
-            ...Array.from(living, (class_name) => ({ name: class_name, class_name })),
-          ].map((at) => [at.name, { className: at.class_name, useSQLite: true }]),
+          config.durable_objects.bindings.map((at) => [
+            at.name,
+            { className: at.class_name, useSQLite: true },
+          ]),
         ),
       }),
     );

@@ -9,6 +9,7 @@ interface Setup {
   readonly bindings: readonly string[];
   /** False for a class as `new_classes`, or no migration at all, makes it. */
   readonly sql?: boolean;
+  readonly date?: string;
 }
 
 const to = (name: string, className: string): string =>
@@ -17,7 +18,7 @@ const text = (name: string, value: string): string => `(name = "${name}", text =
 const SESSION = to("MCP_SESSION", "McpSession");
 const HUB = to("MCP_HUB", "McpHub");
 
-async function start({ bindings, sql = true }: Setup): Promise<Workerd> {
+async function start({ bindings, sql = true, date = "2026-08-01" }: Setup): Promise<Workerd> {
   const port = await freePort();
   const classes = ["McpSession", "McpHub", "Other"].map(
     (name) =>
@@ -36,7 +37,7 @@ const config :Workerd.Config = (
 );
 const main :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed "worker.js")],
-  compatibilityDate = "2026-08-01",
+  compatibilityDate = "${date}",
   durableObjectNamespaces = [${classes.join(", ")}],
   durableObjectStorage = (localDisk = "storage"),
   bindings = [${bindings.join(", ")}],
@@ -114,6 +115,24 @@ test("a class without SQLite (`new_classes`, or no migration): told once, in wor
     expect((await fetch(`${server.url}/sse`, { headers: { Accept: "text/event-stream" } })).status).toBe(500);
     expect(messagesOf(server, "setup.error")).toEqual([expect.stringContaining("new_sqlite_classes")]);
     expect(server.lines.filter((line) => line.includes("SQL is not enabled"))).toHaveLength(1);
+  } finally {
+    await server.close();
+  }
+});
+
+test.each(["2022-03-01", "2024-04-02"])(
+  "a compatibility date that is too old (%s) ends the start",
+  async (date) => {
+    await expect(start({ bindings: [SESSION, HUB], date })).rejects.toThrow(
+      "Holdfast needs the compatibility_date 2024-04-03 or later in the Worker's configuration",
+    );
+  },
+);
+
+test("the oldest one serves", async () => {
+  const server = await start({ bindings: [SESSION, HUB], date: "2024-04-03" });
+  try {
+    expect((await post(`${server.url}/mcp`, initialize())).status).toBe(200);
   } finally {
     await server.close();
   }

@@ -20,6 +20,7 @@ import { DENO } from "../support/deno.ts";
 import { post } from "../support/mcp.ts";
 import { initialize } from "../support/messages.ts";
 import { NODE } from "../support/node.ts";
+import { pack } from "../support/pack.ts";
 import { BIN, run } from "../support/process.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -66,8 +67,7 @@ let stranger: string;
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "holdfast-package-"));
-  await succeeds(["npm", "pack", "--pack-destination", root], ROOT);
-  tarball = join(root, readdirSync(root).find((name) => name.endsWith(".tgz")) ?? "");
+  tarball = await pack(root);
 
   project = join(root, "project");
   mkdirSync(project);

@@ -21,6 +21,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BUN } from "../support/bun.ts";
 import { DENO } from "../support/deno.ts";
 import { NODE } from "../support/node.ts";
+import { pack } from "../support/pack.ts";
 import { freePort } from "../support/workerd.ts";
 
 const root = new URL("../../", import.meta.url).pathname;
@@ -164,7 +165,7 @@ describe("in an empty project, with the packed package,", () => {
   beforeAll(async () => {
     project = mkdtempSync(join(tmpdir(), "holdfast-readme-"));
     writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-    await promisify(execFile)("npm", ["pack", "--pack-destination", project], { cwd: root });
+    await pack(project);
     const modules = join(project, "node_modules");
     mkdirSync(join(modules, "holdfast"), { recursive: true });
     await run("tar xzf holdfast-*.tgz -C node_modules/holdfast --strip-components=1");

@@ -3,7 +3,7 @@ import process from "node:process";
 import { main } from "../../examples/cluster/main.ts";
 import type { ServeOptions, Server } from "../../src/local/serve.ts";
 import { testModern } from "./test-modern.ts";
-import { testOptions } from "./test-options.ts";
+import { testAdmin, testOptions } from "./test-options.ts";
 import { testServers } from "./test-server.ts";
 
 /** How far this process's clock is from the machine's. */
@@ -21,6 +21,7 @@ await main(serve, {
   ...testOptions(process.env),
   createServer: testServers(process.env),
   ...testModern(process.env),
+  ...testAdmin(process.env),
   ...(process.env["TEST_LEASE_MS"] === undefined ? {} : { leaseMs: Number(process.env["TEST_LEASE_MS"]) }),
   ...(process.env["TEST_EVICT_MS"] === undefined
     ? {}

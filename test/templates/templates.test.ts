@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { NODE } from "../support/node.ts";
+import { pack } from "../support/pack.ts";
 import { type TestDatabase, testDatabase } from "../support/postgres.ts";
 import { BIN, run } from "../support/process.ts";
 import { freePort } from "../support/workerd.ts";
@@ -36,8 +37,7 @@ async function succeeds(command: readonly string[], cwd: string): Promise<string
 
 beforeAll(async () => {
   root = mkdtempSync(join(tmpdir(), "holdfast-templates-"));
-  await succeeds(["npm", "pack", "--pack-destination", root], ROOT);
-  const tarball = readdirSync(root).find((name) => name.endsWith(".tgz")) ?? "";
+  const tarball = await pack(root);
   await succeeds(["tar", "-xzf", tarball], root);
   unpacked = join(root, "package");
   // What it depends on is where npm would have put it.

@@ -91,6 +91,35 @@ describe("the store", () => {
     expect(await store.getTaskResult(taskId)).toMatchObject({ isError: true });
   });
 
+  test("where the state is full, a restart fails its tasks, or forgets them, and the server starts", async () => {
+    const values = new Map<string, string>();
+    /** A session whose state takes so many characters in all. */
+    const within = (most: number, rehydrated: boolean): SessionInfo => {
+      const session = sessionOf(values)(rehydrated);
+      const set: SessionState["set"] = (name, value) => {
+        const others = [...values].reduce(
+          (sum, [other, json]) => sum + (other === name ? 0 : json.length),
+          0,
+        );
+        if (others + JSON.stringify(value).length > most) throw new RangeError("too much (maxStateBytes)");
+        session.state.set(name, value);
+      };
+      return { ...session, state: { ...session.state, set } };
+    };
+    const size = (): number => [...values.values()].join("").length;
+    const store = sessionTaskStore(within(100_000, false));
+    const asked = await store.createTask({}, 1, { method: "tools/call", params: { pad: "x".repeat(300) } });
+    const bare = await store.createTask({}, 2, {});
+    const after = sessionTaskStore(within(size(), true));
+    expect(await after.getTask(asked.taskId)).toMatchObject({ status: "failed" });
+    // What was freed is enough for both.
+    expect(await after.getTask(bare.taskId)).toMatchObject({ status: "failed" });
+
+    values.clear();
+    const only = await sessionTaskStore(within(100_000, false)).createTask({}, 1, {});
+    expect(await sessionTaskStore(within(size(), true)).getTask(only.taskId)).toBeNull();
+  });
+
   test("a list is in the order of creation, page by page, each task once", async () => {
     const store = sessionTaskStore(sessionOf()(false), { maxTasks: 120 });
     const made: string[] = [];

@@ -105,6 +105,8 @@ export class CallExchange<A extends AskedOnStream> extends Post<CallSide<A>, A> 
 
   answer(id: RequestId, json: string): Promise<void> {
     let paced: Promise<void> | undefined;
+    // On a stream each is an event of its own.
+    if (this.#stream === undefined && !this.fits(json)) this.late();
     if (this.#stream === undefined) this.hold(id, json);
     else paced = this.#stream.emit(json, JSON.stringify(id));
     this.reduce(id, false);

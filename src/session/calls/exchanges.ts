@@ -50,11 +50,13 @@ export function callLimit({ maxCallMs, initializeTimeoutMs }: Settings, { method
 /** The exchanges of one session. */
 export class Exchanges implements CallSide<AskedOfSession>, RelaySide<AskedOfSession> {
   readonly quick: Delay;
+  readonly maxHeld: number;
   readonly #side: SessionSide;
   readonly #standalone: Standalone;
 
   constructor(side: SessionSide, standalone: Standalone) {
     this.quick = side.options.quick;
+    this.maxHeld = side.options.settings.maxEventBytes;
     this.#side = side;
     this.#standalone = standalone;
   }

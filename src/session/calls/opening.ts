@@ -30,6 +30,7 @@ export async function openWith(
   const exchange = new JsonExchange(
     {
       quick,
+      maxHeld: settings.maxEventBytes,
       sendStandalone: (json, answers) => standalone.send(json, answers),
       asideStandalone() {},
       lasting() {},

@@ -4,7 +4,7 @@
  * It waits a moment for all answers: alone and quick, they go back as one JSON body and nothing is stored.
  * @module
  */
-import { interrupted } from "../../jsonrpc/failures.ts";
+import { interrupted, tooLarge } from "../../jsonrpc/failures.ts";
 import type { JsonRpcRequest, JsonRpcResponse, RequestId } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import type { Exchange, Reply } from "../server/reply.ts";
@@ -36,6 +36,8 @@ export interface Settled {
 export interface Side<A extends Asked = Asked> {
   /** How long a POST waits for an answer that needs no stream. */
   readonly quick: Delay;
+  /** Most characters of the answers that are held for one JSON body: those of a batch come together. */
+  readonly maxHeld: number;
   /** Sends on the standalone stream; `answers` as in `Stream.emit`. */
   sendStandalone(json: string, answers: string | null): Promise<void>;
   /** Says something aside on the standalone stream: see `Stream.aside`. */
@@ -52,6 +54,7 @@ export abstract class Post<S extends Side<A>, A extends Asked> implements Exchan
   protected readonly asked: A;
   readonly #owed: RequestId[];
   readonly #held: { readonly id: RequestId; readonly json: string }[] = [];
+  #heldLength = 0;
   #reply: Reply | undefined;
   #promise: Promise<Reply> | undefined;
   #resolve: ((reply: Reply) => void) | undefined;
@@ -126,9 +129,16 @@ export abstract class Post<S extends Side<A>, A extends Asked> implements Exchan
     this.#resolve?.(reply);
   }
 
-  /** Keeps an answer for the JSON body. */
+  /** Whether the JSON body has room for one more answer; for the first, which is bounded by itself, it has. */
+  protected fits(json: string): boolean {
+    return this.#heldLength === 0 || this.#heldLength + json.length <= this.side.maxHeld;
+  }
+
+  /** Keeps an answer for the JSON body, or an error in its place where there is no room for it. */
   protected hold(id: RequestId, json: string): void {
-    this.#held.push({ id, json });
+    const kept = this.fits(json) ? json : toWire(tooLarge(id, json.length, this.side.maxHeld));
+    this.#held.push({ id, json: kept });
+    this.#heldLength += kept.length;
   }
 
   /** The answers that are kept; they are the caller's now. */

@@ -5,6 +5,8 @@ import { useErrorBoundary, useId } from "preact/hooks";
 import {
   authorization,
   base,
+  type Call,
+  calls,
   connect,
   disconnect,
   era,
@@ -16,6 +18,7 @@ import {
   status,
 } from "../store.ts";
 import { ERAS } from "../wire/eras.ts";
+import { wordFor } from "./call.tsx";
 import { Questions } from "./dialog.tsx";
 import { Drive } from "./drive.tsx";
 import { Life } from "./life.tsx";
@@ -41,6 +44,7 @@ export function App(): JSX.Element {
     <>
       <Top />
       <ConnectBar />
+      <Announcer />
       {isWide.value ? (
         <main class="wide">
           {left}
@@ -104,6 +108,22 @@ function Top(): JSX.Element {
       </nav>
     </header>
   );
+}
+
+/** How the last call goes, for who hears the page: a progress bar says nothing by itself, so its quarters are said. */
+function Announcer(): JSX.Element {
+  const [last] = calls.value;
+  return (
+    <p class="sr" role="status" aria-label="Last call">
+      {last === undefined ? "" : `${inLine(last.title, 80)}: ${spoken(last)}`}
+    </p>
+  );
+}
+
+function spoken({ outcome, progress }: Call): string {
+  const part = progress?.total === undefined ? 0 : Math.floor((4 * progress.progress) / progress.total);
+  // The last quarter is over with the call.
+  return outcome === undefined && part > 0 ? `${Math.min(part, 3) * 25} %` : wordFor(outcome)[0];
 }
 
 function ConnectBar(): JSX.Element {

@@ -60,6 +60,7 @@ export function Operate(): JSX.Element {
                 <th>Era</th>
                 <th>Status</th>
                 <th>Last used</th>
+                {areApart() && <th>Process</th>}
               </tr>
             </thead>
             <tbody>
@@ -80,6 +81,11 @@ export function Operate(): JSX.Element {
   );
 }
 
+/** True where the server is several processes: then each row says which has the session. */
+function areApart(): boolean {
+  return admin.sessions.value.some((session) => session["process"] !== undefined);
+}
+
 function SessionRow({ session, isSelected }: { session: Json; isSelected: boolean }): JSX.Element {
   const id = textIn(session["id"]) ?? "";
   return (
@@ -94,6 +100,9 @@ function SessionRow({ session, isSelected }: { session: Json; isSelected: boolea
       <td>{eraOf(session)}</td>
       <td>{session["status"] === undefined ? "–" : <StatusTag status={said(session["status"])} />}</td>
       <td>{ago(session["lastUsed"])}</td>
+      {areApart() && (
+        <td class="mono">{session["process"] === undefined ? "–" : said(session["process"])}</td>
+      )}
     </tr>
   );
 }
