@@ -159,6 +159,7 @@ export function testResume(subject: Subject): void {
         const call = await session.stream(toolCall("test_reconnection", {}, { id: "poll" }));
         expect(await call.rest()).toEqual([]);
         expect(call.text).toMatch(/^id: \S+\nretry: 3000\ndata: \n\n$/);
+        // The server's word comes by its output, and not with the stream's end.
         await eventually(() => expect(reasonsOf(server, session)).toEqual(["closed"]));
         const resumed = await session.get(call.lastEventId);
         expect(isPriming((await resumed.next(), await resumed.next()))).toBe(true);
