@@ -57,38 +57,18 @@ export interface Notifier {
 /** The topic of deployments that use one hub for all. */
 export const DEFAULT_TOPIC = "default";
 
-/** A notifier with a method for each kind of change; `publish` is handed each, and must not throw. */
+/**
+ * A notifier with a method for each kind of change; `publish` is handed each, and must not throw. Functions of their
+ * own, for it is in the user's hands: it may be taken apart.
+ */
 export function createNotifier(publish: (change: Change) => void): Notifier {
-  return new EachKind(publish);
-}
-
-/** A class, for each session's server has one. */
-class EachKind implements Notifier {
-  readonly #publish: (change: Change) => void;
-
-  constructor(publish: (change: Change) => void) {
-    this.#publish = publish;
-  }
-
-  toolsListChanged(): void {
-    this.#publish({ kind: "tools_list_changed" });
-  }
-
-  promptsListChanged(): void {
-    this.#publish({ kind: "prompts_list_changed" });
-  }
-
-  resourcesListChanged(): void {
-    this.#publish({ kind: "resources_list_changed" });
-  }
-
-  resourceUpdated(uri: string): void {
-    this.#publish({ kind: "resource_updated", uri });
-  }
-
-  publish(change: Change): void {
-    this.#publish(change);
-  }
+  return {
+    toolsListChanged: () => publish({ kind: "tools_list_changed" }),
+    promptsListChanged: () => publish({ kind: "prompts_list_changed" }),
+    resourcesListChanged: () => publish({ kind: "resources_list_changed" }),
+    resourceUpdated: (uri) => publish({ kind: "resource_updated", uri }),
+    publish,
+  };
 }
 
 const METHODS: Readonly<Record<Notice["kind"], string>> = {

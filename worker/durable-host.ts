@@ -176,8 +176,9 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
         if (stream === undefined) return;
         const body = encodeLeft({ stream, connectionId: request.connectionId(), seq });
         // Told in vain, its client may miss something where it comes back without its place, or with none.
+        // A body that nobody reads would keep the object.
         const told = call(PATHS.left, { method: "POST", body, headers: stamped() }).then(
-          () => {},
+          (response) => response.body?.cancel(),
           () => {},
         );
         waitUntil(told);

@@ -16,78 +16,64 @@ export interface KeptState extends SessionState {
  * @throws {RangeError} from `set`, where the whole would exceed `maxBytes` as JSON, or one value what a row holds
  */
 export function createState(store: EntryStore, maxBytes: number, isOpening: () => boolean): KeptState {
-  return new SessionsState(store, maxBytes, isOpening);
-}
-
-class SessionsState implements KeptState {
-  readonly #store: EntryStore;
-  readonly #maxBytes: number;
-  readonly #isOpening: () => boolean;
   /** What was set while the session was being opened. */
-  #early: Map<string, string> | undefined;
+  let early: Map<string, string> | undefined;
   /** Bytes of what is stored: counted once in an isolate's life, and kept from then on. */
-  #stored: number | undefined;
+  let stored: number | undefined;
+  const sizeOf = (name: string): number =>
+    isOpening()
+      ? early?.has(name)
+        ? entryBytes(name, early.get(name) ?? "")
+        : 0
+      : (store.entrySize("state", name) ?? 0);
+  const total = (): number =>
+    isOpening()
+      ? [...(early ?? [])].reduce((sum, [name, value]) => sum + entryBytes(name, value), 0)
+      : (stored ??= store.entryTotal("state").bytes);
 
-  constructor(store: EntryStore, maxBytes: number, isOpening: () => boolean) {
-    this.#store = store;
-    this.#maxBytes = maxBytes;
-    this.#isOpening = isOpening;
-  }
+  const entries = (): { name: string; value: string }[] =>
+    isOpening()
+      ? [...(early ?? [])]
+          .map(([name, value]) => ({ name, value }))
+          .sort((a, b) => (a.name < b.name ? -1 : 1))
+      : store.entries("state");
 
-  get<T>(name: string): T | undefined {
-    stateName(name);
-    const json = this.#isOpening() ? this.#early?.get(name) : this.#store.entry("state", name);
-    return json === undefined ? undefined : (JSON.parse(json) as T);
-  }
-
-  set(name: string, value: unknown): void {
-    stateName(name);
-    const json: string | undefined = JSON.stringify(value);
-    if (json === undefined) throw new TypeError(`state ${name}: the value cannot be written as JSON`);
-    const size = entryBytes(name, json);
-    if (size > MOST_ENTRY_BYTES) {
-      throw new RangeError(
-        `state ${name}: ${size} bytes exceed what one value may have (${MOST_ENTRY_BYTES}, its name included)`,
-      );
-    }
-    const next = this.#total() + size - this.#sizeOf(name);
-    if (next > this.#maxBytes)
-      throw new RangeError(`state ${name}: ${next} bytes exceed maxStateBytes (${this.#maxBytes})`);
-    if (this.#isOpening()) return void (this.#early ??= new Map()).set(name, json);
-    this.#store.putEntry("state", name, json);
-    this.#stored = next;
-  }
-
-  delete(name: string): boolean {
-    stateName(name);
-    if (this.#isOpening()) return this.#early?.delete(name) ?? false;
-    const next = this.#total() - this.#sizeOf(name);
-    const isThere = this.#store.deleteEntry("state", name);
-    this.#stored = next;
-    return isThere;
-  }
-
-  keys(): string[] {
-    return this.#isOpening()
-      ? [...(this.#early?.keys() ?? [])].sort()
-      : this.#store.entries("state").map(({ name }) => name);
-  }
-
-  keep(): void {
-    for (const [name, value] of this.#early ?? []) this.#store.putEntry("state", name, value);
-    this.#early = undefined;
-  }
-
-  #sizeOf(name: string): number {
-    if (!this.#isOpening()) return this.#store.entrySize("state", name) ?? 0;
-    const json = this.#early?.get(name);
-    return json === undefined ? 0 : entryBytes(name, json);
-  }
-
-  #total(): number {
-    if (!this.#isOpening()) return (this.#stored ??= this.#store.entryTotal("state").bytes);
-    let bytes = 0;
-    for (const [name, value] of this.#early ?? []) bytes += entryBytes(name, value);
-    return bytes;
-  }
+  // Functions of their own, for it is in the user's hands: it may be taken apart, or spread into another.
+  return {
+    get<T>(name: string): T | undefined {
+      stateName(name);
+      const json = isOpening() ? early?.get(name) : store.entry("state", name);
+      return json === undefined ? undefined : (JSON.parse(json) as T);
+    },
+    set(name, value) {
+      stateName(name);
+      const json: string | undefined = JSON.stringify(value);
+      if (json === undefined) throw new TypeError(`state ${name}: the value cannot be written as JSON`);
+      const size = entryBytes(name, json);
+      if (size > MOST_ENTRY_BYTES) {
+        throw new RangeError(
+          `state ${name}: ${size} bytes exceed what one value may have (${MOST_ENTRY_BYTES}, its name included)`,
+        );
+      }
+      const next = total() + size - sizeOf(name);
+      if (next > maxBytes)
+        throw new RangeError(`state ${name}: ${next} bytes exceed maxStateBytes (${maxBytes})`);
+      if (isOpening()) return void (early ??= new Map()).set(name, json);
+      store.putEntry("state", name, json);
+      stored = next;
+    },
+    delete(name) {
+      stateName(name);
+      if (isOpening()) return early?.delete(name) ?? false;
+      const next = total() - sizeOf(name);
+      const isThere = store.deleteEntry("state", name);
+      stored = next;
+      return isThere;
+    },
+    keys: () => entries().map(({ name }) => name),
+    keep() {
+      for (const [name, value] of early ?? []) store.putEntry("state", name, value);
+      early = undefined;
+    },
+  };
 }

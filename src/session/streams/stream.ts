@@ -198,6 +198,8 @@ export class Stream implements Fed {
       this.#left(held, seq ?? held.acked);
       known = held.sent;
       this.#drop();
+      // Its reader has gone, and it does not know: the object would be held by what nobody reads.
+      if (held.outlet.isBlind) held.outlet.end("client");
     }
     // Beyond what was sent nothing can have been taken.
     if (seq !== undefined && seq <= known) this.#handed(seq);
