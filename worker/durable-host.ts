@@ -129,7 +129,6 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
     try {
       return await stub().post(encodeMessage(encoded));
     } catch (error) {
-      // A stub without methods throws where it is asked for one.
       if (!isWithoutMethod(error)) return rethrow(error);
       return postByFetch(encoded);
     }
@@ -205,8 +204,7 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
 }
 
 /**
- * True where the object, of version 0, or the stub, of a compatibility date before RPC, has no such method:
- * nothing has run. The runtime says so by this message alone.
+ * True where the object, of version 0, has no such method: nothing has run. The runtime says so by this message alone.
  */
 function isWithoutMethod(error: unknown): boolean {
   return (

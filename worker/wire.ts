@@ -33,8 +33,7 @@
  * another status than those above, treats it as the death of the object that it came from.
  *
  * Why `post` is a method: a string there and back takes 40 µs of processor time less than a `fetch`
- * (× 1.12 to 1.14 calls, between two builds that differed in nothing else; `npm run bench:post` compares both ways of
- * one build, and shows more than that, since its calls by `fetch` pay for an error each). Objects and streams take more by RPC than by `fetch`; a stream comes as a Response
+ * (× 1.12 to 1.14 calls, between two builds that differed in nothing else). Objects and streams take more by RPC than by `fetch`; a stream comes as a Response
  * all the same (some 45 µs more, once for the call), since a second call for it would cost more than that, and
  * would leave a moment in which neither side holds what was sent. Cancellation, pace, the object's death and its
  * sleep are as with `fetch`.
