@@ -216,7 +216,9 @@ export async function runWorkerd({
       createInterface({ input }).on("line", (line) => lines.push(line));
     }
     await untilReachable(`http://127.0.0.1:${port}/health`, () => {
-      if (started.exitCode !== null) throw new Error(`workerd ended: ${lines.join("\n")}`);
+      // Quoted: vitest takes "at worker:1:2" for a frame of the test's, and dies of the folder `worker`.
+      const said = (): string => lines.map((line) => `> ${line.replace(/^\s*at /, "")}`).join("\n");
+      if (started.exitCode !== null) throw new Error(`workerd ended:\n${said()}`);
     });
   };
 
