@@ -1,10 +1,8 @@
 /** The database that processes share goes away, comes back, or holds less than it did. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { clusterHost } from "../../src/cluster/host.ts";
-import type { Engine } from "../../src/cluster/engine.ts";
-import { openPg } from "../../src/cluster/pg.ts";
-import { postgresEngine } from "../../src/cluster/postgres.ts";
 import { createMcpRouter } from "../../src/router.ts";
+import { askedEngine } from "../support/asked-engine.ts";
 import { type Cluster, type Member, startCluster } from "../support/cluster.ts";
 import { answerOf, type McpSession, openSession, sessionAt } from "../support/mcp.ts";
 import { initialize, notification, numbersOf, toolCall, upTo } from "../support/messages.ts";
@@ -132,16 +130,7 @@ describe("a server of Postgres", () => {
 });
 
 test("a quick call on its owner asks the database nothing", async () => {
-  const asked: string[] = [];
-  const real = postgresEngine(await openPg(database.url, () => {}));
-  const engine = new Proxy(real, {
-    get(target, name: keyof Engine) {
-      return (...args: unknown[]) => {
-        asked.push(name);
-        return (target[name] as (...given: unknown[]) => unknown)(...args);
-      };
-    },
-  });
+  const { engine, asked } = await askedEngine(database.url);
   // Looks at the others, and renewals, come once in so long and have nothing to do with calls.
   const host = await clusterHost(engine, {
     createServer: createTestServer,

@@ -1,10 +1,8 @@
 /** Tasks among several processes: each in one of them, told of by all, and taken over from one that ends. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Engine } from "../../src/cluster/engine.ts";
 import { clusterHost } from "../../src/cluster/host.ts";
-import { openPg } from "../../src/cluster/pg.ts";
-import { postgresEngine } from "../../src/cluster/postgres.ts";
 import { createMcpRouter } from "../../src/router.ts";
+import { askedEngine } from "../support/asked-engine.ts";
 import { type Cluster, type Member, startCluster } from "../support/cluster.ts";
 import { answerOf } from "../support/mcp.ts";
 import { textOf } from "../support/messages.ts";
@@ -188,16 +186,7 @@ test("of tasks whose time is up nothing is left, though their process is gone", 
 
 test("a quick call that may be a task asks the database nothing, and one that is a task stores it at once", async () => {
   const database = await testDatabase(cluster.database.url);
-  const asked: string[] = [];
-  const real = postgresEngine(await openPg(database.url, () => {}));
-  const engine = new Proxy(real, {
-    get(target, name: keyof Engine) {
-      return (...args: unknown[]) => {
-        asked.push(name);
-        return (target[name] as (...given: unknown[]) => unknown)(...args);
-      };
-    },
-  });
+  const { engine, asked } = await askedEngine(database.url);
   const { modern } = testModern({ TEST_TASK_AFTER_MS: "20000" });
   const host = await clusterHost(engine, {
     createServer: createTestServer,
