@@ -62,6 +62,7 @@ describe("the previous version and this one", () => {
         sequences(["kill"]),
         {
           hasLimits: false,
+          drains: true,
           async fetch(path, init) {
             const response = await fetch(`${cluster.url}${path}`, init);
             if (response.status === 502) throw new Error("a process ended under the request");

@@ -6,7 +6,7 @@
 import { comesBack } from "../../src/jsonrpc/versions.ts";
 import type { Inspection } from "../support/back-door.ts";
 import { initialize, type Message, notification, toolCall } from "../support/messages.ts";
-import { connectSse } from "../support/sse-client.ts";
+import { connectSse, type SseConnection } from "../support/sse-client.ts";
 import { within } from "../support/wait.ts";
 import type { Burst, Disturbance } from "./steps.ts";
 import { createTrack, type Track } from "./track.ts";
@@ -22,6 +22,8 @@ export interface World {
   disturb(how: Disturbance, session: string): Promise<void>;
   /** Whether the server, by its settings, ends connections on its own. */
   readonly hasLimits: boolean;
+  /** Whether a kill may be one that the process hears: it ends its connections in order, for their clients to come back. */
+  readonly drains?: boolean;
 }
 
 /** A tool call, and what became of it. */
@@ -88,6 +90,16 @@ export async function createClient(world: World, version: string): Promise<Clien
 
   const wasKilled = (before: number): boolean => kills > before || killing > 0;
 
+  /** Kills before each connection was asked for. */
+  const killsBefore = new WeakMap<SseConnection, number>();
+
+  /** Ended in order, with more to come, by nothing that would end it. */
+  const isGivenUp = (track: Track, connection: SseConnection): boolean =>
+    connection.state === "ended" &&
+    !world.hasLimits &&
+    !(world.drains === true && wasKilled(killsBefore.get(connection) ?? 0)) &&
+    !isAnswered(track);
+
   /** Undefined where the process was killed under the request; `join` takes the response for a stream. */
   const send = async (
     init: RequestInit,
@@ -99,6 +111,7 @@ export async function createClient(world: World, version: string): Promise<Clien
       const join = (track: Track): void => {
         const connection = connectSse(response, () => controller.abort());
         track.connections.push(connection);
+        killsBefore.set(connection, before);
         void connection.over.then((state) => {
           if (state === "broken" && !wasKilled(before) && !isBrokenOff(track)) dropped.push(track.name);
         });
@@ -206,7 +219,7 @@ export async function createClient(world: World, version: string): Promise<Clien
       const old = track.current;
       // Nothing has named a place yet: the client reads on, for there is nowhere to come back to.
       if (old?.state === "open" && track.lastEventId === undefined) return;
-      if (old?.state === "ended" && !world.hasLimits && !isAnswered(track)) dropped.push(track.name);
+      if (old !== undefined && isGivenUp(track, old)) dropped.push(track.name);
       old?.pause();
       await attach(track, track.lastEventId);
       old?.leave();
