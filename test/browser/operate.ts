@@ -37,6 +37,13 @@ async function isFine({ page }: User, name: string): Promise<void> {
       expect([colorScheme, width, ...(await violations(page))]).toEqual([colorScheme, width]);
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(overflow).toBeLessThanOrEqual(0);
+      // The list does not give way to the session that is looked at.
+      const list = page.getByRole("group", { name: "Sessions" });
+      const { height, needed } = await list.evaluate(({ clientHeight, scrollHeight }) => ({
+        height: clientHeight,
+        needed: Math.min(scrollHeight, 100),
+      }));
+      expect(height).toBeGreaterThanOrEqual(needed);
     }
   }
 }
