@@ -59,6 +59,7 @@ export interface Wayward {
     | "block"
     | "notify"
     | "ask"
+    | "ask late"
     | "outlive"
     | "speak";
   ms?: number;
@@ -114,6 +115,10 @@ async function act(
     case "notify":
       await progress(1);
       return text(`notified ${tag}`);
+    case "ask late":
+      // Not before the call is over, however long that takes to be heard of here.
+      await pause(600_000, call.signal);
+    // falls through
     case "ask":
       try {
         return text(JSON.stringify(await call.ask()));
