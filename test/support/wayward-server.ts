@@ -115,11 +115,10 @@ async function act(
     case "notify":
       await progress(1);
       return text(`notified ${tag}`);
-    case "ask late":
-      // Not before the call is over, however long that takes to be heard of here.
-      await pause(600_000, call.signal);
-    // falls through
     case "ask":
+    case "ask late":
+      // Late: not before the call is over, however long that takes to be heard of here.
+      if (what === "ask late") await pause(600_000, call.signal);
       try {
         return text(JSON.stringify(await call.ask()));
       } catch (error) {
