@@ -14,6 +14,11 @@ export interface TcpProxy {
   hole(way?: Way): void;
   /** From now on new connections go to another port. */
   to(port: number): void;
+  /**
+   * Cuts in two what next goes this way on a connection on which `asked` stood in the last request: its first half
+   * arrives, and the connection breaks. Resolves once that has happened.
+   */
+  tear(way: Way, asked: string): Promise<void>;
   /** Breaks all connections, in the middle of whatever is under way: what is held is lost. */
   cut(): void;
   /** Closes all connections in order: what is under way comes first, then the end. */
@@ -31,18 +36,40 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
   let own = 0;
   const open = new Set<Socket>();
   const held = new Map<() => void, string>();
-  const pipe = (from: Socket, to: Socket, way: Way): void => {
+  let tearing: { readonly way: Way; readonly asked: string; readonly done: () => void } | undefined;
+  const pipe = (from: Socket, to: Socket, way: Way, last: { asked: string; isAnswered: boolean }): void => {
+    let isHeld = false;
+    let isOver = false;
     from.on("data", (chunk: Buffer) => {
+      if (way === "there") {
+        last.asked = (last.isAnswered ? "" : last.asked) + chunk.toString("latin1");
+        last.isAnswered = false;
+      } else last.isAnswered = true;
+      if (tearing?.way === way && last.asked.includes(tearing.asked)) {
+        const { done } = tearing;
+        tearing = undefined;
+        return void to.write(chunk.subarray(0, chunk.length / 2), () => {
+          from.destroy();
+          done();
+        });
+      }
       if (!holes.includes(way)) return void to.write(chunk);
-      // In order: what is held goes first, once it is let go.
+      // In order: what is held goes first, once it is let go, and then the end, if that has come meanwhile.
       from.pause();
+      isHeld = true;
       held.set(() => {
+        isHeld = false;
         to.write(chunk);
-        from.resume();
+        if (isOver) to.end();
+        else from.resume();
       }, chunk.toString("latin1"));
     });
-    from.on("close", () => to.destroy());
-    from.on("error", () => to.destroy());
+    const over = (): void => {
+      isOver = true;
+      if (!isHeld) to.destroy();
+    };
+    from.on("close", over);
+    from.on("error", over);
   };
   let server: Server | undefined;
   const listen = (): Promise<void> =>
@@ -53,8 +80,9 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
           open.add(socket);
           socket.on("close", () => open.delete(socket));
         }
-        pipe(client, upstream, "there");
-        pipe(upstream, client, "back");
+        const last = { asked: "", isAnswered: false };
+        pipe(client, upstream, "there", last);
+        pipe(upstream, client, "back", last);
       });
       server.once("error", reject);
       server.listen(own, "127.0.0.1", resolve);
@@ -82,6 +110,7 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
     to(next) {
       target = next;
     },
+    tear: (way, asked) => new Promise((done) => (tearing = { way, asked, done })),
     cut() {
       held.clear();
       for (const socket of open) socket.destroy();
