@@ -9,6 +9,7 @@ import { node } from "../support/node.ts";
 import type { TestServer } from "../support/workerd.ts";
 import type { World } from "./client.ts";
 import { violations } from "./invariants.ts";
+import { NARROW } from "./narrow.ts";
 import { play } from "./player.ts";
 import { sequences } from "./steps.ts";
 
@@ -16,17 +17,7 @@ const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0
 
 describe.each([
   ["by default", {}, false],
-  [
-    "while the server ends its connections all the time",
-    {
-      HOLDFAST_MAX_STREAM_MS: "1000",
-      HOLDFAST_SUPERVISE_INTERVAL_MS: "1000",
-      HOLDFAST_KEEPALIVE_INTERVAL_MS: "50",
-      HOLDFAST_SEND_TIMEOUT_MS: "100",
-      HOLDFAST_QUICK_ANSWER_MS: "0",
-    },
-    true,
-  ],
+  ["while the server ends its connections all the time", NARROW, true],
 ])("%s", (_name, vars, hasLimits) => {
   let server: TestServer;
   beforeAll(async () => {
