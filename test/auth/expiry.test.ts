@@ -30,7 +30,8 @@ const AMY = { Authorization: "Bearer amy:1" };
 /** Whole seconds, as tokens have them: between one and two from now. */
 const soon = (seconds = 2): string => String(Math.floor(Date.now() / 1000) + seconds);
 
-describe.each(hosts)("on $name", (host) => {
+// Each test waits for a token's end, in a session of its own: beside the others, as far as they do not compute.
+describe.concurrent.each(hosts)("on $name", (host) => {
   const server = mortal(host, {
     TEST_AUTH: "on",
     HOLDFAST_RETRY_MS: "200",
@@ -98,7 +99,7 @@ describe.each(hosts)("on $name", (host) => {
     expect(await first.rest()).toEqual([]);
   });
 
-  describe("a client that is slow and has forgotten its place", () => {
+  describe("a client that is slow and has forgotten its place", { concurrent: false }, () => {
     const impatient = mortal(host, {
       TEST_AUTH: "on",
       HOLDFAST_SEND_TIMEOUT_MS: "1000",

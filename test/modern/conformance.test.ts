@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { hosts } from "../support/hosts.ts";
+import { NEEDED } from "../support/process.ts";
 import { serve } from "../support/subject.ts";
 
 const CLI = join(
@@ -23,7 +24,7 @@ async function conformance(url: string, args: readonly string[]): Promise<Outcom
   const results = mkdtempSync(join(tmpdir(), "holdfast-conformance-"));
   try {
     const command = [CLI, "server", "--url", `${url}/mcp`, ...args, "-o", results];
-    const child = spawn(process.execPath, command, { stdio: "ignore" });
+    const child = spawn(process.execPath, command, { stdio: "ignore", env: { ...process.env, ...NEEDED } });
     await new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("exit", resolve);
