@@ -10,6 +10,7 @@ import { node } from "../support/node.ts";
 import type { TestServer } from "../support/workerd.ts";
 import type { World } from "./client.ts";
 import { violations } from "./invariants.ts";
+import { NARROW } from "./narrow.ts";
 import { play } from "./player.ts";
 import { sequences } from "./steps.ts";
 
@@ -17,17 +18,7 @@ const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0
 
 const CASES: readonly { name: string; vars: Record<string, string>; hasLimits: boolean }[] = [
   { name: "by default", vars: {}, hasLimits: false },
-  {
-    name: "while the server ends its connections all the time",
-    vars: {
-      HOLDFAST_MAX_STREAM_MS: "1000",
-      HOLDFAST_SUPERVISE_INTERVAL_MS: "1000",
-      HOLDFAST_KEEPALIVE_INTERVAL_MS: "50",
-      HOLDFAST_SEND_TIMEOUT_MS: "100",
-      HOLDFAST_QUICK_ANSWER_MS: "0",
-    },
-    hasLimits: true,
-  },
+  { name: "while the server ends its connections all the time", vars: NARROW, hasLimits: true },
 ];
 
 describeBeside(CASES, "$name", ({ vars, hasLimits }) => {
