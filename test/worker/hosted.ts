@@ -1,0 +1,12 @@
+/** A router over `durableHost` alone, without `createMcpWorker`; the classes are there for the configuration. */
+import { createMcpRouter, durableHost } from "../../worker/cloudflare.ts";
+
+interface Env {
+  MCP_SESSION: DurableObjectNamespace;
+}
+
+class Other {}
+export { Other, Other as McpHub, Other as McpSession };
+export default createMcpRouter<{ Bindings: Env }>({
+  host: durableHost({ namespace: (env: Env) => env.MCP_SESSION }),
+});
