@@ -5,8 +5,11 @@ interface Env {
   MCP_SESSION: DurableObjectNamespace;
 }
 
-class Other {}
-export { Other, Other as McpHub, Other as McpSession };
+export {
+  DurableObject as McpHub,
+  DurableObject as McpSession,
+  DurableObject as Other,
+} from "cloudflare:workers";
 export default createMcpRouter<{ Bindings: Env }>({
   host: durableHost({ namespace: (env: Env) => env.MCP_SESSION }),
 });
