@@ -32,6 +32,8 @@ export interface Places {
   refused(node: NodeRow): Promise<void>;
   /** The node has answered. */
   reached(node: NodeRow): void;
+  /** Nodes that are not ended where nobody listens, since that has happened before at their address: whether they answer is worth a question. */
+  doubted(): NodeRow[];
   /** Looks who is alive, and ends those whose lease has run out. */
   look(tenure: Tenure): Promise<void>;
   isAlive(node: string): boolean;
@@ -142,6 +144,8 @@ export function createPlaces({ engine, emit, onFenced }: PlacesOptions): Places 
       if (await fence(node, "refused")) silent.add(node.address);
     },
     reached: ({ address }) => void silent.delete(address),
+    doubted: () =>
+      silent.size === 0 ? [] : [...members.values()].filter(({ address }) => silent.has(address)),
     async look(tenure) {
       const alive = await engine.members();
       const next = new Map(alive.map((node) => [node.id, node]));

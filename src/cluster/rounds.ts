@@ -73,6 +73,13 @@ export function createRounds(options: RoundsOptions): Rounds {
     if (at === undefined) return;
     await places.look(at);
     for (const node of peers.linked()) if (!places.isAlive(node)) peers.lose(node);
+    // One that was killed and is there again: should it be killed once more, nobody need wait for its lease.
+    for (const node of places.doubted()) {
+      void peers.publish(node, "", []).then(
+        () => places.reached(node),
+        () => {},
+      );
+    }
     await takeDue(at);
     if (rounds % COUNT_EVERY === 0) await census.refresh();
     if (rounds % SWEEP_EVERY === 1) await engine.sweep();

@@ -142,7 +142,8 @@ export function kills(runtimes: readonly [Runtime, Runtime, Runtime]): void {
     database = await testDatabase();
     const { port: databasePort } = new URL(database.url);
     cluster = await startCluster({
-      vars: { TEST_LEASE_MS: "1500", HOLDFAST_RETRY_MS: "100", TEST_RERUN: "stepped_again" },
+      // With the lease of the defaults: it is not by time that a process is taken for dead here.
+      vars: { HOLDFAST_RETRY_MS: "100", TEST_RERUN: "stepped_again" },
       runtimes,
       database,
       async through(n, port) {
@@ -166,6 +167,12 @@ export function kills(runtimes: readonly [Runtime, Runtime, Runtime]): void {
       await at(n).start();
       await towards[n]?.accept();
       await fronts[n]?.accept();
+    }
+    // Whoever has been reached again is believed to be gone as soon as nobody listens there.
+    for (const n of ended) {
+      const session = await openSession(at(n).url);
+      for (const by of cluster.members)
+        expect(await sessionAt(by.url, session).tool("echo", { text: "back" })).toBe("back");
     }
     ended.clear();
   });
