@@ -7,6 +7,7 @@ import { initialize, LATEST, toolCall } from "../support/messages.ts";
 import { expectNotNow } from "../support/not-now.ts";
 import { serve, type Subject } from "../support/subject.ts";
 import { type UnfinishedPost, unfinishedPost } from "../support/unfinished-post.ts";
+import { eventually } from "../support/wait.ts";
 
 const KIB = 1024;
 const FORGED = "0123456789abcdef".repeat(4);
@@ -170,7 +171,7 @@ export function testBodies(subject: Subject): void {
       growing.leave();
       expect(await session.tool("echo", { text: "small" })).toBe("small");
       for (const sent of both) sent.leave();
-      await expect.poll(async () => (await session.request(large)).result, { timeout: 8000 }).toBeDefined();
+      await eventually(async () => expect((await session.request(large)).result).toBeDefined(), 8000);
     });
   });
 }
