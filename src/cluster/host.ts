@@ -15,7 +15,7 @@ import { createRoom } from "../local/memory.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
-import type { Sessions } from "../sessions.ts";
+import type { SessionLogs, Sessions } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import { within } from "../within.ts";
 import { createCensus } from "./census.ts";
@@ -104,6 +104,7 @@ export async function clusterHost<Env = unknown>(
   const room = createRoom(settings.maxResidents);
   let tenure: Tenure | undefined;
   let closing: Promise<void> | undefined;
+  let logs: SessionLogs | undefined;
 
   const places = createPlaces({ engine, emit, onFenced: peers.lose });
 
@@ -133,6 +134,7 @@ export async function clusterHost<Env = unknown>(
       background,
       mint: seal.mint,
       isLive,
+      logs: () => logs,
       guest: options.guest,
       isGuest: (id) => seal.isOwn(id, "guest"),
       bus: hub.bus,
@@ -279,6 +281,7 @@ export async function clusterHost<Env = unknown>(
     user: userChannel,
     keep: background.waitUntil,
     guests: () => guests,
+    keepLogs: (given) => void (logs ??= given),
     close: () => (closing ??= close()),
   };
 }
