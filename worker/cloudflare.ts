@@ -13,7 +13,7 @@ import type { CreateServer } from "../src/session/server/factory.ts";
 import type { SessionLogs, Sessions } from "../src/sessions.ts";
 import { BOOLEAN, checkGiven, FUNCTION, type Kind, STRING, needed } from "../src/setup.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
-import { checkCompatibility, createBindings } from "./bindings.ts";
+import { createBindings } from "./bindings.ts";
 import { durableHost } from "./durable-host.ts";
 import { workerEndings } from "./endings.ts";
 import { hubObject } from "./hub-object.ts";
@@ -120,7 +120,6 @@ const LINK_BEAT_MS = 15_000;
 export function createMcpWorker<Env extends object = EnvNotNamed, Variables extends object = object>(
   options: McpWorkerOptions<Env, Variables>,
 ): McpWorker<Env, Variables> {
-  checkCompatibility();
   checkGiven("createMcpWorker", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...OWN });
   const {
     createServer,

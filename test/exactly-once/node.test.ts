@@ -3,8 +3,9 @@
  * what was sent. `SEQUENCE_SEED=<seed>` plays the same sequences again.
  */
 import * as fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { inspect } from "../support/back-door.ts";
+import { describeBeside } from "../support/beside.ts";
 import { node } from "../support/node.ts";
 import type { TestServer } from "../support/workerd.ts";
 import type { World } from "./client.ts";
@@ -15,10 +16,12 @@ import { sequences } from "./steps.ts";
 
 const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));
 
-describe.each([
-  ["by default", {}, false],
-  ["while the server ends its connections all the time", NARROW, true],
-])("%s", (_name, vars, hasLimits) => {
+const CASES: readonly { name: string; vars: Record<string, string>; hasLimits: boolean }[] = [
+  { name: "by default", vars: {}, hasLimits: false },
+  { name: "while the server ends its connections all the time", vars: NARROW, hasLimits: true },
+];
+
+describeBeside(CASES, "$name", ({ vars, hasLimits }) => {
   let server: TestServer;
   beforeAll(async () => {
     console.log(`sequences from seed ${seed}`);

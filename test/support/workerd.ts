@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
+import { eventsIn } from "./events-in.ts";
 
 /** Where a server under test can be reached, and how it can be ended. */
 export interface TestServer {
@@ -265,8 +266,7 @@ export async function runWorkerd({
     urls: ports.map((at) => `http://127.0.0.1:${at}`),
     storage,
     lines,
-    events: () =>
-      lines.filter((line) => line.startsWith('{"type"')).map((line) => JSON.parse(line) as { type: string }),
+    events: () => eventsIn(lines),
     kill,
     restart: async () => {
       await kill();
