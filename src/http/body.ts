@@ -6,7 +6,7 @@
 import { createBudget } from "../budget.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { Settings } from "../options.ts";
-import { within } from "../within.ts";
+import { type Within, within } from "../within.ts";
 
 /** Why a body was not read. */
 export type Refused = { readonly failure: failures.Failure };
@@ -32,8 +32,14 @@ const whole = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 type Read = { readonly text: string } | Refused;
 type Limits = Pick<Settings, "bodyTimeoutMs" | "maxBodyBytes" | "maxBodyBytesInFlight">;
 
-/** One for all requests of an isolate or process. */
-export function createBodyReader({ bodyTimeoutMs, maxBodyBytes, maxBodyBytesInFlight }: Limits): BodyReader {
+/**
+ * One for all requests of an isolate or process.
+ * @param inTime what gives a body its time; by itself each has a timer of its own
+ */
+export function createBodyReader(
+  { bodyTimeoutMs, maxBodyBytes, maxBodyBytesInFlight }: Limits,
+  inTime: Within = (promise) => within(promise, bodyTimeoutMs),
+): BodyReader {
   const all = createBudget(maxBodyBytesInFlight);
   const large = createBudget(Math.max(maxBodyBytesInFlight * LARGE_SHARE, maxBodyBytes));
 
@@ -47,55 +53,65 @@ export function createBodyReader({ bodyTimeoutMs, maxBodyBytes, maxBodyBytesInFl
   };
   const largePart = (bytes: number): number => (bytes > SMALL ? bytes : 0);
 
+  /** Chunk by chunk: what has come of it can be let go of when its time is up. */
+  const readLarge: BodyReader["read"] = async (request, limit, use) => {
+    const announced = Number(request.headers.get("content-length") ?? 0);
+    let held = 0;
+    /** Counts the body as this large; false where there is no room for it. */
+    const hold = (bytes: number): boolean => {
+      if (bytes <= held) return true;
+      if (!resize(held, bytes)) return false;
+      held = bytes;
+      return true;
+    };
+    // What is announced is room that the runtime makes: it is taken before the first byte is read.
+    if (announced > 0 && !hold(announced)) return { failure: failures.tooManyBodies };
+    const stop = new AbortController();
+    try {
+      const read = await inTime(readChunks(request, limit, { hold, signal: stop.signal }));
+      if (read === undefined) return { failure: failures.bodyTimeout(bodyTimeoutMs) };
+      return "failure" in read ? read : use(read.text);
+    } finally {
+      stop.abort();
+      large.give(largePart(held));
+      all.give(held);
+    }
+  };
+
   return {
     async read(request, limit, use) {
       const header = request.headers.get("content-length");
       const announced = Number(header ?? 0);
       if (announced > limit) return { failure: failures.bodyTooLarge(limit) };
-      let held = 0;
-      /** Counts the body as this large; false where there is no room for it. */
-      const hold = (bytes: number): boolean => {
-        if (bytes <= held) return true;
-        if (!resize(held, bytes)) return false;
-        held = bytes;
-        return true;
-      };
-      // What is announced is room that the runtime makes: it is taken before the first byte is read.
-      if (announced > 0 && !hold(announced)) return { failure: failures.tooManyBodies };
-      // Without a look at `body`: where a server makes it on demand, that costs more than all the rest. A
-      // large one is read chunk by chunk all the same: what has come of it can be let go of when its time is up.
-      // A small one needs no such end, and an abort for each call is a tenth of a call on Node (a `DOMException`).
-      const stop = header !== null && announced <= SMALL ? undefined : new AbortController();
+      const isSmall = header !== null && announced <= SMALL;
+      if (!isSmall) return readLarge(request, limit, use);
+      if (!all.take(announced)) return { failure: failures.tooManyBodies };
       try {
-        const reading =
-          stop === undefined
-            ? readWhole(request, limit)
-            : readChunks(request, limit, { hold, signal: stop.signal });
-        const read = await within(reading, bodyTimeoutMs);
-        if (read === undefined) return { failure: failures.bodyTimeout(bodyTimeoutMs) };
+        // Without a look at `body`: where a server makes it on demand, that costs more than all the rest. Nor is it let
+        // go of when its time is up: an abort for each call is a tenth of a call on Node (a `DOMException`).
+        let bytes: ArrayBuffer | undefined;
+        try {
+          bytes = await inTime(request.arrayBuffer());
+        } catch {
+          // Cut off on the way, which nobody is there to hear of, or read by somebody else.
+          return { failure: failures.noBody };
+        }
+        if (bytes === undefined) return { failure: failures.bodyTimeout(bodyTimeoutMs) };
+        const read = textOf(bytes, limit);
         return "failure" in read ? read : use(read.text);
       } finally {
-        stop?.abort();
-        large.give(largePart(held));
-        all.give(held);
+        all.give(announced);
       }
     },
   };
 }
 
 /**
- * HTTP holds a body to its announced length, so it can be taken at once: far cheaper than chunk by chunk.
+ * The text of a body that was taken at once, which is far cheaper than chunk by chunk: HTTP holds it to its announced length.
  * `text()` would be cheaper still, by a fiftieth of a call, but it puts U+FFFD where bytes are not UTF-8, and such a
  * message could no longer be told from one that has a U+FFFD in it.
  */
-async function readWhole(request: Request, limit: number): Promise<Read> {
-  let bytes: ArrayBuffer;
-  try {
-    bytes = await request.arrayBuffer();
-  } catch {
-    // Cut off on the way, which nobody is there to hear of, or read by somebody else.
-    return { failure: failures.noBody };
-  }
+function textOf(bytes: ArrayBuffer, limit: number): Read {
   if (bytes.byteLength > limit) return { failure: failures.bodyTooLarge(limit) };
   try {
     return { text: whole.decode(bytes) };
