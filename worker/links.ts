@@ -9,6 +9,7 @@ import type { Outlet } from "../src/session/streams/outlet.ts";
 import { controlFrame } from "../src/sse/control.ts";
 import { join } from "../src/sse/join.ts";
 import { fits, versionFrom } from "../src/wire/version.ts";
+import { createSurely } from "./surely.ts";
 
 const encoder = new TextEncoder();
 
@@ -166,12 +167,15 @@ export function socketOutlet(
   { lastSeen, onBroken }: { readonly lastSeen: () => number; readonly onBroken: () => void },
 ): Outlet {
   const { connectionId, openedAt, notesPlace } = state;
+  const surely = createSurely(state.place, Date.now);
   return {
     connectionId,
     openedAt,
     notesPlace,
     lastSeen,
+    surely: surely.has,
     send(frames, place) {
+      surely.sent(place);
       try {
         // Also what was acknowledged since: it is read from there.
         const held = socket.deserializeAttachment() as SocketState;

@@ -10,6 +10,7 @@
 import { isObject, type JsonObject } from "../jsonrpc/messages.ts";
 import type { SessionInfo } from "../session/server/factory.ts";
 import { ANYTHING, checkGiven, FUNCTION, type Kind } from "../setup.ts";
+import { isOver } from "./record.ts";
 
 /** How a task stands (2025-11-25, tasks). */
 export type SessionTaskStatus = "working" | "input_required" | "completed" | "failed" | "cancelled";
@@ -243,6 +244,3 @@ export function sessionTaskStore(session: SessionInfo, options: SessionTasksOpti
     },
   };
 }
-
-const isOver = ({ status }: SessionTask): boolean =>
-  status === "completed" || status === "failed" || status === "cancelled";

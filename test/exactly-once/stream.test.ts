@@ -136,6 +136,25 @@ describe("a stream", () => {
     expect(reader.sent).toEqual([1, 2, 3, 4]);
   });
 
+  test("notes as handed what its client has for certain, and goes on from there", () => {
+    const log = memoryLog();
+    const noted: number[] = [];
+    const held = streamOf({ ...log, append: (event) => (noted.push(event.handed), log.append(event)) });
+    let certain = 0;
+    held.attach({ ...outlet("a"), surely: (acked) => Math.min(acked, certain) }, { ...opened, after: 0 });
+    void held.emit("first", null);
+    held.ack("a", 1);
+    void held.emit("second", null);
+    certain = 1;
+    void held.emit("third", null);
+    expect(noted).toEqual([0, 0, 1]);
+    held.ack("a", 3);
+    expect(held.handed()).toBe(3);
+    certain = 2;
+    held.leave("a");
+    expect(held.resumePoint()).toBe(2);
+  });
+
   test("stops at its window until the edge acknowledges", () => {
     const held = stream();
     for (let n = 0; n < 10; n++) void held.emit("x".repeat(100_000), null);

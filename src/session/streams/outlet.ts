@@ -16,6 +16,11 @@ export interface Outlet {
   lastSeen?(): number;
   /** True where only a write tells that the edge is gone, and it cannot be asked. */
   readonly isBlind?: boolean;
+  /**
+   * Of what was acknowledged, how much the client has whatever dies next; all of it where this is not there. Asked whenever
+   * that is noted.
+   */
+  surely?(acked: number): number;
   /** As the client's `Attach` said, for a connection that outlives the isolate. */
   readonly notesPlace?: boolean | undefined;
 }

@@ -92,9 +92,9 @@ export class Stream implements Fed {
     return this.#complete && known >= this.log.last() ? undefined : expiresAt;
   }
 
-  /** The last event that its client is known to have been handed. */
+  /** The last event that was passed on to its client, as far as is known. */
   handed(): number {
-    return this.#delivered;
+    return Math.max(this.#attachment?.acked ?? 0, this.#delivered);
   }
 
   /** Where a client goes on that comes without an event id: after what was handed on, as far as is known. */
@@ -111,7 +111,7 @@ export class Stream implements Fed {
     const seq = log.append({
       data: json,
       answers,
-      handed: this.#delivered,
+      handed: this.#settled(),
       reader: this.#attachment,
       onDropped: (dropped) => this.#overflowed(dropped),
     });
@@ -176,7 +176,7 @@ export class Stream implements Fed {
     if (attachment?.outlet.connectionId !== connectionId || !(seq <= attachment.sent)) return;
     attachment.ack(seq);
     if (attachment.notesPlace) this.#handed(attachment.acked);
-    else this.#delivered = Math.max(this.#delivered, attachment.acked);
+    else this.#settled();
     this.#pump();
   }
 
@@ -194,6 +194,7 @@ export class Stream implements Fed {
   leave(connectionId: string, seq?: number): void {
     const held = this.#attachment;
     let known = this.log.last();
+    this.#settled();
     if (held?.outlet.connectionId === connectionId) {
       this.#left(held, seq ?? held.acked);
       known = held.sent;
@@ -259,6 +260,14 @@ export class Stream implements Fed {
   /** The client of this connection has gone, or has come by another. One that got nothing, since there was nothing, is not held to it. */
   #left({ from, sent, acked, timer }: Attachment, seq: number): void {
     if (timer === undefined && sent > from) this.#patience.left(Math.max(acked, seq) > from);
+  }
+
+  /** What the client that is there has for certain counts as delivered. */
+  #settled(): number {
+    const held = this.#attachment;
+    if (held === undefined) return this.#delivered;
+    const has = held.outlet.surely?.(held.acked) ?? held.acked;
+    return (this.#delivered = Math.max(this.#delivered, has));
   }
 
   /** Notes that a client has everything up to `seq`, and has it stored. */
