@@ -191,6 +191,15 @@ export interface EventFields {
   "session.rotated": { session: string; successor: string };
   "session.expired": { session: string; provisional: boolean; durationMs: number };
   "session.terminated": { session: string; durationMs: number };
+  /** A connection is fed from this stream from now on; `redialled` where it is the link of one that its client still holds. */
+  "stream.attached": { session: string; stream: string; connectionId: string; redialled: boolean };
+  /** It is no more. Undefined is the reason of what broke off, or left without a word of why. */
+  "stream.detached": {
+    session: string;
+    stream: string;
+    connectionId: string;
+    reason: DisconnectReason | undefined;
+  };
   /** A client came back to a stream, and is sent again what it had not got. */
   "stream.resumed": { session: string; connectionId: string; replayed: number };
   /** A call has become a task: at once, or as it took long. `task` is cut as session ids are. */
@@ -265,6 +274,8 @@ const LEVELS: { readonly [Name in keyof EventFields]?: Exclude<LogLevel, "silent
   "call.failed": "warn",
   "call.started": "debug",
   "tool.threw": "warn",
+  "stream.attached": "debug",
+  "stream.detached": "debug",
   "stream.resumed": "debug",
   "task.interrupted": "warn",
   "storage.lost": "error",

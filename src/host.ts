@@ -13,7 +13,7 @@ import type { GuestKind, Guests } from "./guest.ts";
 import type { Failure } from "./jsonrpc/failures.ts";
 import type { Payload } from "./jsonrpc/messages.ts";
 import type { Settings } from "./options.ts";
-import type { Sessions } from "./sessions.ts";
+import type { SessionLogs, Sessions } from "./sessions.ts";
 import type { UserChannel } from "./user/state.ts";
 import type { Within } from "./within.ts";
 
@@ -179,6 +179,8 @@ export interface SessionHost<Env = unknown> {
   readonly endings?: Endings | undefined;
   /** Its sessions from the server's side: what `admin` shows. */
   readonly sessions?: Sessions | undefined;
+  /** Notes there what happens to sessions that come into memory from now on; the first that it is given is kept. */
+  keepLogs?(logs: SessionLogs): void;
 }
 
 /** A request that belongs to no session, past the router's guards. */

@@ -16,7 +16,7 @@ import { discardRest } from "./http/rest.ts";
 import { empty, failed, refusalOf } from "./http/respond.ts";
 import * as failures from "./jsonrpc/failures.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions } from "./options.ts";
-import type { Sessions } from "./sessions.ts";
+import type { SessionLogs, Sessions } from "./sessions.ts";
 import {
   type Admitted,
   admit,
@@ -115,6 +115,8 @@ export interface Served<E extends Env> {
 export interface Annex<E extends Env, Of = Sessions> {
   /** Judges each of their requests, in place of the router's `authorize`. */
   readonly authorize: Authorize<E>;
+  /** Where what happens to the host's sessions is noted from now on. */
+  readonly logs?: SessionLogs;
   /** What it serves, by path below the mount. */
   routes(of: Of): Readonly<Record<string, Served<E>>>;
 }
@@ -210,6 +212,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   };
   if (admin !== undefined) {
     if (host.sessions === undefined) throw new TypeError("admin needs a host that has sessions to show");
+    if (admin.logs !== undefined) host.keepLogs?.(admin.logs);
     annex("admin", admin.authorize, admin.routes(host.sessions));
   }
   if (metrics !== undefined) annex("metrics", metrics.authorize, metrics.routes(undefined));

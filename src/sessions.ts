@@ -2,6 +2,7 @@
  * Sessions from the server's side: what can be asked of them, and what is told. Payloads are in none of it.
  * @module
  */
+import type { EventSink, HoldfastEvent } from "./events.ts";
 
 /** Who the client says that it is, as it was initialised: cut, control characters escaped. */
 export interface ClientInfo {
@@ -64,6 +65,34 @@ export interface CallDetail {
   readonly ageMs: number;
 }
 
+/** Something that happened to a session: an event of this type, with those of its fields that are told here. */
+export interface LogEntry {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  readonly type: HoldfastEvent["type"];
+  readonly [field: string]: string | number | boolean | undefined;
+}
+
+/** What has happened to a session, as far as the memory of whoever has it goes back. */
+export interface SessionLog {
+  /** When it begins: with its isolate or process, as a rule, or where it was last let go of for want of room. */
+  readonly since: number;
+  /** Entries since then that had to make room for later ones. */
+  readonly dropped: number;
+  /** The latest, in order. */
+  readonly entries: readonly LogEntry[];
+}
+
+/** Keeps what happens to the sessions of one isolate or process. */
+export interface SessionLogs {
+  /** A sink for the session's events: notes them, and passes them on to `emit`. */
+  noting(id: string, emit: EventSink): EventSink;
+  /** Undefined for a session that nothing is kept of. */
+  read(id: string): SessionLog | undefined;
+  /** What is noted of the session from now on begins anew. */
+  forget(id: string): void;
+}
+
 /** A session as it is now. */
 export interface SessionDetail extends SessionSummary {
   readonly status: "provisional" | "active" | "ended";
@@ -74,6 +103,8 @@ export interface SessionDetail extends SessionSummary {
   readonly alarm: number | undefined;
   /** What it keeps: rows, and characters of messages, state and what else it holds. */
   readonly stored: { readonly rows: number; readonly bytes: number };
+  /** Undefined where none is kept: without `admin`. */
+  readonly log?: SessionLog | undefined;
 }
 
 /** Which sessions to list. */

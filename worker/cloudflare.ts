@@ -5,15 +5,15 @@
 import { type DurableObject, env } from "cloudflare:workers";
 import type { Hono } from "hono";
 import { createNotifier, DEFAULT_TOPIC, type Notifier } from "../src/changes.ts";
-import type { ModernHandler } from "../src/host.ts";
+import type { ModernHandler, SessionHost } from "../src/host.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions, withVariables } from "../src/options.ts";
 import { requestHandler } from "../src/request/handler.ts";
 import { createMcpRouter, ROUTER_OPTIONS, type RouterOptions } from "../src/router.ts";
 import type { CreateServer } from "../src/session/server/factory.ts";
-import type { Sessions } from "../src/sessions.ts";
+import type { SessionLogs, Sessions } from "../src/sessions.ts";
 import { BOOLEAN, checkGiven, FUNCTION, type Kind, STRING, needed } from "../src/setup.ts";
 import { createUsers, type Users } from "../src/user/user.ts";
-import { checkCompatibility, createBindings } from "./bindings.ts";
+import { createBindings } from "./bindings.ts";
 import { durableHost } from "./durable-host.ts";
 import { workerEndings } from "./endings.ts";
 import { hubObject } from "./hub-object.ts";
@@ -120,7 +120,6 @@ const LINK_BEAT_MS = 15_000;
 export function createMcpWorker<Env extends object = EnvNotNamed, Variables extends object = object>(
   options: McpWorkerOptions<Env, Variables>,
 ): McpWorker<Env, Variables> {
-  checkCompatibility();
   checkGiven("createMcpWorker", options, { ...OPTIONS, ...ROUTER_OPTIONS, ...OWN });
   const {
     createServer,
@@ -140,7 +139,12 @@ export function createMcpWorker<Env extends object = EnvNotNamed, Variables exte
   const hub = bindings.hub && createHub<Env>({ namespace: bindings.hub, beatMs, emit });
   const endings = indexed ? workerEndings(hub) : undefined;
   const sessionHost = durableHost<Env>({ namespace: bindings.namespace }, emit, endings);
-  const host = { ...sessionHost, check: bindings.check };
+  let logs: SessionLogs | undefined;
+  const host: SessionHost<Env> = {
+    ...sessionHost,
+    check: bindings.check,
+    keepLogs: (given) => void (logs ??= given),
+  };
   const notifyTopic = (topic: string): Notifier =>
     createNotifier((change) => {
       if (hub === undefined) throw new Error("There is no hub: give createMcpWorker the option `hub`");
@@ -161,6 +165,7 @@ export function createMcpWorker<Env extends object = EnvNotNamed, Variables exte
       host,
       hub,
       indexed,
+      logs: () => logs,
       guest: options.modern?.guest,
     }),
     McpHub: hubObject<Env>({ settings, sessions: bindings.namespace }),

@@ -14,6 +14,7 @@ import { checkGiven, FUNCTION, SetupError, STRING, needed } from "../src/setup.t
 import { watchCalls } from "../src/watch.ts";
 import { parseEventId } from "../src/sse/event-id.ts";
 import type { UserReply } from "../src/user/store.ts";
+import { checkCompatibility } from "./bindings.ts";
 import { bodyLink, socketLink } from "./links.ts";
 import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
 import type { SessionObject } from "./session-object.ts";
@@ -36,12 +37,14 @@ export interface DurableHostOptions<Env> {
  * @param emit hears of replies that cannot be read; without it they are logged
  * @param endings who is shut out; without it nobody is
  * @throws {TypeError} naming an option that is wrong
+ * @throws {SetupError} where the Worker's compatibility date is too old for calls to objects
  */
 export function durableHost<Env>(
   options: DurableHostOptions<Env>,
   emit: EventSink = eventSink(undefined, "info"),
   endings?: Endings,
 ): SessionHost<Env> {
+  checkCompatibility();
   checkGiven("durableHost", options, { namespace: needed(FUNCTION), jurisdiction: STRING });
   const namespaceOf = (env: Env): DurableObjectNamespace => {
     const namespace = options.namespace(env) as DurableObjectNamespace;

@@ -20,6 +20,7 @@ import type { CreateServer } from "../src/session/server/factory.ts";
 import { createSession } from "../src/session/session.ts";
 import type { Session } from "../src/session/contract.ts";
 import { createSessionStore } from "../src/session/store/store.ts";
+import type { SessionLogs } from "../src/sessions.ts";
 import { formatEventId } from "../src/sse/event-id.ts";
 import { answerUserRequest } from "../src/user/store.ts";
 import type { WorkerHub } from "./hub.ts";
@@ -48,6 +49,8 @@ export interface SessionObjectOptions<Env> {
   readonly guest: GuestKind | undefined;
   /** Whether the sessions of each principal are kept together, so that they can be ended together. */
   readonly indexed: boolean;
+  /** See `SessionHost.keepLogs`. */
+  readonly logs: () => SessionLogs | undefined;
 }
 
 /** The Durable Object of a session, as the edge calls it: see `wire.ts`. */
@@ -110,6 +113,7 @@ export function sessionObject<Env>(
           id,
           store: createSessionStore(this.#sql, KEY),
           settings: options.settings,
+          logs: options.logs(),
           createServer: options.createServer,
           env,
           alarm: alarmOf(ctx.storage),
@@ -262,7 +266,8 @@ export function sessionObject<Env>(
     async #inspect(): Promise<Response> {
       const store = createSessionStore(this.#sql, KEY);
       const alarm = (await this.ctx.storage.getAlarm()) ?? undefined;
-      const detail = inspect({ store, inMemory: this.#session.inMemory(), alarm, now: Date.now() });
+      const inMemory = this.#session.inMemory();
+      const detail = inspect({ store, inMemory, alarm, logs: options.logs(), now: Date.now() });
       return detail === undefined ? new Response(null, { status: 404 }) : Response.json(detail);
     }
 

@@ -78,7 +78,7 @@ export function createSessionSockets({ ctx, session, emit }: SessionSocketsOptio
     },
     closed(socket, reason) {
       const state = stateOf(socket);
-      if (state !== undefined) session.leave(state.stream, state.connectionId, parseClose(reason).seq);
+      if (state !== undefined) session.leave(state.stream, state.connectionId, parseClose(reason));
       socket.close();
     },
     broken(socket) {

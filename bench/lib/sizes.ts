@@ -68,6 +68,8 @@ export interface Size {
   readonly gzip: number;
   /** Bytes of the largest sources, as they stand in the bundle. */
   readonly largest: readonly (readonly [path: string, bytes: number])[];
+  /** All sources that are in the bundle. */
+  readonly sources: readonly string[];
 }
 
 export async function sizeOf({ code, whole = false }: Entry): Promise<Size> {
@@ -84,9 +86,11 @@ export async function sizeOf({ code, whole = false }: Entry): Promise<Size> {
   const [output] = outputFiles;
   const bytes = output?.contents ?? new Uint8Array();
   const [meta] = Object.values(metafile?.outputs ?? {});
-  const largest = Object.entries(meta?.inputs ?? {})
+  const inputs = Object.entries(meta?.inputs ?? {});
+  const largest = inputs
     .map(([path, { bytesInOutput }]) => [path, bytesInOutput] as const)
     .toSorted((a, b) => b[1] - a[1])
     .slice(0, 8);
-  return { minified: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, largest };
+  const sources = inputs.map(([path]) => path);
+  return { minified: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, largest, sources };
 }

@@ -38,11 +38,14 @@ export interface EmbeddedOptions {
   readonly settings?: readonly string[];
   /** Makes the data directory; a fresh one otherwise. */
   readonly make?: (directory: string) => Promise<void>;
+  /** One that is free now otherwise, which others may take while it is being started. */
+  readonly port?: number;
 }
 
 export async function startPostgres({
   settings: more = [],
   make,
+  port: given,
 }: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
   const root = mkdtempSync(join(tmpdir(), "holdfast-pg-"));
   if (isRoot) chownSync(root, NOBODY, NOBODY);
@@ -57,7 +60,7 @@ export async function startPostgres({
     if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}${made.error?.message ?? ""}`);
   };
   await (make ?? initialise)(directory);
-  const port = await freePort();
+  const port = given ?? (await freePort());
   let server: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {

@@ -13,6 +13,7 @@ import { empty, failed, json } from "../http/respond.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { Annex, Handler } from "../router.ts";
 import type { Authorize } from "../routes/context.ts";
+import { createSessionLogs } from "./log.ts";
 import { NotListed, type SessionQuery, type Sessions } from "../sessions.ts";
 
 /**
@@ -29,6 +30,7 @@ export function sessionsAdmin<E extends Env = Env>(authorize: Authorize<E>): Ann
     throw new TypeError("sessionsAdmin must be given a function that judges");
   return {
     authorize,
+    logs: createSessionLogs(),
     routes: (sessions) => ({
       "/admin/sessions": { methods: "GET", handlers: { GET: list(sessions) } },
       "/admin/sessions/:id": {

@@ -16,7 +16,7 @@ import { createSharedLimit } from "../local/shared-limit.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
-import type { Sessions } from "../sessions.ts";
+import type { SessionLogs, Sessions } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import { within } from "../within.ts";
 import { createCensus } from "./census.ts";
@@ -105,6 +105,7 @@ export async function clusterHost<Env = unknown>(
   const room = createRoom(settings.maxResidents);
   let tenure: Tenure | undefined;
   let closing: Promise<void> | undefined;
+  let logs: SessionLogs | undefined;
 
   const places = createPlaces({ engine, emit, onFenced: peers.lose });
 
@@ -134,6 +135,7 @@ export async function clusterHost<Env = unknown>(
       background,
       mint: seal.mint,
       isLive,
+      logs: () => logs,
       guest: options.guest,
       isGuest: (id) => seal.isOwn(id, "guest"),
       bus: hub.bus,
@@ -281,6 +283,7 @@ export async function clusterHost<Env = unknown>(
     keep: background.waitUntil,
     limit: createSharedLimit,
     guests: () => guests,
+    keepLogs: (given) => void (logs ??= given),
     close: () => (closing ??= close()),
   };
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Link } from "../host.ts";
+import type { Left } from "../session/contract.ts";
 import type { Outlet } from "../session/streams/outlet.ts";
 import { controlFrame } from "../sse/control.ts";
 
@@ -21,8 +22,8 @@ export interface GatedLinkOptions {
   /** See `Gate.settled`. */
   readonly settled: (action: () => void) => void;
   readonly onAck: (seq: number) => void;
-  /** The edge is done with the link; `seq` is the last event that the client was handed, where that is known. Heard once. */
-  readonly onClose: (seq: number | undefined) => void;
+  /** The edge is done with the link. Heard once. */
+  readonly onClose: (left: Left) => void;
 }
 
 /** The edge's end, as the owner hands it out. */
@@ -62,12 +63,12 @@ export function createGatedLink(options: GatedLinkOptions): GatedLink {
     });
   };
 
-  const close = (seq: number | undefined): void => {
+  const close = (left: Left): void => {
     if (isClosed) return;
     isClosed = true;
     queue = "";
     wake?.();
-    onClose(seq);
+    onClose(left);
   };
 
   return {
@@ -94,8 +95,8 @@ export function createGatedLink(options: GatedLinkOptions): GatedLink {
       },
       ack: onAck,
       beat() {},
-      close: (_reason, seq) => close(seq),
-      lose: () => close(undefined),
+      close: (reason, seq) => close({ reason, seq }),
+      lose: () => close({}),
     },
     break() {
       isBroken = true;

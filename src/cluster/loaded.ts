@@ -17,6 +17,7 @@ import type { Session } from "../session/contract.ts";
 import type { SessionChanges } from "../session/interest.ts";
 import type { Successors } from "../session/ports.ts";
 import type { CreateServer } from "../session/server/factory.ts";
+import type { SessionLogs } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import type { Census } from "./census.ts";
 import { VACANT, type WorkingCopy } from "./copy.ts";
@@ -41,6 +42,8 @@ export interface ServedWith<Env> {
   readonly mint: () => string;
   /** True where the session can be used, whoever has it. */
   readonly isLive: (id: string) => Promise<boolean>;
+  /** See `SessionHost.keepLogs`. */
+  readonly logs: () => SessionLogs | undefined;
 }
 
 /** The tenure around the sessions. */
@@ -96,6 +99,8 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
   const isStored = (owned: Owned): boolean => copy.head(owned).status !== VACANT;
 
   const take = (id: string, claimed: Claimed | "reserved" | "fresh"): Owned => {
+    // What it has noted of it before lacks what happened where the session was meanwhile.
+    options.logs()?.forget(id);
     const owned = mine.take(id, claimed);
     if (typeof claimed === "object") alarms.look();
     return owned;

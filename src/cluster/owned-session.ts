@@ -10,6 +10,7 @@ import type { SqlStore } from "../session/store/schema.ts";
 import { createSessionStore } from "../session/store/store.ts";
 import { createOwnStore } from "../local/own-store.ts";
 import type { Alarms } from "../local/alarms.ts";
+import type { SessionLogs } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import type { Gate } from "./gate.ts";
 import type { Owned } from "./owned.ts";
@@ -20,6 +21,8 @@ export interface Shared<Env> extends Pick<
   "successors" | "keep" | "onTombstone" | "onRevive" | "now"
 > {
   readonly settings: Settings;
+  /** See `SessionHost.keepLogs`. */
+  readonly logs: () => SessionLogs | undefined;
   readonly createServer: CreateServer<Env>;
   readonly env: Env;
   readonly quick: Delay;
@@ -70,6 +73,7 @@ export function createOwnedSession<Env>(shared: Shared<Env>, owned: Owned, touch
   const alarm = shared.alarms.of(key);
   return createSession<Env>({
     ...shared,
+    logs: shared.logs(),
     id,
     store: createSessionStore(own, key),
     alarm: {

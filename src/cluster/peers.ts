@@ -102,7 +102,7 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
       const response = await fetch(`${to.address}/cluster/${asked}`, {
         method: "POST",
         headers,
-        body,
+        ...sentOnce(body),
         redirect: "error",
         signal: aborting.signal,
       });
@@ -237,6 +237,16 @@ export function createPeers(seal: Seal, emit: EventSink): Peers {
     },
   };
 }
+
+/**
+ * Deno sends a POST anew by itself where a connection that has been used before breaks under it, though it was read and
+ * may have run (seen with 2.9): at the address of a process that was killed that ends as a refusal, and looks as if
+ * nothing had been done. A body that is a stream it cannot send twice. Node and Bun send none twice.
+ */
+const sentOnce: (body: string) => { body: string | ReadableStream<Uint8Array>; duplex?: "half" } =
+  "Deno" in globalThis
+    ? (body) => ({ body: new Blob([body]).stream(), duplex: "half" })
+    : (body) => ({ body });
 
 const decoder = new TextDecoder();
 const LF = 10;

@@ -12,7 +12,7 @@ import type { Batch, Claimed, Engine, Found, Owner, StoredRow } from "./engine.t
 import { ClusterError, type PgValue, type Query, sqlState } from "./pg.ts";
 import { answerUser } from "./postgres-user.ts";
 import { newSecret } from "./seal.ts";
-import { given, kept, NOW } from "./sql.ts";
+import { BEGUN, given, kept, NOW } from "./sql.ts";
 import { FOUNDATION, migration, TABLES_VERSION } from "./tables.ts";
 
 const RENEW = `UPDATE holdfast.node SET expires = now() + $3 * interval '1 millisecond', flush = $2
@@ -201,8 +201,8 @@ export function postgresEngine(query: Query): Engine {
     async due(node, { schema, guests, limit }) {
       const due = await query<{ id: string }>(
         `WITH due AS (
-            SELECT s.id FROM holdfast.session AS s WHERE s.alarm <= ${NOW} AND s.schema <= $2
-              AND (${OWNERLESS} OR (s.owner = $1 AND s.alarm <= ${NOW} - $5))
+            SELECT s.id FROM holdfast.session AS s WHERE s.alarm <= ${BEGUN} AND s.schema <= $2
+              AND (${OWNERLESS} OR (s.owner = $1 AND s.alarm <= ${BEGUN} - $5))
               AND ($4 OR s.status <> 'guest')
               ORDER BY s.alarm LIMIT $3 FOR UPDATE SKIP LOCKED
           ) UPDATE holdfast.session AS s SET owner = $1, claims = s.claims + 1 FROM due WHERE s.id = due.id RETURNING s.id`,

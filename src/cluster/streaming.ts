@@ -1,6 +1,7 @@
 /** Replies of a session that may be streams, and the links that they take: each frame through the gate. @module */
 import type { Link, Refusal } from "../host.ts";
 import type { Resident } from "../local/residents.ts";
+import type { Left } from "../session/contract.ts";
 import type { OpenOutlet } from "../session/streams/outlet.ts";
 import { createGatedLink, type GatedLink, type OwnerLink } from "./link.ts";
 import type { Owned } from "./owned.ts";
@@ -12,8 +13,7 @@ export interface StreamingLink {
   readonly connectionId: () => string;
   /** The edge is in another process. */
   readonly isForwarded: boolean;
-  /** @param seq undefined where the edge did not say */
-  readonly onLeave: (resident: Resident, stream: number, seq: number | undefined) => void;
+  readonly onLeave: (resident: Resident, stream: number, left: Left) => void;
 }
 
 /** What of the tenure a reply goes through. */
@@ -70,9 +70,9 @@ export function createStreaming(options: StreamingOptions): Streaming {
             onAck(seq) {
               if (!isOver()) resident.session.ack(stream, connectionId(), seq);
             },
-            onClose(seq) {
+            onClose(left) {
               links.delete(ends);
-              if (!isOver()) attempt(owned.id, () => onLeave(resident, stream, seq));
+              if (!isOver()) attempt(owned.id, () => onLeave(resident, stream, left));
               leave();
             },
           });

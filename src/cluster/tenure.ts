@@ -153,10 +153,10 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
             at: (stream) => formatEventId(stream, 0),
             connectionId: call.connectionId,
             isForwarded,
-            onLeave({ session }, stream, seq) {
+            onLeave({ session }, stream, { seq, reason }) {
               // See `local/replies.ts`.
               if (seq !== undefined) session.reached(stream, call.connectionId(), seq);
-              session.leave(stream, call.connectionId());
+              session.leave(stream, call.connectionId(), { reason });
             },
           },
           async ({ session }, open) => {
@@ -178,7 +178,7 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
             at: () => request.lastEventId,
             connectionId: () => request.connectionId,
             isForwarded,
-            onLeave: ({ session }, stream, seq) => session.leave(stream, request.connectionId, seq),
+            onLeave: ({ session }, stream, left) => session.leave(stream, request.connectionId, left),
           },
           ({ session }, open) => session.attach(request, open),
         ),
@@ -199,7 +199,8 @@ export function createTenure<Env>(options: TenureOptions<Env>): Tenure {
       if (over || owned.leaving !== undefined) throw new NotHere();
       const alarm = await alarms.of(key).get();
       const inMemory = residents.peek(id)?.inMemory();
-      const detail = inspect({ store: createSessionStore(copy.sql, key), inMemory, alarm, now: now() });
+      const store = createSessionStore(copy.sql, key);
+      const detail = inspect({ store, inMemory, alarm, logs: options.logs(), now: now() });
       // What was taken to be looked at.
       release(owned);
       return detail && { ...detail, process: inMemory && options.address };

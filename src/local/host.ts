@@ -13,7 +13,7 @@ import { type HoldfastOptions, OPTIONS, resolveOptions } from "../options.ts";
 import { createInterest } from "../session/interest.ts";
 import type { CreateServer } from "../session/server/factory.ts";
 import { ANYTHING, checkGiven, FUNCTION, type Kind, SetupError, STRING, needed } from "../setup.ts";
-import type { Sessions } from "../sessions.ts";
+import type { SessionLogs, Sessions } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import { answerUserRequest } from "../user/store.ts";
 import { createCensus } from "./census.ts";
@@ -123,6 +123,7 @@ export function createLocalHost<Env>(
   const sql = createTurns(sqlite, failedToStore);
   if (database === undefined) settings.emit("storage.memory", { message: MEMORY_NOTICE });
   let closing: Promise<void> | undefined;
+  let logs: SessionLogs | undefined;
   let isClosed = false;
   /** What goes on in all sessions, in what belongs to none, and in guests. */
   const background = createBackground(settings.emit, { now });
@@ -153,6 +154,7 @@ export function createLocalHost<Env>(
     tellLimit,
     failedToStore,
     storedKeyOf,
+    logs: () => logs,
     isClosing: () => closing !== undefined,
     interest: (session) => createInterest(hub.changes, session),
     userChannel,
@@ -237,6 +239,7 @@ export function createLocalHost<Env>(
     peek: residents.peek,
     terminate: (id, key) => visit(id, key, ({ session }) => session.terminate()),
     isClosing: () => closing !== undefined,
+    logs: () => logs,
   });
 
   const close = async (): Promise<void> => {
@@ -266,6 +269,7 @@ export function createLocalHost<Env>(
     keep: background.waitUntil,
     limit: createSharedLimit,
     guests: () => guests,
+    keepLogs: (given) => void (logs ??= given),
     look() {
       if (closing !== undefined) throw new SetupError("the server is shutting down");
       if (!sqlite.isInPlace()) throw new SetupError("the database file is gone");

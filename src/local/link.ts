@@ -4,6 +4,7 @@
  * holds no more than the session's window.
  * @module
  */
+import type { DisconnectReason } from "../events.ts";
 import type { Link } from "../host.ts";
 import type { Outlet } from "../session/streams/outlet.ts";
 import { controlFrame } from "../sse/control.ts";
@@ -15,8 +16,8 @@ export interface LinkHooks {
   settled(action: (isStored: boolean) => void): void;
   /** The edge has handed the client everything up to `seq`. */
   onAck(seq: number): void;
-  /** The edge is done with the link: heard once. `seq` is the last event that the client was handed. */
-  onClose(seq: number): void;
+  /** The edge is done with the link, and why: heard once. `seq` is the last event that the client was handed. */
+  onClose(seq: number, reason: DisconnectReason): void;
 }
 
 const encoder = new TextEncoder();
@@ -76,12 +77,12 @@ export function createLink(
     ack: onAck,
     // The end of the edge is the end of the process: there is nothing to prove.
     beat() {},
-    close(_reason, seq) {
+    close(reason, seq) {
       if (isClosed) return;
       isClosed = true;
       queue = "";
       wake?.();
-      onClose(seq);
+      onClose(seq, reason);
     },
   };
   return { link, outlet };

@@ -14,6 +14,7 @@ import type { SessionOptions, Successors } from "../session/ports.ts";
 import type { CreateServer } from "../session/server/factory.ts";
 import { createSession } from "../session/session.ts";
 import { createSessionStore } from "../session/store/store.ts";
+import type { SessionLogs } from "../sessions.ts";
 import { type Alarms, AttemptedAlarm, createAlarms } from "./alarms.ts";
 import type { Census } from "./census.ts";
 import type { Room } from "./memory.ts";
@@ -38,6 +39,8 @@ export interface LoadedOptions<Env> extends Pick<SessionOptions<Env>, "interest"
   /** Hears of what could not be read or written. */
   readonly failedToStore: (error: unknown) => void;
   readonly storedKeyOf: (id: string) => number | undefined;
+  /** See `SessionHost.keepLogs`. */
+  readonly logs: () => SessionLogs | undefined;
   readonly isClosing: () => boolean;
 }
 
@@ -123,6 +126,7 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
       id,
       store: createSessionStore(own, key),
       settings,
+      logs: options.logs(),
       createServer: options.createServer,
       env: options.env,
       alarm: new AttemptedAlarm(alarms.of(key), id, attempt),

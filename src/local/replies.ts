@@ -41,12 +41,12 @@ export function createReplies({ residents, now, settled, isClosed, attempt }: Re
         onAck(seq) {
           if (!isClosed()) session.ack(stream, connectionId, seq);
         },
-        onClose(seq) {
+        onClose(seq, reason) {
           const leave = (): void => {
-            if (!isCall) return session.leave(stream, connectionId, seq);
+            if (!isCall) return session.leave(stream, connectionId, { seq, reason });
             // As between isolates: a row for each call that was streamed would be much for what few ask for.
             session.reached(stream, connectionId, seq);
-            session.leave(stream, connectionId);
+            session.leave(stream, connectionId, { reason });
           };
           if (!isClosed()) attempt(resident.usage.id, leave);
           release();

@@ -8,7 +8,7 @@ import { inspect, type ListedRow, summaryOf } from "../session/inspect.ts";
 import type { Session } from "../session/contract.ts";
 import type { SqlStore } from "../session/store/schema.ts";
 import { createSessionStore } from "../session/store/store.ts";
-import { badCursor, pageSize, type Sessions } from "../sessions.ts";
+import { badCursor, pageSize, type SessionLogs, type Sessions } from "../sessions.ts";
 
 /** What of the host is listed, shown and ended. */
 export interface LocalSessionsOptions {
@@ -23,6 +23,8 @@ export interface LocalSessionsOptions {
   /** See `Session.terminate`. */
   readonly terminate: (id: string, key: number) => Promise<boolean>;
   readonly isClosing: () => boolean;
+  /** See `SessionHost.keepLogs`. */
+  readonly logs: () => SessionLogs | undefined;
 }
 
 /** All methods reject once the host closes; `endAll` ends all that it can, and rejects with an AggregateError where some could not be. */
@@ -58,7 +60,7 @@ export function localSessions(options: LocalSessionsOptions): Sessions {
       const alarm = await options.alarmOf(key);
       const store = createSessionStore(sql, key);
       const now = options.now();
-      return inspect({ store, inMemory: options.peek(id)?.inMemory(), alarm, now });
+      return inspect({ store, inMemory: options.peek(id)?.inMemory(), alarm, logs: options.logs(), now });
     },
     async end(id) {
       open();

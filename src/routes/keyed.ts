@@ -10,7 +10,7 @@ import { hookFailed } from "../hooks.ts";
 import type { Keyed, SessionRef } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import * as failures from "../jsonrpc/failures.ts";
-import { isObject, isResponse, type Payload } from "../jsonrpc/messages.ts";
+import { isObject, isResponse, type JsonRpcMessage, type Payload } from "../jsonrpc/messages.ts";
 import { sessionOfQuestion } from "../jsonrpc/questions.ts";
 import { UNNAMED_VERSION } from "../jsonrpc/versions.ts";
 import { nameOfParts } from "../names.ts";
@@ -32,6 +32,8 @@ export function perPrincipal(): string {
   return "";
 }
 
+const TORN = { failure: failures.invalidRequest("the messages of the batch belong to different sessions") };
+
 /** A session that a request without a session id belongs to, and how it begins where it is not there yet. */
 export interface Found {
   readonly ref: SessionRef;
@@ -48,13 +50,18 @@ export async function findKeyed<E extends Env>(
   const { principal } = caller;
   if (sessionKey === undefined || principal === undefined) return undefined;
   const keyed: Keyed = { version: single(request.headers.get(PROTOCOL_VERSION)) ?? UNNAMED_VERSION };
-  const asked = payload && answeredSession(payload);
+  const messages = payload?.messages ?? [undefined];
+  const named = new Set(messages.map(answeredSession));
+  named.delete(undefined);
+  const [asked, ...others] = named;
+  if (others.length > 0) return TORN;
   const known = asked === undefined ? undefined : host.find(asked, c.env);
-  if (known !== undefined) return { ref: known, keyed };
   let key: unknown;
   try {
     // Each of a batch is asked about: it must not carry what is one conversation's into another.
-    for (const message of payload?.messages ?? [undefined]) {
+    for (const message of messages) {
+      // It says whose it is.
+      if (known !== undefined && answeredSession(message) !== undefined) continue;
       const own: unknown = sessionKey({ principal, message, request, c });
       if (own === undefined) continue;
       if (isThenable(own)) {
@@ -62,26 +69,24 @@ export async function findKeyed<E extends Env>(
         own.then(undefined, () => {});
         throw new TypeError("sessionKey must return a string or nothing, not a promise");
       }
-      if (key !== undefined && own !== key) {
-        return { failure: failures.invalidRequest("the messages of the batch belong to different sessions") };
-      }
+      if (key !== undefined && own !== key) return TORN;
       key = own;
     }
   } catch (error) {
     hookFailed(settings.emit, "sessionKey", error);
     return { failure: failures.internalError };
   }
-  if (key === undefined) return undefined;
+  if (key === undefined) return known && { ref: known, keyed };
   if (typeof key !== "string" || key.length > MAX_KEY || !key.isWellFormed()) {
     const why = `the session key is no text of at most ${MAX_KEY} characters without half surrogates`;
     return { failure: failures.invalidRequest(why) };
   }
   const name = await nameOfParts("session", caller.topic ?? DEFAULT_TOPIC, principal, key);
-  return { ref: host.named(name, c.env), keyed };
+  const ref = host.named(name, c.env);
+  return known === undefined || known.id === ref.id ? { ref, keyed } : TORN;
 }
 
-/** The session whose server asked what this POST answers: answers carry no key of their own. */
-function answeredSession({ messages }: Payload): string | undefined {
-  const [message] = messages;
+/** The session whose server asked what this answers: answers carry no key of their own. */
+function answeredSession(message: JsonRpcMessage | undefined): string | undefined {
   return message !== undefined && isResponse(message) ? sessionOfQuestion(message.id) : undefined;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Change } from "../changes.ts";
+import type { DisconnectReason } from "../events.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import type { InMemory } from "./inspect.ts";
 import type { Seed } from "./ports.ts";
@@ -16,6 +17,13 @@ export interface Restored {
   readonly place: number;
   /** The last that its client is known to have been handed; none where it is not given. */
   readonly handed?: number;
+}
+
+/** What is known of a connection that is over. */
+export interface Left {
+  /** The last event that its client was handed. */
+  readonly seq?: number | undefined;
+  readonly reason?: DisconnectReason | undefined;
 }
 
 /** One session in one isolate. */
@@ -41,8 +49,8 @@ export interface Session {
   ack(stream: number, connectionId: string, seq: number): void;
   /** The client of a POST's connection that is over came as far as `seq`, whatever was acknowledged. */
   reached(stream: number, connectionId: string, seq: number): void;
-  /** A connection is over; `seq` is the last event that its client was handed, where known. */
-  leave(stream: number, connectionId: string, seq?: number): void;
+  /** A connection is over. */
+  leave(stream: number, connectionId: string, left?: Left): void;
   /** Takes up a connection that outlived the isolate. */
   restore(stream: number, outlet: Outlet, from: Restored): void;
   /** What is in memory of it: see `inspect.ts`. */

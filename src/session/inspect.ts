@@ -4,7 +4,14 @@
  * @module
  */
 import type { JsonObject } from "../jsonrpc/messages.ts";
-import type { CallDetail, ClientInfo, SessionDetail, SessionSummary, StreamDetail } from "../sessions.ts";
+import type {
+  CallDetail,
+  ClientInfo,
+  SessionDetail,
+  SessionLogs,
+  SessionSummary,
+  StreamDetail,
+} from "../sessions.ts";
 import { clientOf } from "../watch.ts";
 import type { Outlet } from "./streams/outlet.ts";
 import { owedBy } from "./streams/owed.ts";
@@ -56,6 +63,8 @@ export interface InspectOptions {
   /** Undefined for a session that is not in memory. */
   readonly inMemory: InMemory | undefined;
   readonly alarm: number | undefined;
+  /** Undefined where nothing is noted. */
+  readonly logs: SessionLogs | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -64,10 +73,10 @@ export interface InspectOptions {
  * The session that the store holds; undefined where it holds none.
  * @throws {LaterSchema} where a later version stored it
  */
-export function inspect({ store, inMemory, alarm, now }: InspectOptions): SessionDetail | undefined {
+export function inspect({ store, inMemory, alarm, logs, now }: InspectOptions): SessionDetail | undefined {
   const row = store.load();
   if (row === undefined) return undefined;
-  const logs = new Map(store.survey(0).map((log) => [log.stream, log]));
+  const extents = new Map(store.survey(0).map((log) => [log.stream, log]));
   const live = new Map(inMemory?.streams.map((stream) => [stream.stream, stream]));
   const rows = store.streams();
   const standalone = rows.find(({ stream }) => stream === row.standalone) ?? {
@@ -81,7 +90,7 @@ export function inspect({ store, inMemory, alarm, now }: InspectOptions): Sessio
   const calls = rows.filter(({ stream }) => stream !== row.standalone);
 
   const detail = (of: typeof standalone): StreamDetail => {
-    const log = logs.get(of.stream);
+    const log = extents.get(of.stream);
     const held = live.get(of.stream);
     const cursor = Math.max(log?.last ?? 0, of.trimmed);
     const acked = held?.acked ?? Math.max(of.delivered, log === undefined ? 0 : store.handed(of.stream));
@@ -107,5 +116,6 @@ export function inspect({ store, inMemory, alarm, now }: InspectOptions): Sessio
     calls: inMemory?.calls ?? [],
     alarm,
     stored: store.weight(),
+    log: logs?.read(row.id),
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { Failure } from "../jsonrpc/failures.ts";
 import type { Settings } from "../options.ts";
+import type { SessionLogs } from "../sessions.ts";
 import type { UserChannel } from "../user/state.ts";
 import type { Delay } from "./calls/delays.ts";
 import type { Alarm } from "./deadlines.ts";
@@ -17,6 +18,8 @@ export interface SessionOptions<Env> {
   readonly id: string;
   readonly store: SessionStore;
   readonly settings: Settings;
+  /** Where what happens to the session is noted; undefined where it is not. */
+  readonly logs?: SessionLogs | undefined;
   readonly createServer: CreateServer<Env>;
   readonly env: Env;
   readonly alarm: Alarm;

@@ -19,7 +19,7 @@ import { hasBatches } from "../jsonrpc/versions.ts";
 import { admit, admitOtherwise } from "./admission.ts";
 import { type Arrival, createArrival } from "./arrival.ts";
 import { Dispatch } from "./calls/dispatch.ts";
-import type { Restored, Session } from "./contract.ts";
+import type { Left, Restored, Session } from "./contract.ts";
 import { SessionCore } from "./core.ts";
 import type { InMemory } from "./inspect.ts";
 import { createLaterSession } from "./later.ts";
@@ -40,7 +40,12 @@ const isRefusal = (found: SessionRow | Refusal): found is Refusal => found.kind 
 const refused = (failure: failures.Failure): Refusal => ({ kind: "refused", failure });
 
 /** The session that the store holds, or that may be opened in it; one that a later version stored refuses everything. */
-export function createSession<Env>(options: SessionOptions<Env>): Session {
+export function createSession<Env>(given: SessionOptions<Env>): Session {
+  const { id, logs, settings } = given;
+  const options =
+    logs === undefined
+      ? given
+      : { ...given, settings: { ...settings, emit: logs.noting(id, settings.emit) } };
   try {
     return new LiveSession(options, new Lifecycle(options));
   } catch (error) {
@@ -181,11 +186,11 @@ class LiveSession<Env> implements Session {
     if (this.isLive()) this.core.streams()?.peek(stream)?.reached(connectionId, seq);
   }
 
-  leave(stream: number, connectionId: string, seq?: number): void {
+  leave(stream: number, connectionId: string, { seq, reason }: Left = {}): void {
     const { lifecycle } = this.core;
     const row = lifecycle.live();
     if (row === undefined) return;
-    this.core.streamsOf(row).peek(stream)?.leave(connectionId, seq);
+    this.core.streamsOf(row).peek(stream)?.leave(connectionId, seq, reason);
     // An edge whose client is gone says how far that came.
     if (seq === undefined) this.#arrival.broke();
     lifecycle.touch();

@@ -206,10 +206,11 @@ describe.each(hosts)("on $name", (host) => {
       test("a question is not put for a call that its client has cancelled", async () => {
         const session = await openSession(server.url, { capabilities: { elicitation: {} } });
         const standalone = await session.get();
-        const stream = await session.stream(call({ act: "ask", ms: 400 }, "asks"));
+        const tag = `${sdk} asks late`;
+        const stream = await session.stream(call({ act: "ask late", tag }, "asks"));
         await session.post(notification("notifications/cancelled", { requestId: "asks" }));
         expect(await stream.rest()).toEqual([]);
-        await new Promise((resolve) => setTimeout(resolve, 600));
+        await eventually(() => expect(told(server, "test.unanswered", tag)).toHaveLength(1));
         await expectServes(session);
         await session.fetch("DELETE");
         expect(await standalone.rest()).toEqual([]);

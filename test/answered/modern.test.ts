@@ -115,11 +115,10 @@ describe.each(hosts)("on $name", (host) => {
       HOLDFAST_MAX_CALL_MS: "100",
     });
 
-    test("the answer is plain JSON", async () => {
+    // As JSON, unless the machine was so busy that a stream had begun: see `modern/handler`.
+    test("the call is answered and cancelled all the same", async () => {
       const message = modernRequest("tools/call", params({ act: "never", tag: "plain" }));
-      const answer = await postModern(server.url, message);
-      expect(answer.headers.get("content-type")).toBe("application/json");
-      expect(await answerOf(answer)).toEqual(error("timeout"));
+      expect(await answerOf(await postModern(server.url, message))).toEqual(error("timeout"));
       await eventually(() => expect(server.events()).toContainEqual({ type: "test.aborted", tag: "plain" }));
     });
   });

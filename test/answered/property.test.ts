@@ -8,6 +8,7 @@ import { assert, asyncProperty } from "fast-check";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import { freshFile, served } from "../local/served.ts";
 import { inspect } from "../support/back-door.ts";
+import { describeBeside } from "../support/beside.ts";
 import { eventually } from "../support/wait.ts";
 import { createWaywardServer, SDKS } from "../support/wayward-server.ts";
 import { startWorkerd, type Workerd } from "../support/workerd.ts";
@@ -29,51 +30,62 @@ function rowsIn(file: string): number {
   return rows.reduce((sum, each) => sum + each, 0);
 }
 
-describe.each(SDKS)("with SDK %s", (sdk) => {
-  test("in one process", async () => {
-    vi.spyOn(console, "log").mockImplementation(() => {});
-    onTestFinished(() => {
-      vi.useRealTimers();
-      vi.restoreAllMocks();
-    });
-    await assert(
-      asyncProperty(sessions, async (scripts) => {
+describe("in one process", () => {
+  test.each(SDKS)(
+    "with SDK %s",
+    async (sdk) => {
+      vi.spyOn(console, "log").mockImplementation(() => {});
+      onTestFinished(() => {
         vi.useRealTimers();
-        const database = freshFile();
-        const options = {
-          database,
-          createServer: () => createWaywardServer(sdk),
-          maxCallMs: 700,
-          evictAfterMs: 50,
-        };
-        const first = await served(options);
-        const played = await Promise.all(scripts.map((steps) => play(first.url, steps)));
-        // Idle: nothing else leaves memory.
-        await eventually(() => expect(first.host.inMemory).toBe(0));
-        expect(first.events.filter(({ type }) => type === "session.expired")).toEqual([]);
-        await first.close();
+        vi.restoreAllMocks();
+      });
+      await assert(
+        asyncProperty(sessions, async (scripts) => {
+          vi.useRealTimers();
+          const database = freshFile();
+          const options = {
+            database,
+            createServer: () => createWaywardServer(sdk),
+            maxCallMs: 700,
+            evictAfterMs: 50,
+          };
+          const first = await served(options);
+          const played = await Promise.all(scripts.map((steps) => play(first.url, steps)));
+          // Idle: nothing else leaves memory.
+          await eventually(() => expect(first.host.inMemory).toBe(0));
+          expect(first.events.filter(({ type }) => type === "session.expired")).toEqual([]);
+          await first.close();
 
-        // A day later the time of all of them is up, and another day later nobody remembers them.
-        vi.useFakeTimers({ toFake: ["Date"], shouldAdvanceTime: true });
-        vi.setSystemTime(Date.now() + DAY_MS);
-        const second = await served(options);
-        await eventually(() =>
-          expect(second.events.filter(({ type }) => type === "session.expired")).toHaveLength(scripts.length),
-        );
-        await second.close();
-        vi.setSystemTime(Date.now() + 2 * DAY_MS);
-        const third = await served(options);
-        await eventually(() =>
-          expect(played.filter(({ id }) => third.host.find(id, undefined) !== undefined)).toEqual([]),
-        );
-        await third.close();
-        expect(rowsIn(database)).toBe(0);
-      }),
-      RUNS,
-    );
-  }, 60_000);
+          // A day later the time of all of them is up, and another day later nobody remembers them.
+          vi.useFakeTimers({ toFake: ["Date"], shouldAdvanceTime: true });
+          vi.setSystemTime(Date.now() + DAY_MS);
+          const second = await served(options);
+          await eventually(() =>
+            expect(second.events.filter(({ type }) => type === "session.expired")).toHaveLength(
+              scripts.length,
+            ),
+          );
+          await second.close();
+          vi.setSystemTime(Date.now() + 2 * DAY_MS);
+          const third = await served(options);
+          await eventually(() =>
+            expect(played.filter(({ id }) => third.host.find(id, undefined) !== undefined)).toEqual([]),
+          );
+          await third.close();
+          expect(rowsIn(database)).toBe(0);
+        }),
+        RUNS,
+      );
+    },
+    60_000,
+  );
+});
 
-  describe("on Durable Objects", () => {
+// They wait for the ends of sessions.
+describeBeside(
+  SDKS.map((sdk) => ({ sdk })),
+  "on Durable Objects, with SDK $sdk",
+  ({ sdk }) => {
     let server: Workerd;
     beforeAll(async () => {
       server = await startWorkerd({
@@ -103,5 +115,5 @@ describe.each(SDKS)("with SDK %s", (sdk) => {
         RUNS,
       );
     }, 120_000);
-  });
-});
+  },
+);

@@ -1,7 +1,7 @@
 /** The JWT recipe, as it stands, against a real authorization server, with the SDKs' own OAuth clients. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, type TestContext } from "vitest";
 import { OAUTH_SDKS, type OAuthClient } from "../support/oauth-clients.ts";
 import { type AuthorizationServer, signIn, startAuthorizationServer } from "../support/oidc.ts";
 import { upTo } from "../support/messages.ts";
@@ -68,7 +68,11 @@ async function finish(client: OAuthClient, user: string): Promise<void> {
 }
 
 /** A client whose user has signed in. */
-async function signedIn(make: () => OAuthClient, user: string): Promise<OAuthClient> {
+async function signedIn(
+  make: () => OAuthClient,
+  user: string,
+  { onTestFinished }: Pick<TestContext, "onTestFinished">,
+): Promise<OAuthClient> {
   const client = make();
   onTestFinished(() => client.close());
   await expect(client.connect()).rejects.toThrow(/Unauthorized/);
@@ -77,7 +81,8 @@ async function signedIn(make: () => OAuthClient, user: string): Promise<OAuthCli
   return client;
 }
 
-describe.each(HOSTS)("on $host", ({ start }) => {
+// Each test has a client of its own: they run beside each other, and wait for tokens to run out at the same time.
+describe.concurrent.each(HOSTS)("on $host", ({ start }) => {
   let server: Running;
   beforeAll(async () => {
     server = await start(issuer);
@@ -87,7 +92,7 @@ describe.each(HOSTS)("on $host", ({ start }) => {
   describe.each(OAUTH_SDKS)("$name", (sdk) => {
     const make = (): OAuthClient => sdk.client(server.url);
 
-    test("discovers, registers, signs in with PKCE, and calls", async () => {
+    test("discovers, registers, signs in with PKCE, and calls", async ({ onTestFinished }) => {
       const client = make();
       onTestFinished(() => client.close());
       await expect(client.connect()).rejects.toThrow(/Unauthorized/);
@@ -110,8 +115,8 @@ describe.each(HOSTS)("on $host", ({ start }) => {
       expect(client.sessionId === undefined).toBe(sdk.era === "modern");
     });
 
-    test("a token that is no good any more is refreshed, and the call goes on", async () => {
-      const client = await signedIn(make, "ada");
+    test("a token that is no good any more is refreshed, and the call goes on", async (context) => {
+      const client = await signedIn(make, "ada", context);
       const { tokens } = client.wallet;
       if (tokens === undefined) throw new Error("no tokens");
       const session = client.sessionId;
@@ -122,8 +127,8 @@ describe.each(HOSTS)("on $host", ({ start }) => {
       expect(client.sessionId).toBe(session);
     });
 
-    test("a tool that needs more sends the user to consent to more, and then runs, in the same session", async () => {
-      const client = await signedIn(make, "ada");
+    test("a tool that needs more sends the user to consent to more, and then runs, in the same session", async (context) => {
+      const client = await signedIn(make, "ada", context);
       const session = client.sessionId;
       const note = crypto.randomUUID();
       client.wallet.readyToStepUp();
@@ -137,8 +142,8 @@ describe.each(HOSTS)("on $host", ({ start }) => {
       expect(client.sessionId).toBe(session);
     });
 
-    test("of a token nothing is in the log or in the store", async () => {
-      const client = await signedIn(make, "carol");
+    test("of a token nothing is in the log or in the store", async (context) => {
+      const client = await signedIn(make, "carol", context);
       await client.call("whoami");
       const { access_token = "", refresh_token = "" } = client.wallet.tokens ?? {};
       const secrets = [...access_token.split(".").slice(1), refresh_token];
@@ -152,7 +157,17 @@ describe.each(HOSTS)("on $host", ({ start }) => {
   });
 });
 
-describe.each(HOSTS)("on $host, with tokens that last for seconds", ({ host, start }) => {
+/** Why the session's connections ended, so far. */
+function endsOf(server: TestServer, session: string | undefined): unknown[] {
+  const events = server.events();
+  const opened = events.filter(({ type, session: of }) => type === "connection.setup" && of === session);
+  const own = new Set(opened.map(({ connectionId }) => connectionId));
+  return events
+    .filter(({ type, connectionId }) => type === "connection.closed" && own.has(connectionId))
+    .map(({ reason }) => reason);
+}
+
+describe.concurrent.each(HOSTS)("on $host, with tokens that last for seconds", ({ host, start }) => {
   let shortLived: AuthorizationServer;
   let server: Running;
   beforeAll(async () => {
@@ -164,19 +179,17 @@ describe.each(HOSTS)("on $host, with tokens that last for seconds", ({ host, sta
     await shortLived.close();
   });
 
-  test.each(OAUTH_SDKS.filter(({ era }) => era === "session"))(
+  test.for(OAUTH_SDKS.filter(({ era }) => era === "session"))(
     "$name: its stream ends with its token, and goes on with the next, of which its user sees nothing",
-    async (sdk) => {
-      const client = await signedIn(() => sdk.client(server.url), "ada");
+    async (sdk, context) => {
+      const client = await signedIn(() => sdk.client(server.url), "ada", context);
       const session = client.sessionId?.slice(0, 8);
       const opened = (): number =>
         server.events().filter(({ type, session: of }) => type === "connection.setup" && of === session)
           .length;
       const first = client.wallet.tokens?.access_token;
       await eventually(() => expect(opened()).toBeGreaterThan(1), 20_000);
-      expect(server.events()).toContainEqual(
-        expect.objectContaining({ type: "connection.closed", reason: "expired" }),
-      );
+      expect(endsOf(server, session)).toContain("expired");
       expect(client.wallet.tokens?.access_token).not.toBe(first);
       expect(client.wallet.authorizationUrl).toBeUndefined();
       expect(JSON.parse((await client.call("whoami")) ?? "")).toMatchObject({ user: "ada" });
@@ -191,17 +204,15 @@ describe.each(HOSTS)("on $host, with tokens that last for seconds", ({ host, sta
     });
     afterAll(() => slow.close());
 
-    test.each(OAUTH_SDKS.filter(({ era }) => era === "session"))(
+    test.for(OAUTH_SDKS.filter(({ era }) => era === "session"))(
       "$name: is heard to its answer, each message once and in order",
-      async (sdk) => {
-        const client = await signedIn(() => sdk.client(slow.url), "ada");
+      async (sdk, context) => {
+        const client = await signedIn(() => sdk.client(slow.url), "ada", context);
         const to = 40;
         expect(await client.call("count", { to, everyMs: 400 })).toBe("counted");
         expect(client.notifications.map(({ params }) => (params as { data: number }).data)).toEqual(upTo(to));
-        expect(
-          slow.events().filter(({ type, reason }) => type === "connection.closed" && reason === "expired")
-            .length,
-        ).toBeGreaterThan(2);
+        const ends = endsOf(slow, client.sessionId?.slice(0, 8));
+        expect(ends.filter((reason) => reason === "expired").length).toBeGreaterThan(2);
         expect(client.wallet.authorizationUrl).toBeUndefined();
       },
     );

@@ -29,6 +29,8 @@ export function testRoom(subject: Subject): void {
     const server = serve(subject, {
       HOLDFAST_MAX_BODY_BYTES: String(300 * KIB),
       HOLDFAST_MAX_BODY_BYTES_IN_FLIGHT: String(400 * KIB),
+      // Where only what is written meets the end of a client, that is by keepalives.
+      HOLDFAST_KEEPALIVE_INTERVAL_MS: "500",
       // Each has a room of its own.
       TEST_PROCESSES: "1",
     });

@@ -7,6 +7,7 @@ import { testCrossOrigin } from "./cross-origin.ts";
 import { testEventSource } from "./event-source.ts";
 import { testGapsAndDeploys, testHostile } from "./hostile.ts";
 import { type Pages, servePages } from "./pages.ts";
+import { testClusterColumn, testHostileLog, testOperate } from "./operate.ts";
 import { testStart } from "./start.ts";
 import { testConsole } from "./console.ts";
 import { testMounts, testParser, testConsolePage } from "./console-page.ts";
@@ -33,6 +34,7 @@ describe.each(hosts)("on $name", (host) => {
   });
   testConsolePage(launched, server);
   testConsole(launched, server);
+  testOperate(launched, server);
   testCrossOrigin(launched, server, pages);
   testEventSource(launched, host, pages);
 });
@@ -40,5 +42,7 @@ describe.each(hosts)("on $name", (host) => {
 testMounts(launched);
 testParser(launched);
 testHostile(launched);
+testHostileLog(launched);
+testClusterColumn(launched);
 testGapsAndDeploys(launched);
 testStart(launched);

@@ -107,7 +107,7 @@ export async function violations(page: Page): Promise<string[]> {
 }
 
 /** As an operator, whom the server knows by another header than its clients. */
-async function signIn({ page }: User): Promise<void> {
+export async function signIn({ page }: User): Promise<void> {
   await page.locator(".operate").getByLabel("Authorization").fill("Bearer operator");
   await page.getByRole("table").first().waitFor();
 }

@@ -1,7 +1,7 @@
 /** What the processes of a cluster rest on: leases, fences and rows, in a real Postgres. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Batch, Engine } from "../../src/cluster/engine.ts";
-import { openPg } from "../../src/cluster/pg.ts";
+import { openPg, type PgValue, type Query } from "../../src/cluster/pg.ts";
 import { postgresEngine } from "../../src/cluster/postgres.ts";
 import { migration } from "../../src/cluster/tables.ts";
 import { createUserState } from "../../src/user/state.ts";
@@ -258,6 +258,35 @@ describe("a claim", () => {
     await engine.fence(gone, false);
     expect(await engine.due(here, { schema: 2, guests: false, limit: 100 })).toEqual([]);
     expect(await engine.due(here, { schema: 2, guests: true, limit: 100 })).toEqual([id]);
+  });
+
+  test("reads nothing of what sleeps, however much that is", async () => {
+    const node = await joined();
+    await database.query(
+      `INSERT INTO holdfast.session (id, claims, schema, status, alarm)
+        SELECT 'asleep' || n, 1, 2, 'active', (extract(epoch FROM now()) * 1000)::bigint + 600000 + n
+          FROM generate_series(1, 5000) AS n`,
+    );
+    await database.query("ANALYZE holdfast.session");
+    const query = await openPg(database.url, () => {});
+    const plans: { readonly "QUERY PLAN": unknown }[] = [];
+    const explain: Query = Object.assign(
+      async <Row extends object>(text: string, values: readonly PgValue[] = []): Promise<Row[]> => {
+        plans.push(
+          ...(await query<(typeof plans)[number]>(`EXPLAIN (ANALYZE, FORMAT JSON) ${text}`, values)),
+        );
+        return [];
+      },
+      { end: () => query.end() },
+    );
+    const explained = postgresEngine(explain);
+    engines.push(explained);
+    await explained.due(node, { schema: 2, guests: true, limit: 100 });
+    const plan = JSON.stringify(plans);
+    expect(plan).toContain("session_alarm");
+    const removed = [...plan.matchAll(/"Rows Removed by [^"]+":(\d+)/g)].map(([, count]) => Number(count));
+    expect(removed.reduce((sum, count) => sum + count, 0)).toBeLessThan(100);
+    await database.query("DELETE FROM holdfast.session WHERE id LIKE 'asleep%'");
   });
 
   test("what a process has without knowing is found once it is long overdue", async () => {

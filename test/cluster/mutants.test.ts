@@ -1,8 +1,8 @@
-/** Without the fence, and without the gate, the tests of both go red: they can fail. */
+/** Without the fence, without the gate, and where calls are sent again, the tests of each go red: they can fail. */
 import { afterAll, expect, test } from "vitest";
 import { type Cluster, startCluster } from "../support/cluster.ts";
 import { type Mutant, type Mutation, mutant as copyWith } from "../support/mutant.ts";
-import { toldBeforeStored, zombie } from "./scenarios.ts";
+import { killedUnderCall, toldBeforeStored, zombie } from "./scenarios.ts";
 
 const ENTRY = "test/support/cluster-server.ts";
 const made: Mutant[] = [];
@@ -31,6 +31,12 @@ const NO_GATE_ANSWERS: Mutation = {
   file: "src/cluster/answers.ts",
   from: "if (gate.isHeld() && !gate.isDirty(owned.key)) return reply;",
   to: "if (gate.isHeld()) return reply;",
+};
+
+const SENT_AGAIN: Mutation = {
+  file: "src/cluster/errands.ts",
+  from: 'if (!(error instanceof Refused) || place.kind !== "there") throw error;',
+  to: 'if (!(error instanceof Refused) || place.kind !== "there") continue;',
 };
 
 /** @param play what must find nothing wrong */
@@ -76,4 +82,13 @@ test("with a gate for frames alone, answers are", { timeout: 120_000 }, async ()
   expect(wrong).toContain("an answer on its owner was told");
   expect(wrong).toContain("an answer elsewhere was told");
   expect(wrong).not.toContain("an event was told");
+});
+
+test("a call that may have run is not sent again", { timeout: 120_000 }, async () => {
+  expect(await judged(undefined, killedUnderCall)).toEqual([]);
+});
+
+test("where it is, it runs again", { timeout: 120_000 }, async () => {
+  const wrong = await judged(mutant(SENT_AGAIN), killedUnderCall);
+  expect(wrong).toEqual(["the call was sent again", "its tool ran 1 times"]);
 });

@@ -2,8 +2,11 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { type Cluster, type Member, startCluster } from "../support/cluster.ts";
 import { answerOf, openSession, sessionAt } from "../support/mcp.ts";
-import { numbersOf, toolCall, upTo } from "../support/messages.ts";
+import { interrupted } from "../support/interrupted.ts";
+import { numbersOf, textOf, toolCall, upTo } from "../support/messages.ts";
+import { expectNotNow } from "../support/not-now.ts";
 import { type TestDatabase, testDatabase } from "../support/postgres.ts";
+import { type Outside, startOutside } from "../support/steps.ts";
 import { startTcpProxy, type TcpProxy } from "../support/tcp-proxy.ts";
 import { eventually, within } from "../support/wait.ts";
 
@@ -11,6 +14,7 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 let database: TestDatabase;
 let cluster: Cluster;
+let outside: Outside;
 /** Between the others and each process, and between each process and the database. */
 const towards: TcpProxy[] = [];
 const stores: TcpProxy[] = [];
@@ -18,6 +22,7 @@ const members = (): readonly [Member, Member] => cluster.members as unknown as [
 
 beforeAll(async () => {
   database = await testDatabase();
+  outside = await startOutside();
   const url = new URL(database.url);
   cluster = await startCluster({
     vars: { TEST_LEASE_MS: "2000" },
@@ -37,6 +42,7 @@ afterEach(() => {
 afterAll(async () => {
   await cluster.close();
   await database.close();
+  await outside.close();
   for (const proxy of [...towards, ...stores]) await proxy.close();
 });
 
@@ -48,19 +54,30 @@ const claimsOf = async (id: string): Promise<number | undefined> =>
     )
   )[0]?.claims;
 
-test("between processes, cut in the middle of streams again and again: the client notices nothing", async () => {
-  const [here, there] = members();
-  const session = await openSession(here.url);
-  const stream = await sessionAt(there.url, session).stream(toolCall("emit", { count: 200, intervalMs: 10 }));
-  const numbers = numbersOf([await stream.message()]);
-  for (let round = 0; round < 5; round++) {
-    numbers.push(...numbersOf(await stream.messages(20)));
-    towards[0]?.cut();
-  }
-  numbers.push(...numbersOf(await stream.rest()));
-  expect(numbers).toEqual(upTo(200));
-  expect(await claimsOf(session.id)).toBe(1);
-});
+/** How connections come to their end. */
+const ENDS = [
+  ["cut in the middle of", "cut"],
+  ["closed in order under", "finish"],
+] as const;
+
+test.each(ENDS)(
+  "between processes, %s streams again and again: the client notices nothing",
+  async (_, end) => {
+    const [here, there] = members();
+    const session = await openSession(here.url);
+    const stream = await sessionAt(there.url, session).stream(
+      toolCall("emit", { count: 200, intervalMs: 10 }),
+    );
+    const numbers = numbersOf([await stream.message()]);
+    for (let round = 0; round < 5; round++) {
+      numbers.push(...numbersOf(await stream.messages(20)));
+      towards[0]?.[end]();
+    }
+    numbers.push(...numbersOf(await stream.rest()));
+    expect(numbers).toEqual(upTo(200));
+    expect(await claimsOf(session.id)).toBe(1);
+  },
+);
 
 test("between processes, swallowed: an error in time, nobody takes what is another's, and it goes on once it heals", async () => {
   const [here, there] = members();
@@ -100,14 +117,96 @@ test("to the database, swallowed for one process: another takes its sessions, an
   expect(await claimsOf(session.id)).toBe(2);
 });
 
-test("to the database, cut in the middle of flushes: all is stored once", async () => {
+test.each(["there", "back"] as const)(
+  "between processes, one way (%s) swallowed in the middle of a stream: it is dialled anew, and the client has all of it",
+  async (way) => {
+    const [here, there] = members();
+    const session = await openSession(here.url);
+    const stream = await sessionAt(there.url, session).stream(
+      toolCall("emit", { count: 100, intervalMs: 20 }),
+    );
+    const numbers = numbersOf(await stream.messages(10));
+    const failedOf = (member: Member): number =>
+      member.events().filter(({ type }) => type === "cluster.forward_failed").length;
+    const failed = failedOf(there);
+    towards[0]?.hole(way);
+    // Whoever hears nothing takes the connection for broken, and dials in vain; who is not heard goes on.
+    if (way === "back") await eventually(() => expect(failedOf(there)).toBeGreaterThan(failed), 25_000);
+    else numbers.push(...numbersOf(await stream.messages(50)));
+    towards[0]?.heal();
+    numbers.push(...numbersOf(await stream.rest()));
+    expect(numbers).toEqual(upTo(100));
+    expect(await claimsOf(session.id)).toBe(1);
+  },
+);
+
+test("between processes, a request torn in two: its tool has not run, and the client is told so", async () => {
+  const [here, there] = members();
+  const session = await openSession(here.url);
+  const elsewhere = sessionAt(there.url, session);
+  expect(await elsewhere.tool("echo", { text: "there" })).toBe("there");
+  const watched = outside.watch();
+  const torn = towards[0]?.tear("there", "/cluster/post");
+  const call = toolCall("stepped", { at: watched.at });
+  expect(await within(elsewhere.request(call), "an answer")).toEqual(interrupted(call.id));
+  await torn;
+  expect(watched.runs).toBe(0);
+  expect(await elsewhere.tool("stepped", { at: watched.at })).toBe("stepped 1");
+});
+
+test("between processes, an answer torn in two: the tool has run once, and the client is told nothing of the half", async () => {
+  const [here, there] = members();
+  const session = await openSession(here.url);
+  const elsewhere = sessionAt(there.url, session);
+  const watched = outside.watch();
+  watched.hold("running");
+  const stream = await elsewhere.stream(toolCall("stepped", { at: watched.at }));
+  expect(numbersOf(await stream.messages(1))).toEqual([1]);
+  const torn = towards[0]?.tear("back", "/cluster/post");
+  watched.release();
+  expect((await stream.rest()).map(textOf)).toEqual(["stepped 1"]);
+  await torn;
+  expect(watched.runs).toBe(1);
+});
+
+test.each(["there", "back"] as const)(
+  "to the database, a flush torn in two on its way %s: what it stores is stored once",
+  async (way) => {
+    const [here] = members();
+    const session = await openSession(here.url);
+    expect(await session.tool("counter")).toBe("1");
+    const torn = stores[0]?.tear(way, "WITH fence AS");
+    expect(await session.tool("counter")).toBe("2");
+    await torn;
+    expect(await session.tool("counter")).toBe("3");
+    expect(await claimsOf(session.id)).toBe(1);
+  },
+);
+
+test("to the database, swallowed for all of them: told in time that nobody can say, and nobody takes what is another's", async () => {
+  const [here, there] = members();
+  const session = await openSession(here.url);
+  const elsewhere = sessionAt(there.url, session);
+  expect(await elsewhere.tool("counter")).toBe("1");
+  for (const store of stores) store.hole();
+  const asked = [session, elsewhere].map(async (by) => {
+    const call = toolCall("counter");
+    await expectNotNow(await by.post(call), call.id);
+  });
+  await within(Promise.all(asked), "answers", 20_000);
+  for (const store of stores) store.heal();
+  await eventually(async () => expect(await elsewhere.tool("counter")).toMatch(/^[2345]$/), 20_000);
+  expect(await claimsOf(session.id)).toBe(1);
+});
+
+test.each(ENDS)("to the database, %s flushes: all is stored once", async (_, end) => {
   const [here] = members();
   const session = await openSession(here.url);
   const stream = await session.stream(toolCall("emit", { count: 300, intervalMs: 5 }));
   const numbers = numbersOf([await stream.message()]);
   for (let round = 0; round < 8; round++) {
     numbers.push(...numbersOf(await stream.messages(20)));
-    stores[0]?.cut();
+    stores[0]?.[end]();
   }
   numbers.push(...numbersOf(await stream.rest()));
   expect(numbers).toEqual(upTo(300));

@@ -3,6 +3,7 @@ import { Client } from "pg";
 import type { Cluster } from "../support/cluster.ts";
 import { initialize, type Message, notification, numbersOf, toolCall } from "../support/messages.ts";
 import { answerOf, openSession, post, sessionAt } from "../support/mcp.ts";
+import { startOutside } from "../support/steps.ts";
 import { eventually } from "../support/wait.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -136,4 +137,27 @@ export async function zombie(cluster: Cluster): Promise<string[]> {
   ];
   if (boots[0].bootId !== boots[1].bootId) wrong.push("two processes answer for the session");
   return wrong;
+}
+
+/** The process that a call was passed on to is killed before the call's tool runs: what then was run or answered that should not have been. */
+export async function killedUnderCall(cluster: Cluster): Promise<string[]> {
+  const [owner, other] = cluster.members;
+  if (owner === undefined || other === undefined) throw new Error("two processes are needed");
+  const outside = await startOutside();
+  try {
+    const watched = outside.watch();
+    watched.hold("before");
+    const session = sessionAt(other.url, await openSession(owner.url));
+    const answered = session.request(toolCall("stepped", { at: watched.at }));
+    await watched.held();
+    await owner.end("SIGKILL");
+    watched.release();
+    const { error } = await answered;
+    const wrong: string[] = [];
+    if (error === undefined) wrong.push("the call was sent again");
+    if (watched.runs > 0) wrong.push(`its tool ran ${watched.runs} times`);
+    return wrong;
+  } finally {
+    await outside.close();
+  }
 }

@@ -3,31 +3,25 @@
  * what was sent. `SEQUENCE_SEED=<seed>` plays the same sequences again.
  */
 import * as fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { inspect } from "../support/back-door.ts";
+import { describeBeside } from "../support/beside.ts";
 import { node } from "../support/node.ts";
 import type { TestServer } from "../support/workerd.ts";
 import type { World } from "./client.ts";
 import { violations } from "./invariants.ts";
+import { NARROW } from "./narrow.ts";
 import { play } from "./player.ts";
 import { sequences } from "./steps.ts";
 
 const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0x7fff_ffff));
 
-describe.each([
-  ["by default", {}, false],
-  [
-    "while the server ends its connections all the time",
-    {
-      HOLDFAST_MAX_STREAM_MS: "1000",
-      HOLDFAST_SUPERVISE_INTERVAL_MS: "1000",
-      HOLDFAST_KEEPALIVE_INTERVAL_MS: "50",
-      HOLDFAST_SEND_TIMEOUT_MS: "100",
-      HOLDFAST_QUICK_ANSWER_MS: "0",
-    },
-    true,
-  ],
-])("%s", (_name, vars, hasLimits) => {
+const CASES: readonly { name: string; vars: Record<string, string>; hasLimits: boolean }[] = [
+  { name: "by default", vars: {}, hasLimits: false },
+  { name: "while the server ends its connections all the time", vars: NARROW, hasLimits: true },
+];
+
+describeBeside(CASES, "$name", ({ vars, hasLimits }) => {
   let server: TestServer;
   beforeAll(async () => {
     console.log(`sequences from seed ${seed}`);

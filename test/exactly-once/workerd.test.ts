@@ -10,19 +10,11 @@ import type { Subject } from "../support/subject.ts";
 import type { TestServer } from "../support/workerd.ts";
 import type { World } from "./client.ts";
 import { hold } from "./hold.ts";
+import { NARROW } from "./narrow.ts";
 import { type Disturbance, sequences } from "./steps.ts";
 
 /** Hosts, and how a session can die there while its process lives. */
 const hosts: readonly (Subject & { resets: readonly Disturbance[] })[] = [{ ...workerd, resets: ["abort"] }];
-
-/** Limits so narrow that the server itself ends connections all the time. */
-const NARROW = {
-  HOLDFAST_MAX_STREAM_MS: "1000",
-  HOLDFAST_SUPERVISE_INTERVAL_MS: "1000",
-  HOLDFAST_KEEPALIVE_INTERVAL_MS: "50",
-  HOLDFAST_SEND_TIMEOUT_MS: "100",
-  HOLDFAST_QUICK_ANSWER_MS: "0",
-};
 
 function worldOf(server: TestServer, hasLimits: boolean): World {
   return {

@@ -1,6 +1,7 @@
 /** C-36: a client comes back from events that are no longer held. */
 import { describe, expect, test } from "vitest";
 import { inspect } from "../support/back-door.ts";
+import { describeBeside } from "../support/beside.ts";
 import { expectNotFound } from "../support/gone.ts";
 import { hosts, type Mortal, mortal } from "../support/hosts.ts";
 import { numbersOf } from "../support/messages.ts";
@@ -42,7 +43,7 @@ const gapsOf = (server: Mortal, session: McpSession): unknown[] =>
     .filter(({ type, session: of }) => type === "replay.gap" && of === session.id.slice(0, 8))
     .map(({ missed }) => missed);
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   describe('with onGap "404"', () => {
     const server = mortal(host, { ...SETTINGS, HOLDFAST_ON_GAP: "404" });
 

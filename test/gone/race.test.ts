@@ -1,5 +1,6 @@
 /** B26, P-05: requests that meet a session between the steps of its end. */
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { describeBeside } from "../support/beside.ts";
 import { expectNotFound, expiry, NOT_FOUND } from "../support/gone.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { initialize, request, toolCall } from "../support/messages.ts";
@@ -31,7 +32,7 @@ async function checked(response: Response): Promise<number> {
   return status;
 }
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   const server = mortal(host, { TEST_START_MS: "50" });
 
   test("a DELETE among other requests: each is served, or gets 404", async () => {
@@ -76,7 +77,7 @@ describe.each(hosts)("on $name", (host) => {
   });
 });
 
-describe.each(hosts)("on $name, of age", (host) => {
+describeBeside(hosts, "on $name, of age", (host) => {
   const server = mortal(host, {
     HOLDFAST_RECOVERY: "rotate",
     HOLDFAST_SESSION_TTL_MS: "1000",

@@ -1,7 +1,8 @@
 /** A session whose time is up, taken up again under its own id (`recovery: "revive"`, the default). */
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { createLocalMcp } from "../../src/local/node.ts";
 import { ask, open } from "../local/served.ts";
+import { describeBeside } from "../support/beside.ts";
 import { expectNotFound, expiry, SHORT_LIVED } from "../support/gone.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { initialize, request, toolCall } from "../support/messages.ts";
@@ -19,7 +20,7 @@ const idsOf = ({ seen }: EventStream): string[] =>
 
 const LIST = request("tools/list");
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   const server = mortal(host, { ...SHORT_LIVED, TEST_AUTH: "on" });
   const ann = { Authorization: "Bearer ann:1" };
   const bob = { Authorization: "Bearer bob:1" };

@@ -1,5 +1,6 @@
 /** R-02 … R-06, R-08, P-06 … P-08, P-13, P-14: a session that ended, and the way back (`recovery: "rotate"`). */
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
+import { describeBeside } from "../support/beside.ts";
 import { expectNotFound, expired, expiry, SHORT_LIVED } from "../support/gone.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { initialize, request, textOf, toolCall, VERSIONS } from "../support/messages.ts";
@@ -9,7 +10,7 @@ import { type SdkClient, SDKS } from "../support/sdk-clients.ts";
 
 const LIST = request("tools/list");
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   const server = mortal(host, { ...SHORT_LIVED, HOLDFAST_RECOVERY: "rotate" });
   /** Sessions that have ended of age. */
   const dead: McpSession[] = [];

@@ -64,6 +64,16 @@ describe.each(hosts)("on $name, by conversation", (host) => {
     const torn = await ann.send([counting(1, "left"), counting(2, "right")]);
     expect(torn.status).toBe(400);
     expect(await torn.json()).toMatchObject({ error: { code: -32600 } });
+    // An answer belongs where it was asked for.
+    const { id } = await openSession(server.url, { headers: { Authorization: "Bearer ann:1" } });
+    const answer = { jsonrpc: "2.0", id: `${id}~1`, result: {} };
+    for (const batch of [
+      [answer, counting(1, "left")],
+      [counting(1, "left"), answer],
+      [answer, { ...answer, id: "another~1" }],
+    ]) {
+      expect((await ann.send(batch)).status).toBe(400);
+    }
     const whole = await ann.send([request("ping"), counting(1), counting(2, "left")]);
     expect(((await whole.json()) as Message[]).slice(1).map(textOf)).toEqual(["1", "2"]);
     expect(textOf(await ann.call("counter", { by: 1 }, "right"))).toBe("1");

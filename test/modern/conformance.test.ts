@@ -4,8 +4,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { describeBeside } from "../support/beside.ts";
 import { hosts } from "../support/hosts.ts";
+import { NEEDED } from "../support/process.ts";
 import { serve } from "../support/subject.ts";
 
 const CLI = join(
@@ -23,7 +25,7 @@ async function conformance(url: string, args: readonly string[]): Promise<Outcom
   const results = mkdtempSync(join(tmpdir(), "holdfast-conformance-"));
   try {
     const command = [CLI, "server", "--url", `${url}/mcp`, ...args, "-o", results];
-    const child = spawn(process.execPath, command, { stdio: "ignore" });
+    const child = spawn(process.execPath, command, { stdio: "ignore", env: { ...process.env, ...NEEDED } });
     await new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("exit", resolve);
@@ -45,7 +47,7 @@ async function conformance(url: string, args: readonly string[]): Promise<Outcom
   }
 }
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   const server = serve(host, { HOLDFAST_LOG_LEVEL: "warn" });
 
   test("2026-07-28: no scenario fails, scored or not", { timeout: 240_000 }, async () => {

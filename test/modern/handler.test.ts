@@ -198,6 +198,25 @@ describe("the factory", () => {
   });
 });
 
+test("a call that is out of time before a stream has begun is answered as JSON", async () => {
+  const createServer = (): McpServer => {
+    const server = new McpServer(info);
+    server.registerTool("never", {}, () => new Promise<never>(() => {}));
+    return server;
+  };
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  const answering = rig({ createServer }, { maxCallMs: 200 }).ask("tools/call", {
+    name: "never",
+    arguments: {},
+  });
+  // Its own limit, and the wait for what makes a stream of it.
+  while (vi.getTimerCount() < 2) await new Promise((resolve) => setImmediate(resolve));
+  await vi.advanceTimersByTimeAsync(250);
+  const answer = await answering;
+  expect(answer.headers.get("content-type")).toBe("application/json");
+  expect(await answerOf(answer)).toMatchObject({ error: { data: { reason: "timeout" } } });
+});
+
 test.each([-1, 1.5, Number.NaN])("maxListeners %d is refused, by name", (maxListeners) => {
   expect(() => rig({ maxListeners })).toThrow(/maxListeners/);
 });

@@ -10,6 +10,8 @@ interface Setup {
   /** False for a class as `new_classes`, or no migration at all, makes it. */
   readonly sql?: boolean;
   readonly date?: string;
+  /** Its code, in `test/worker`. */
+  readonly entry?: string;
 }
 
 const to = (name: string, className: string): string =>
@@ -18,14 +20,19 @@ const text = (name: string, value: string): string => `(name = "${name}", text =
 const SESSION = to("MCP_SESSION", "McpSession");
 const HUB = to("MCP_HUB", "McpHub");
 
-async function start({ bindings, sql = true, date = "2026-08-01" }: Setup): Promise<Workerd> {
+async function start({
+  bindings,
+  sql = true,
+  date = "2026-08-01",
+  entry = "bound.ts",
+}: Setup): Promise<Workerd> {
   const port = await freePort();
   const classes = ["McpSession", "McpHub", "Other"].map(
     (name) =>
       `(className = "${name}", uniqueKey = "${name}", enableSql = ${name === "McpSession" ? sql : true})`,
   );
   return runWorkerd({
-    files: { "worker.js": await bundleWorker(new URL("../worker/bound.ts", import.meta.url).pathname) },
+    files: { "worker.js": await bundleWorker(new URL(`../worker/${entry}`, import.meta.url).pathname) },
     ports: [port],
     config: (storage) => `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -120,16 +127,26 @@ test("a class without SQLite (`new_classes`, or no migration): told once, in wor
   }
 });
 
-test.each(["2022-03-01", "2024-04-02"])(
-  "a compatibility date that is too old (%s) ends the start",
-  async (date) => {
-    await expect(start({ bindings: [SESSION, HUB], date })).rejects.toThrow(
-      "Holdfast needs the compatibility_date 2024-04-03 or later in the Worker's configuration",
-    );
-  },
-);
+describe.each([
+  { maker: "createMcpWorker", entry: "bound.ts" },
+  { maker: "durableHost", entry: "hosted.ts" },
+])("with $maker", ({ entry }) => {
+  test.each(["2022-03-01", "2024-04-02"])(
+    "a compatibility date that is too old (%s) ends the start",
+    async (date) => {
+      await expect(start({ bindings: [SESSION, HUB], date, entry })).rejects.toThrow(
+        "Holdfast needs the compatibility_date 2024-04-03 or later in the Worker's configuration",
+      );
+    },
+  );
 
-test("the oldest one serves", async () => {
+  test("the oldest one starts", async () => {
+    const server = await start({ bindings: [SESSION, HUB], date: "2024-04-03", entry });
+    await server.close();
+  });
+});
+
+test("the oldest compatibility date serves", async () => {
   const server = await start({ bindings: [SESSION, HUB], date: "2024-04-03" });
   try {
     expect((await post(`${server.url}/mcp`, initialize())).status).toBe(200);

@@ -6,6 +6,7 @@ import { Client as OldClient } from "sdk-1.20/client/index.js";
 import { SSEClientTransport as OldTransport } from "sdk-1.20/client/sse.js";
 import { describe, expect, test } from "vitest";
 import { abortObject, doomObject, dropLinks } from "../support/back-door.ts";
+import { describeBeside } from "../support/beside.ts";
 import { hosts, mortal, workerd } from "../support/hosts.ts";
 import { interrupted, LONG } from "../support/interrupted.ts";
 import {
@@ -112,7 +113,7 @@ const whoami = async ({ stream, post }: Connection): Promise<Record<string, unkn
   return JSON.parse(textOf(answer) ?? "") as Record<string, unknown>;
 };
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   const server = mortal(host, { HOLDFAST_RETRY_MS: "300", TEST_RERUN: "ask,echo" });
 
   test.each(clients)("client $name goes on by itself, with no initialize", async ({ connect: start }) => {
@@ -229,7 +230,7 @@ describe.each(hosts)("on $name", (host) => {
   });
 });
 
-describe.each(hosts)("on $name, where calls may run again", (host) => {
+describeBeside(hosts, "on $name, where calls may run again", (host) => {
   const server = mortal(host, { HOLDFAST_QUICK_ANSWER_MS: "50", TEST_RERUN: "sleep" });
 
   test("one that was answered after a restart does not run again after the next", async () => {

@@ -1,5 +1,6 @@
 /** B35: calls that are in progress when the process is killed. */
 import { describe, expect, test } from "vitest";
+import { describeBeside } from "../support/beside.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { interrupted, LONG, resumable } from "../support/interrupted.ts";
 import { numbersOf, toolCall, upTo } from "../support/messages.ts";
@@ -8,7 +9,7 @@ import { SDKS } from "../support/sdk-clients.ts";
 import { isPriming } from "../support/sse.ts";
 import { eventually } from "../support/wait.ts";
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   const server = mortal(host, { HOLDFAST_RETRY_MS: "300" });
 
   describe.each(SDKS.filter(({ resumesCalls }) => resumesCalls))("client $name", (sdk) => {

@@ -1,5 +1,6 @@
 /** B35: interrupted calls of tools that are safe to run again. */
 import { describe, expect, test } from "vitest";
+import { describeBeside } from "../support/beside.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { interrupted, LONG, resumable } from "../support/interrupted.ts";
 import { toolCall } from "../support/messages.ts";
@@ -7,7 +8,7 @@ import { openSession } from "../support/mcp.ts";
 import { SDKS } from "../support/sdk-clients.ts";
 import { eventually } from "../support/wait.ts";
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   const server = mortal(host, { HOLDFAST_RETRY_MS: "300", TEST_RERUN: "sleep,ask,drop" });
 
   describe.each(SDKS.filter(({ resumesCalls }) => resumesCalls))("client $name", (sdk) => {

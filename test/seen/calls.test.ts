@@ -1,5 +1,6 @@
 /** Each call is told once as it begins and once as it ends, in every era, with its outcome and without what was said. */
 import { describe, expect, test } from "vitest";
+import { describeBeside } from "../support/beside.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { request, toolCall } from "../support/messages.ts";
 import { openSession } from "../support/mcp.ts";
@@ -19,7 +20,7 @@ const told = ({ method, name, outcome, streamed }: Event): object => ({
   streamed: outcome === "cancelled" ? undefined : streamed,
 });
 
-describe.each(hosts)("on $name", (host) => {
+describeBeside(hosts, "on $name", (host) => {
   describe("scripted", () => {
     // Where a runtime sees a client leave by a write alone, a keepalive is one.
     const server = serve(host, {

@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { type Proxy, startProxy } from "../../examples/cluster/proxy.ts";
+import { built } from "./built.ts";
 import { BUN } from "./bun.ts";
 import { DENO } from "./deno.ts";
+import { eventsIn } from "./events-in.ts";
 import { NODE } from "./node.ts";
 import { type TestDatabase, testDatabase } from "./postgres.ts";
 import { NEEDED } from "./process.ts";
@@ -52,7 +54,7 @@ export interface ClusterOptions {
 async function startMember(
   n: number,
   command: readonly string[],
-  { vars = {}, entry = ENTRY, through }: ClusterOptions,
+  { vars = {}, entry = command === NODE ? built(ENTRY) : ENTRY, through }: ClusterOptions,
   url: string,
   onLine: (line: string) => void,
 ): Promise<Member> {
@@ -128,9 +130,6 @@ async function startMember(
     start,
   };
 }
-
-const eventsIn = (lines: readonly string[]): { type: string; [field: string]: unknown }[] =>
-  lines.filter((line) => line.startsWith('{"type"')).map((line) => JSON.parse(line) as { type: string });
 
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const { runtimes = ["node", "node", "node"] } = options;

@@ -1,26 +1,33 @@
 /** The order of test files: those that take longest first, so that none of them is left to run alone at the end. @module */
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Files of half a minute and more, by their paths below `test`; what is missing here is only begun a little late. */
+/** Files of a quarter of a minute and more, by their paths below `test`; what is missing here is only begun a little late. */
 const LONG = [
   "browser/browser",
   "behaviour/cluster",
-  "auth/sdk-flow",
+  "auth/expiry-slow",
+  "cluster/kills",
   "behaviour/",
-  "answered/property",
-  "auth/expiry",
   "footprint/heap",
   "tasks/restart",
-  "client/cli",
-  "answered/faults",
-  "modern/conformance",
-  "local/limits",
-  "exactly-once/",
   "package/package",
-  "cluster/",
-  "workerd/expiry",
+  "local/limits",
+  "client/cli.",
+  "templates/",
+  "exactly-once/workerd",
+  "cluster/tasks",
+  "answered/",
   "local/program",
-  "client/recovery",
+  "cluster/",
+  "auth/sdk-flow",
+  "deploys/cluster",
+  "readme/",
+  "client/",
+  "modern/conformance",
+  "footprint/",
+  "workerd/",
+  "modern/hub-link",
+  "tasks/",
 ];
 
 /** The first of those that it is; behind them all for any other. */

@@ -4,6 +4,7 @@
  */
 import { Client, Pool } from "pg";
 import { type EmbeddedPostgres, startPostgres } from "../../examples/cluster/embedded-postgres.ts";
+import { freePort } from "./workerd.ts";
 
 export interface TestDatabase {
   readonly url: string;
@@ -22,7 +23,7 @@ export async function testDatabase(
   elsewhere: string | undefined = process.env["HOLDFAST_TEST_POSTGRES"],
 ): Promise<TestDatabase> {
   const isElsewhere = elsewhere !== undefined && elsewhere !== "" && elsewhere !== "own";
-  const server = isElsewhere ? undefined : await startPostgres();
+  const server = isElsewhere ? undefined : await startPostgres({ port: await freePort() });
   const url = server?.url ?? (await freshDatabase(elsewhere ?? ""));
   const pool = new Pool({ connectionString: url, max: 2 });
   // A server that is killed is what some tests are about.

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
+import { eventsIn } from "./events-in.ts";
 import { freePort, type TestServer } from "./workerd.ts";
 
 export interface ProcessServer extends TestServer {
@@ -38,6 +39,9 @@ export interface RunOptions extends ProcessOptions {
   readonly onLine?: (line: string) => Promise<void>;
 }
 
+/** Where runs of the tests leave to later ones what is costly to make. */
+export const CACHE: string = new URL("../../node_modules/.cache/holdfast-tests", import.meta.url).pathname;
+
 /**
  * What programs need to run at all, and where Node keeps what it has compiled: reading that takes half the time of a
  * start, and one that is killed writes none (`warm.ts` does).
@@ -46,7 +50,7 @@ export const NEEDED: NodeJS.ProcessEnv = {
   PATH,
   HOME: process.env["HOME"],
   NO_COLOR: "1",
-  NODE_COMPILE_CACHE: new URL("../../node_modules/.cache/holdfast-tests", import.meta.url).pathname,
+  NODE_COMPILE_CACHE: CACHE,
 };
 
 /** Nothing but what is given, and what programs need. */
@@ -145,8 +149,7 @@ export async function startProcess(
       return child?.pid ?? 0;
     },
     lines,
-    events: () =>
-      lines.filter((line) => line.startsWith('{"type"')).map((line) => JSON.parse(line) as { type: string }),
+    events: () => eventsIn(lines),
     end,
     kill,
     restart: async (program) => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Client } from "pg";
 import { type EmbeddedPostgres, identity, startPostgres } from "../../examples/cluster/embedded-postgres.ts";
 import { eventually } from "./wait.ts";
+import { freePort } from "./workerd.ts";
 
 export interface Standby extends EmbeddedPostgres {
   /** Ends its being one: it takes writes from then on. */
@@ -32,6 +33,7 @@ export async function startStandby(
   { isSynchronous, through = primary.port }: { readonly isSynchronous: boolean; readonly through?: number },
 ): Promise<Standby> {
   const server = await startPostgres({
+    port: await freePort(),
     settings: [
       `primary_conninfo=host=127.0.0.1 port=${through} user=postgres application_name=${NAME}`,
       "hot_standby=on",

@@ -11,6 +11,7 @@ import { userState } from "../../src/index.ts";
 import type { CreateServer, ServerContext } from "../../src/session/server/factory.ts";
 import { pause, text } from "../../worker/example/reply.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
+import { registerSteppedTools } from "./stepped-tools.ts";
 import { registerTaskTools } from "./task-tools.ts";
 import { createV1Server } from "./v1-server.ts";
 import { createWaywardServer, SDKS } from "./wayward-server.ts";
@@ -215,6 +216,7 @@ export function createTestServer(context: ServerContext): McpServer {
 
   registerGuarded(server);
   registerTaskTools(server, context);
+  registerSteppedTools(server, context);
 
   server.registerTool(
     "auth_info",

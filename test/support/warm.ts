@@ -1,16 +1,26 @@
 /**
- * Beside the first tests: has Node compile the test servers once, for all the times that they are started.
+ * Before the first tests: makes the programs that Node runs in them. Beside the first tests: has Node compile them once,
+ * for all the times that they are started.
  * @module
  */
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { buildPrograms, built } from "./built.ts";
 import { NODE } from "./node.ts";
-import { ENTRY, run } from "./process.ts";
+import { CACHE, ENTRY, run } from "./process.ts";
 
-/** Nobody waits for it but the end of the run. */
-export default function warm(): () => Promise<void> {
-  const cluster = new URL("cluster-server.ts", import.meta.url).pathname;
-  // Refused settings, so that each ends by itself, with all its modules loaded: only then does Node write.
+/** Nobody waits for the compiling but the end of the run. */
+export default async function warm(project: TestProject): Promise<() => Promise<void>> {
+  const entries = [ENTRY, new URL("cluster-server.ts", import.meta.url).pathname];
+  const make = (): Promise<void> => buildPrograms(entries, join(CACHE, "programs"));
+  await make();
+  project.onTestsRerun(make);
+  // Refused settings, so that each ends by itself, with all its modules loaded: only then does Node write. The sources
+  // too, for the tests that run them.
   const warming = Promise.all(
-    [ENTRY, cluster].map((entry) => run([...NODE, entry], { vars: { HOLDFAST_RETRY_MS: "none" } })),
+    [...entries, ...entries.map(built)].map((entry) =>
+      run([...NODE, entry], { vars: { HOLDFAST_RETRY_MS: "none" } }),
+    ),
   );
   return async () => void (await warming);
 }

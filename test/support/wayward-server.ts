@@ -59,6 +59,7 @@ export interface Wayward {
     | "block"
     | "notify"
     | "ask"
+    | "ask late"
     | "outlive"
     | "speak";
   ms?: number;
@@ -115,6 +116,9 @@ async function act(
       await progress(1);
       return text(`notified ${tag}`);
     case "ask":
+    case "ask late":
+      // Late: not before the call is over, however long that takes to be heard of here.
+      if (what === "ask late") await pause(600_000, call.signal);
       try {
         return text(JSON.stringify(await call.ask()));
       } catch (error) {

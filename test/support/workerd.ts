@@ -4,6 +4,7 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -11,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
+import { eventsIn } from "./events-in.ts";
 
 /** Where a server under test can be reached, and how it can be ended. */
 export interface TestServer {
@@ -87,18 +89,32 @@ export function bundleWorker(entry: string): Promise<string> {
   return bundled;
 }
 
-/** Ports that this process has given out: the server of one may be down just now, and come back. */
-const given = new Set<number>();
+/**
+ * Claims the port for this process, until it ends, among all that are run on this machine: by the port of the same
+ * number of UDP, which no server here uses. A server of TCP is not there before it has started, nor while it is started again.
+ */
+function claim(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createSocket("udp4");
+    socket.once("error", () => {
+      socket.close();
+      resolve(false);
+    });
+    socket.bind({ port, address: "127.0.0.1", exclusive: true }, () => {
+      socket.unref();
+      resolve(true);
+    });
+  });
+}
 
 /**
- * A port that is free now, below the range from which the system takes ports for outgoing connections:
- * none of those can take it before the server does, or while the server is being started again.
+ * A port that is free, and stays so: no other test is given it while this process lives, and it is below the range
+ * from which the system takes ports for outgoing connections.
  */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
-    if (given.has(port)) continue;
-    given.add(port);
+    if (!(await claim(port))) continue;
     const isFree = await new Promise<boolean>((resolve) => {
       const server = createServer();
       server.once("error", () => resolve(false));
@@ -250,8 +266,7 @@ export async function runWorkerd({
     urls: ports.map((at) => `http://127.0.0.1:${at}`),
     storage,
     lines,
-    events: () =>
-      lines.filter((line) => line.startsWith('{"type"')).map((line) => JSON.parse(line) as { type: string }),
+    events: () => eventsIn(lines),
     kill,
     restart: async () => {
       await kill();

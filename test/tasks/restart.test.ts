@@ -1,6 +1,7 @@
 /** Tasks over the death of everything: SIGKILL at each step of their lives. */
 import { describe, expect, test } from "vitest";
 import { abortObject } from "../support/back-door.ts";
+import { describeBeside } from "../support/beside.ts";
 import { everywhere } from "./everywhere.ts";
 import { mortal, workerd } from "../support/hosts.ts";
 import { accept, taskClient, textIn } from "../support/tasks.ts";
@@ -23,7 +24,7 @@ function stepsOf(done: readonly Readonly<Record<string, unknown>>[], isStoredLat
   return done.map((event) => event["n"]).filter((n, index, all) => !isStoredLater || n !== all[index - 1]);
 }
 
-describe.each(everywhere)("on $name", (host) => {
+describeBeside(everywhere, "on $name", (host) => {
   const isCluster = host.name.includes("cluster");
   /** Each kill is of three processes there. */
   const timeout = isCluster ? 240_000 : 60_000;

@@ -5,7 +5,8 @@ import {
   resultFromTaskOutcome,
   type TaskEnabledSession,
 } from "@modelcontextprotocol/ext-tasks/client";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { describeBeside } from "../support/beside.ts";
 import { bun } from "../support/bun.ts";
 import { deno } from "../support/deno.ts";
 import { hosts, mortal } from "../support/hosts.ts";
@@ -56,7 +57,7 @@ async function connect(url: () => string): Promise<TaskEnabledSession & { asked:
 
 const textOf = (result: unknown): unknown => (result as { content: { text: string }[] }).content[0]?.text;
 
-describe.each([...hosts, deno, bun])("on $name", (host) => {
+describeBeside([...hosts, deno, bun], "on $name", (host) => {
   const server = mortal(host, {
     TEST_RERUN: "task_steps",
     REQUEST_STATE_KEY: "the same in each process that serves this file",

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { inspect } from "../support/back-door.ts";
 import { everywhere } from "./everywhere.ts";
+import { describeBeside } from "../support/beside.ts";
 import { mortal, workerd } from "../support/hosts.ts";
 import type { ProcessServer } from "../support/process.ts";
 import { textOf } from "../support/messages.ts";
@@ -21,7 +22,7 @@ const heard = (server: Served, type: string, tag: string) =>
     return found;
   });
 
-describe.each(everywhere)("on $name", (host) => {
+describeBeside(everywhere, "on $name", (host) => {
   const server = mortal(host, {
     TEST_AUTH: "on",
     TEST_TASK_AFTER_MS: "300",

@@ -131,7 +131,7 @@ test("a link that broke is expected again; one whose client has gone is not", as
   await vi.advanceTimersByTimeAsync(100);
   expect(became()).toBe("accepted");
   await vi.advanceTimersByTimeAsync(5000);
-  session.leave(stream, "c.3", 0);
+  session.leave(stream, "c.3", { seq: 0 });
   expect(await post(session, request("ping"))).toBe(404);
 });
 

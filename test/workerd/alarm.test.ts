@@ -1,9 +1,9 @@
 /** The one alarm of a session: when it rings, what it does, and that it never runs wild. */
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { toolCall } from "../support/messages.ts";
 import { eventually } from "../support/wait.ts";
-import { inspectObject, openSession, type PoolSession } from "./client.ts";
+import { type PoolSession, evict, inspectObject, openSession } from "./client.ts";
 import { advance, alarmIn, pass, ringNext, useClock } from "./clock.ts";
 import { countsOf } from "./index.ts";
 
@@ -48,7 +48,7 @@ describe("the alarm is set", () => {
     const session = await openSession("brief");
     const stream = await session.get();
     await leave(session, stream);
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     expect(await ringNext(session.stub)).toBe(MAX_STREAM_MS);
     expect(countsOf(session.id)).toMatchObject({ lives: 2, alarms: 1 });
     expect(await alarmIn(session.stub)).toBe(TTL_MS - MAX_STREAM_MS);
@@ -132,7 +132,7 @@ describe("the alarm", () => {
     // In the isolate that holds the session in memory, and in one that has to read it.
     await expect(ringNext(session.stub)).resolves.toBeGreaterThan(0);
     expect((await alarmIn(session.stub)) ?? Infinity).toBeGreaterThanOrEqual(1000);
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     await runInDurableObject(session.stub, (__, { storage }) => storage.setAlarm(Date.now() + 5000));
     await expect(ringNext(session.stub)).resolves.toBe(5000);
     expect((await alarmIn(session.stub)) ?? Infinity).toBeGreaterThanOrEqual(1000);

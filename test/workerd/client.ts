@@ -1,9 +1,10 @@
 /** A client of the server inside vitest's workerd, with a way into the session's object. @module */
-import { runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import type { Inspection } from "../support/back-door.ts";
 import { initialize, LATEST, type Message, notification, textOf, toolCall } from "../support/messages.ts";
 import { connectSse, type SseConnection } from "../support/sse-client.ts";
+import { eventually } from "../support/wait.ts";
 import type { Variant } from "./index.ts";
 
 const ORIGIN = "https://holdfast.test";
@@ -38,6 +39,23 @@ export function inspectObject(
       ),
     };
   });
+}
+
+/**
+ * Puts the object to sleep, as soon as what was under way in it has let go of it: the runtime waits for that for a moment
+ * of its own, which a busy machine outlasts.
+ */
+export async function evict(stub: DurableObjectStub): Promise<void> {
+  const refusal = await eventually(async () => {
+    try {
+      await evictDurableObject(stub);
+      return undefined;
+    } catch (error) {
+      if (String(error).includes("active references")) throw error;
+      return error;
+    }
+  });
+  if (refusal !== undefined) throw refusal;
 }
 
 /** `fetch` to the Worker under test. */

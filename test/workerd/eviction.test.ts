@@ -2,7 +2,6 @@
 import {
   abortAllDurableObjects,
   evictAllDurableObjects,
-  evictDurableObject,
   runDurableObjectAlarm,
   runInDurableObject,
 } from "cloudflare:test";
@@ -11,7 +10,7 @@ import { type Message, toolCall } from "../support/messages.ts";
 import type { SseConnection } from "../support/sse-client.ts";
 import type { BurstData } from "../support/test-server.ts";
 import { eventually } from "../support/wait.ts";
-import { inspectObject, openSession, type PoolSession } from "./client.ts";
+import { type PoolSession, evict, inspectObject, openSession } from "./client.ts";
 import { countsOf, cutShort } from "./index.ts";
 
 /** Sends a burst on the standalone stream, and waits until all of it is stored. */
@@ -43,7 +42,7 @@ describe("while its object sleeps", () => {
     await hears(stream, "before 1", "before 2");
     const { fetches } = countsOf(session.id);
 
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     await say(session, "after", 2);
     await hears(stream, "before 1", "before 2", "after 1", "after 2");
     expect(countsOf(session.id).lives).toBe(2);
@@ -60,7 +59,7 @@ describe("while its object sleeps", () => {
       await say(session, tag, 3);
       expected.push(`${tag} 1`, `${tag} 2`, `${tag} 3`);
       await hears(stream, ...expected);
-      await evictDurableObject(session.stub);
+      await evict(session.stub);
     }
     expect(countsOf(session.id).lives).toBe(4);
     stream.leave();
@@ -72,9 +71,9 @@ describe("while its object sleeps", () => {
     await say(session, "a", 2);
     await hears(first, "a 1", "a 2");
     const { lastEventId } = first;
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     await say(session, "b", 1);
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     first.leave();
     const second = await session.get(lastEventId);
     await hears(second, "b 1");
@@ -92,7 +91,7 @@ describe("while its object sleeps", () => {
         expect(socket?.deserializeAttachment()).toMatchObject({ place: 2, handed: 2 });
       }),
     );
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     await say(session, "after", 1);
     const { event, stream: streams } = (await inspectObject(session.stub)).tables;
     expect(event?.at(-1)).toMatchObject({ seq: 3, handed: 2 });
@@ -120,7 +119,7 @@ describe("while its object sleeps", () => {
     post.leave();
     const resumed = await session.get(post.lastEventId);
 
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     // The alarm that held the object awake for the call finds it gone.
     expect(await runDurableObjectAlarm(session.stub)).toBe(true);
     expect(await resumed.over).toBe("ended");

@@ -1,10 +1,9 @@
 /** Random sequences in which the object is put to sleep under its client. */
-import { evictDurableObject } from "cloudflare:test";
 import { expect, test } from "vitest";
 import type { World } from "../exactly-once/client.ts";
 import { hold } from "../exactly-once/hold.ts";
 import { sequences } from "../exactly-once/steps.ts";
-import { fetchWorker, inspectObject, stubOf } from "./client.ts";
+import { evict, fetchWorker, inspectObject, stubOf } from "./client.ts";
 import { countsOf } from "./index.ts";
 
 test(
@@ -25,7 +24,7 @@ test(
       },
       async disturb(_, session) {
         try {
-          await evictDurableObject(stubOf("calm", session));
+          await evict(stubOf("calm", session));
         } catch (error) {
           // It sleeps already.
           if (!String(error).includes("not currently running")) throw error;

@@ -1,10 +1,10 @@
 /** An object that another version has stored: brought forward, or left alone. */
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { initialize, type Message, notification, numbersOf, request } from "../support/messages.ts";
 import { expectNotNow } from "../support/not-now.ts";
 import { rowsV1, SCHEMA_V1 } from "../support/schema-v1.ts";
-import { inspectObject, openSession, type PoolSession } from "./client.ts";
+import { type PoolSession, evict, inspectObject, openSession } from "./client.ts";
 import { toldBy } from "./index.ts";
 
 /** Runs statements in the object, which then forgets that it ever ran. */
@@ -12,7 +12,7 @@ async function rewrite({ stub }: PoolSession, statements: readonly string[]): Pr
   await runInDurableObject(stub, (_, { storage }) => {
     for (const statement of statements) storage.sql.exec(statement);
   });
-  await evictDurableObject(stub);
+  await evict(stub);
 }
 
 describe("a session that an earlier version stored", () => {

@@ -1,9 +1,8 @@
 /** How a session tells edges that are alive from edges that are gone, without being woken for it. */
-import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test, vi } from "vitest";
 import { encodeAttach } from "../../worker/wire-attach.ts";
 import { PATHS } from "../../worker/wire.ts";
-import { inspectObject, openSession, type PoolSession } from "./client.ts";
+import { type PoolSession, evict, inspectObject, openSession } from "./client.ts";
 import { countsOf } from "./index.ts";
 
 interface Edge {
@@ -82,7 +81,7 @@ describe("an object", () => {
   test("is not woken by its edges' pings", async () => {
     const session = await openSession("pinging");
     const stream = await session.get();
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     const before = { ...countsOf(session.id) };
     const keepalives = (): number => stream.comments.filter((text) => text === "keepalive").length;
     const seen = keepalives();
@@ -106,7 +105,7 @@ describe("an object", () => {
     const stream = await session.get();
     for (let nights = 0; nights < 4; nights++) {
       const { alarms } = countsOf(session.id);
-      await evictDurableObject(session.stub);
+      await evict(session.stub);
       await vi.waitFor(() => expect(countsOf(session.id).alarms).toBeGreaterThan(alarms), {
         timeout: 10_000,
       });

@@ -1,10 +1,10 @@
 /** What crosses between edge and object, whatever its size; and what an object finds on a WebSocket as it wakes. */
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { socketState } from "../../worker/links.ts";
 import { Unreadable, WIRE } from "../../src/wire/version.ts";
 import { type Message, toolCall } from "../support/messages.ts";
-import { fetchWorker, inspectObject, openSession, type PoolSession } from "./client.ts";
+import { type PoolSession, evict, fetchWorker, inspectObject, openSession } from "./client.ts";
 import { countsOf, SIZES } from "./index.ts";
 
 /** Calls of the object that `act` takes. */
@@ -114,7 +114,7 @@ describe("an object that wakes", () => {
         socket.serializeAttachment({ ...socketState(socket.deserializeAttachment()), wire: WIRE + 1 });
       }
     });
-    await evictDurableObject(session.stub);
+    await evict(session.stub);
     await session.tool("burst", { tag: "after", sizes: [1, 1], on: "standalone" });
     await stream.until(() => stream.messages.length >= 5, "what came after");
     expect(stream.state).toBe("open");

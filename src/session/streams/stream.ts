@@ -21,8 +21,16 @@ export interface StreamHooks {
   onGap(missed: number): void;
   /** Bounds forced events out that no client had. */
   onOverflow(dropped: number): void;
+  /** Hears of connections as they come and go; undefined where nobody would hear of it. */
+  readonly links?: LinkHooks | undefined;
   /** A connection left or came back, and its client was handed everything up to `seq`. */
   onDelivered(seq: number): void;
+}
+
+/** What is told of a stream's connections. */
+export interface LinkHooks {
+  onAttached(connectionId: string, redialled: boolean): void;
+  onDetached(connectionId: string, reason: DisconnectReason | undefined): void;
 }
 
 /** The stream as it is stored. */
@@ -143,6 +151,7 @@ export class Stream implements Fed {
     this.#handed(after);
     const joined = new Attachment(this, { outlet, redialled, notesPlace, place: after, acked: after });
     this.#attachment = joined;
+    this.hooks.links?.onAttached(outlet.connectionId, redialled);
     this.#latest = { connectionId: outlet.connectionId, from: after };
     // Before the priming event, whose id is the place behind the gap: no later event would tell of it.
     const gap = after < log.last() && log.trimmed() === log.last() ? joined.skip(log.last()) : "";
@@ -191,14 +200,14 @@ export class Stream implements Fed {
   }
 
   /** The connection is over; `seq` is the last event its client was handed, where that is known. */
-  leave(connectionId: string, seq?: number): void {
+  leave(connectionId: string, seq?: number, reason?: DisconnectReason): void {
     const held = this.#attachment;
     let known = this.log.last();
     this.#settled();
     if (held?.outlet.connectionId === connectionId) {
       this.#left(held, seq ?? held.acked);
       known = held.sent;
-      this.#drop();
+      this.#drop(reason);
       // Its reader has gone, and it does not know: the object would be held by what nobody reads.
       if (held.outlet.isBlind) held.outlet.end("client");
     }
@@ -208,7 +217,7 @@ export class Stream implements Fed {
 
   /** Ends the connection, if there is one. */
   end(reason: DisconnectReason): void {
-    this.#drop()?.outlet.end(reason);
+    this.#drop(reason)?.outlet.end(reason);
   }
 
   /** Lets events up to `seq` go for what the session has no room for; a connection that needed one of them ends. */
@@ -249,10 +258,11 @@ export class Stream implements Fed {
     return formatEventId(this.id, seq, this.#prefix);
   }
 
-  #drop(): Attachment | undefined {
+  #drop(reason: DisconnectReason | undefined): Attachment | undefined {
     const dropped = this.#attachment;
     this.#attachment = undefined;
     if (dropped?.timer !== undefined) clearTimeout(dropped.timer);
+    if (dropped !== undefined) this.hooks.links?.onDetached(dropped.outlet.connectionId, reason);
     this.#pace.release();
     return dropped;
   }

@@ -17,7 +17,7 @@ import { Owing, owedBy } from "./owed.ts";
 import type { QuotaLimits } from "./quota.ts";
 import { type LogExtent, PART, type SessionRow, type StreamRow } from "../store/schema.ts";
 import type { SessionStore } from "../store/store.ts";
-import { createStream, type Stream } from "./stream.ts";
+import { createStream, type LinkHooks, type Stream } from "./stream.ts";
 import { Tally } from "./tally.ts";
 
 /** Events are dropped one at a time, and told of once in this time. */
@@ -214,11 +214,23 @@ export class Streams implements Held {
       hooks: {
         onGap: (missed) => emit("replay.gap", { session: shortId(row.id), missed }),
         onOverflow: (dropped) => this.#dropped.add(dropped),
+        links: this.#links(id),
         onDelivered: (seq) => mark({ delivered: seq }),
       },
     });
     this.#live.set(id, stream);
     return stream;
+  }
+
+  /** Two closures for each stream, where anybody listens. */
+  #links(id: number): LinkHooks | undefined {
+    const { row, emit } = this.#options;
+    if (emit.hears?.("stream.attached") === false) return undefined;
+    const of = { session: shortId(row.id), stream: id.toString(36) };
+    return {
+      onAttached: (connectionId, redialled) => emit("stream.attached", { ...of, connectionId, redialled }),
+      onDetached: (connectionId, reason) => emit("stream.detached", { ...of, connectionId, reason }),
+    };
   }
 
   #buildStandalone(): Stream {

@@ -1,7 +1,7 @@
 /** Programs as tests run them: what they print is read line by line, and they can be killed. @module */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { BIN, PATH } from "../../support/process.ts";
+import { BIN, NEEDED } from "../../support/process.ts";
 import { within } from "../../support/wait.ts";
 
 export interface Program {
@@ -24,7 +24,7 @@ export function runProgram(command: readonly string[], env: Readonly<Record<stri
   const [file = "", ...args] = command;
   const child = spawn(file, args, {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { PATH, HOME: process.env["HOME"], NO_COLOR: "1", ...env },
+    env: { ...NEEDED, ...env },
   });
   const lines: string[] = [];
   const printed: string[] = [];

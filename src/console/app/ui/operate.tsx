@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useId } from "preact/hooks";
 import * as admin from "../admin.ts";
 import { isObject, type Json, objectsIn, textIn } from "../wire/types.ts";
+import { Log } from "./log.tsx";
 import { duration, inLine, JsonText } from "./text.tsx";
 
 /** Nobody looks closer than this, and each look is a request. */
@@ -109,8 +110,9 @@ function SessionRow({ session, isSelected }: { session: Json; isSelected: boolea
 
 function One({ session }: { session: Json }): JSX.Element {
   const id = textIn(session["id"]) ?? "";
-  const facts = Object.entries(session).filter(([, value]) => !Array.isArray(value));
-  const tables = Object.entries(session).filter((entry): entry is [string, unknown[]] =>
+  const { log, ...known } = session;
+  const facts = Object.entries(known).filter(([, value]) => !Array.isArray(value));
+  const tables = Object.entries(known).filter((entry): entry is [string, unknown[]] =>
     Array.isArray(entry[1]),
   );
   return (
@@ -139,6 +141,7 @@ function One({ session }: { session: Json }): JSX.Element {
       {tables.map(([name, rows]) => (
         <Rows name={name} rows={rows} />
       ))}
+      <Log log={log} />
       <details>
         <summary>All of it, as JSON</summary>
         <JsonText value={session} label="Session" />
