@@ -163,7 +163,7 @@ export interface EventFields {
   "call.started": StartedCall;
   /** A call has been answered, or will not be: once for each that began, but for those that die with their isolate. */
   "call.ended": EndedCall;
-  /** A tool threw: its client is told the message (never the stack), or `reference`, as `toolErrors` says. */
+  /** A tool threw: its client is told `reference`, or, as `toolErrors` says, the message; never the stack. */
   "tool.threw": {
     session: string | undefined;
     tool: string | undefined;

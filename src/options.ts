@@ -129,8 +129,8 @@ const CHOICES = {
   sessionless: ["serve", "refuse"],
   /** A resume from events that are no longer held: go on after the gap, or answer 404. */
   onGap: ["continue", "404"],
-  /** What a tool's client is told of what it throws: its message, or a reference under which the log has it. */
-  toolErrors: ["message", "hidden"],
+  /** What a tool's client is told of what it throws: a reference under which the log has it, or its message. */
+  toolErrors: ["hidden", "message"],
   /** Least level that the default logger prints. */
   logLevel: ["info", "debug", "warn", "error", "silent"],
   /** What it prints: lines for people or JSON. `auto` is `pretty` on a terminal, in one process, and else `json`. */

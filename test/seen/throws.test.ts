@@ -1,8 +1,10 @@
-/** What a tool throws is heard, of each SDK's servers, and its client is told what it was told before. */
+/** What a tool throws is for the operator, of each SDK's servers; what it says by itself is for its client. */
 import { McpServer as V1McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { McpServer as V2McpServer } from "@modelcontextprotocol/server";
 import { McpServer as OldMcpServer } from "sdk-1.20/server/mcp.js";
 import { describe, expect, test } from "vitest";
+import * as zod3 from "zod/v3";
+import * as zod4 from "zod/v4";
 import type { HoldfastEvent, HoldfastOptions } from "../../src/index.ts";
 import { createLocalMcp } from "../../src/local/index.ts";
 import type { ConnectableServer } from "../../src/session/server/factory.ts";
@@ -15,6 +17,18 @@ import { eventually } from "../support/wait.ts";
 interface Registering extends ConnectableServer {
   registerTool(name: string, config: object, callback: () => Promise<never>): { update?(to: object): void };
 }
+/** What asks the client, as each server has it. */
+interface Asking {
+  elicitInput(asked: object): Promise<never>;
+}
+const hooksOf = (server: object): Asking => (server as { server: Asking }).server;
+
+/** A schema as each SDK takes one. */
+const TYPED: Record<(typeof SDKS)[number], unknown> = {
+  "1.20": { n: zod3.number() },
+  "1.32": { n: zod3.number() },
+  "2": zod4.object({ n: zod4.number() }),
+};
 const info = { name: "throws", version: "1" };
 const MAKERS: Record<(typeof SDKS)[number], () => Registering> = {
   "1.20": () => new OldMcpServer(info) as unknown as Registering,
@@ -55,11 +69,14 @@ async function rig(createServer: () => ConnectableServer, options: HoldfastOptio
 
 describe.each(SDKS)("SDK %s", (sdk) => {
   test("a tool that throws leaves message and stack, each time; one that is not there is no such tool", async () => {
-    const { threw, call } = await rig(() => {
-      const server = MAKERS[sdk]();
-      server.registerTool("fails", { description: "Fails" }, failing);
-      return server;
-    });
+    const { threw, call } = await rig(
+      () => {
+        const server = MAKERS[sdk]();
+        server.registerTool("fails", { description: "Fails" }, failing);
+        return server;
+      },
+      { toolErrors: "message" },
+    );
     for (const times of [1, 2]) {
       const { result } = await call(toolCall("fails"));
       expect(result).toEqual({ content: [{ type: "text", text: "the table is away" }], isError: true });
@@ -75,38 +92,54 @@ describe.each(SDKS)("SDK %s", (sdk) => {
     expect(threw.length).toBe(2);
   });
 
-  test("hidden, its client is told a reference to that alone; what a tool says by itself stays", async () => {
+  test("its client is told a reference to that alone; what a tool says by itself stays", async () => {
     const said = { content: [{ type: "text", text: "no such city" }], isError: true };
-    const { threw, call } = await rig(
-      () => {
-        const server = MAKERS[sdk]();
-        server.registerTool("fails", { description: "Fails" }, failing);
-        server.registerTool("at_once", { description: "Fails" }, () => {
-          throw new Unforeseen("the table is away");
-        });
-        server.registerTool("words", { description: "Throws no error" }, () =>
-          Promise.reject("the table is away" as unknown as Error),
-        );
-        server.registerTool("says", { description: "Says" }, async () => said as never);
-        server.registerTool("refuses", { description: "Refuses" }, () =>
-          Promise.reject(Object.assign(new Error("no such thing"), { code: -32002 })),
-        );
-        return server;
-      },
-      { toolErrors: "hidden" },
-    );
+    const { threw, call } = await rig(() => {
+      const server = MAKERS[sdk]();
+      server.registerTool("fails", { description: "Fails" }, failing);
+      server.registerTool("at_once", { description: "Fails" }, () => {
+        throw new Unforeseen("the table is away");
+      });
+      server.registerTool("words", { description: "Throws no error" }, () =>
+        Promise.reject("the table is away" as unknown as Error),
+      );
+      server.registerTool("says", { description: "Says" }, async () => said as never);
+      server.registerTool("refuses", { description: "Refuses" }, () =>
+        Promise.reject(Object.assign(new Error("no such thing"), { code: -32002 })),
+      );
+      server.registerTool("typed", { description: "Takes a number", inputSchema: TYPED[sdk] }, failing);
+      server.registerTool("asks", { description: "Asks its user" }, () =>
+        hooksOf(server).elicitInput({
+          message: "Who?",
+          requestedSchema: { type: "object", properties: {} },
+        }),
+      );
+      return server;
+    });
     for (const [index, tool] of ["fails", "at_once", "words"].entries()) {
       const answer = await call(toolCall(tool));
       expect(answer.result).toMatchObject({ isError: true });
       await eventually(() => expect(threw.length).toBe(index + 1));
       const { message, reference } = threw[index] ?? {};
       expect([message, reference]).toEqual(["the table is away", expect.stringMatching(/^[0-9a-f]{8}$/)]);
-      expect(JSON.stringify(answer)).toContain(`under ${reference}.`);
+      const text = `The tool "${tool}" failed. Whoever runs the server finds why in its log, under ${reference}.`;
+      expect(answer.result?.["content"]).toEqual([{ type: "text", text }]);
       expect(JSON.stringify(answer)).not.toMatch(/table|failing|throws\.test/);
     }
     expect((await call(toolCall("says"))).result).toEqual(said);
     expect(JSON.stringify(await call(toolCall("refuses")))).toContain("no such thing");
     expect(threw.at(-1)?.reference).toBeUndefined();
+    // A model mends its arguments by what is wrong with them, and a client learns what it lacks.
+    const heard = threw.length;
+    expect(JSON.stringify(await call(toolCall("typed", { n: "one" })))).toMatch(
+      /expected number|Expected number/,
+    );
+    expect(threw.length).toBe(heard);
+    // The oldest asks whoever is there.
+    if (sdk === "1.20") return;
+    expect(JSON.stringify(await call(toolCall("asks")))).toMatch(
+      /Client does not support (form )?elicitation/,
+    );
   });
 
   test("so does one that was given another handler", async () => {
@@ -131,7 +164,7 @@ describe.each(SDKS)("SDK %s", (sdk) => {
   });
 
   test("so does a handler of a low-level server", async () => {
-    const { threw, call } = await rig(() => createWaywardServer(sdk));
+    const { threw, call } = await rig(() => createWaywardServer(sdk), { toolErrors: "message" });
     const { error } = await call(toolCall("wayward", { act: "throw", tag: "t" }));
     expect(error?.message).toContain("thrown t");
     await eventually(() =>
@@ -141,8 +174,8 @@ describe.each(SDKS)("SDK %s", (sdk) => {
     expect(threw.length).toBe(1);
   });
 
-  test("hidden, that of a low-level server too", async () => {
-    const { threw, call } = await rig(() => createWaywardServer(sdk), { toolErrors: "hidden" });
+  test("what that throws is hidden too", async () => {
+    const { threw, call } = await rig(() => createWaywardServer(sdk));
     const answer = await call(toolCall("wayward", { act: "throw", tag: "t" }));
     await eventually(() => expect(threw.length).toBe(1));
     expect(answer.error?.message).toContain(`under ${threw[0]?.reference}.`);

@@ -6,6 +6,7 @@ import { createUserState } from "../../src/user/state.ts";
 import { freshFile } from "../local/served.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { answerOf, openSession, post } from "../support/mcp.ts";
+import { eventually } from "../support/wait.ts";
 import { type Message, request, textOf, toolCall } from "../support/messages.ts";
 import { headersFor, modernRequest } from "../support/modern.ts";
 
@@ -83,7 +84,15 @@ describe.each(hosts)("on $name", (host) => {
   test("is bounded, and says so to the tool", async () => {
     const { session } = await waysOf("gus");
     expect(await session?.({ name: "x".repeat(1500) })).toBe("1");
-    expect(await session?.({ name: "y".repeat(600) })).toMatch(/exceed maxUserStateBytes \(2000\)/);
+    expect(await session?.({ name: "y".repeat(600) })).toMatch(/^The tool "tally" failed\./);
+    await eventually(() =>
+      expect(server.events()).toContainEqual(
+        expect.objectContaining({
+          type: "tool.threw",
+          message: expect.stringMatching(/exceed maxUserStateBytes \(2000\)/),
+        }),
+      ),
+    );
     expect(await session?.({ name: "x".repeat(1500) })).toBe("2");
   });
 

@@ -14,6 +14,7 @@ import {
   type JsonRpcRequest,
   type RequestId,
 } from "../../jsonrpc/messages.ts";
+import { CODE } from "../../jsonrpc/failure.ts";
 import { toWire } from "../../jsonrpc/wire.ts";
 import type { Settings } from "../../options.ts";
 import type { Outbound } from "./correlation.ts";
@@ -124,9 +125,9 @@ export class Outgoing {
     const json = toWire(message);
     const { maxEventBytes } = this.#ways.settings;
     if (json.length > maxEventBytes) {
-      throw new RangeError(
-        `The message has ${json.length} bytes; at most ${maxEventBytes} can be sent (maxEventBytes)`,
-      );
+      const said = `The message has ${json.length} bytes; at most ${maxEventBytes} can be sent (maxEventBytes)`;
+      // With a code: a tool's client may be told, as it is of a result that is too large. It can ask for less.
+      throw Object.assign(new RangeError(said), { code: CODE.internalError });
     }
     return exchange === undefined ? this.#ways.sendUnrelated(json) : exchange.send(json);
   }

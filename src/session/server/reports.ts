@@ -27,13 +27,18 @@ export function callFailed(emit: EventSink, { session, request, reason, message 
 /** Most characters of what a tool throws, and of its stack. */
 const LONGEST_THROWN = 4096;
 
+/** How the SDKs say that a client lacks what a tool needs of it: a plain Error in v1, a code in words in v2. */
+const CLIENT_LACKS = /^Client does not support /;
+
 /**
- * True for an error that was made for the client: the SDKs' own (`McpError`, `ProtocolError`), by JSON-RPC's codes. Those of
- * other makes are positive (DOMException), or words (Node).
+ * True for an error that was made for the client: the SDKs' own (`McpError`, `ProtocolError`), by JSON-RPC's codes, and
+ * what they say of the client itself. Codes of other makes are positive (DOMException), or words (Node).
  */
 function isForClient(error: unknown): boolean {
-  const code: unknown = error instanceof Error ? (error as { code?: unknown }).code : undefined;
-  return typeof code === "number" && Number.isInteger(code) && code < 0;
+  if (!(error instanceof Error)) return false;
+  const { code } = error as { code?: unknown };
+  if (typeof code === "number" && Number.isInteger(code) && code < 0) return true;
+  return CLIENT_LACKS.test(messageOf(error));
 }
 
 /**
@@ -55,7 +60,8 @@ export function toolThrew(
     reference,
   });
   if (reference === undefined) return undefined;
-  return new Error(`The tool failed. The server's log has the reason, under ${reference}.`);
+  const named = tool === undefined ? "The tool" : `The tool ${JSON.stringify(clientText(tool))}`;
+  return new Error(`${named} failed. Whoever runs the server finds why in its log, under ${reference}.`);
 }
 
 /**
