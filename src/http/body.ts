@@ -53,65 +53,55 @@ export function createBodyReader(
   };
   const largePart = (bytes: number): number => (bytes > SMALL ? bytes : 0);
 
-  /** Chunk by chunk: what has come of it can be let go of when its time is up. */
-  const readLarge: BodyReader["read"] = async (request, limit, use) => {
-    const announced = Number(request.headers.get("content-length") ?? 0);
-    let held = 0;
-    /** Counts the body as this large; false where there is no room for it. */
-    const hold = (bytes: number): boolean => {
-      if (bytes <= held) return true;
-      if (!resize(held, bytes)) return false;
-      held = bytes;
-      return true;
-    };
-    // What is announced is room that the runtime makes: it is taken before the first byte is read.
-    if (announced > 0 && !hold(announced)) return { failure: failures.tooManyBodies };
-    const stop = new AbortController();
-    try {
-      const read = await inTime(readChunks(request, limit, { hold, signal: stop.signal }));
-      if (read === undefined) return { failure: failures.bodyTimeout(bodyTimeoutMs) };
-      return "failure" in read ? read : use(read.text);
-    } finally {
-      stop.abort();
-      large.give(largePart(held));
-      all.give(held);
-    }
-  };
-
   return {
     async read(request, limit, use) {
       const header = request.headers.get("content-length");
       const announced = Number(header ?? 0);
       if (announced > limit) return { failure: failures.bodyTooLarge(limit) };
-      const isSmall = header !== null && announced <= SMALL;
-      if (!isSmall) return readLarge(request, limit, use);
-      if (!all.take(announced)) return { failure: failures.tooManyBodies };
+      let held = 0;
+      /** Counts the body as this large; false where there is no room for it. */
+      const hold = (bytes: number): boolean => {
+        if (bytes <= held) return true;
+        if (!resize(held, bytes)) return false;
+        held = bytes;
+        return true;
+      };
+      // What is announced is room that the runtime makes: it is taken before the first byte is read.
+      if (announced > 0 && !hold(announced)) return { failure: failures.tooManyBodies };
+      // Without a look at `body`: where a server makes it on demand, that costs more than all the rest. A
+      // large one is read chunk by chunk all the same: what has come of it can be let go of when its time is up.
+      // A small one needs no such end, and an abort for each call is a tenth of a call on Node (a `DOMException`).
+      const stop = header !== null && announced <= SMALL ? undefined : new AbortController();
       try {
-        // Without a look at `body`: where a server makes it on demand, that costs more than all the rest. Nor is it let
-        // go of when its time is up: an abort for each call is a tenth of a call on Node (a `DOMException`).
-        let bytes: ArrayBuffer | undefined;
-        try {
-          bytes = await inTime(request.arrayBuffer());
-        } catch {
-          // Cut off on the way, which nobody is there to hear of, or read by somebody else.
-          return { failure: failures.noBody };
-        }
-        if (bytes === undefined) return { failure: failures.bodyTimeout(bodyTimeoutMs) };
-        const read = textOf(bytes, limit);
+        const reading =
+          stop === undefined
+            ? readWhole(request, limit)
+            : readChunks(request, limit, { hold, signal: stop.signal });
+        const read = await inTime(reading);
+        if (read === undefined) return { failure: failures.bodyTimeout(bodyTimeoutMs) };
         return "failure" in read ? read : use(read.text);
       } finally {
-        all.give(announced);
+        stop?.abort();
+        large.give(largePart(held));
+        all.give(held);
       }
     },
   };
 }
 
 /**
- * The text of a body that was taken at once, which is far cheaper than chunk by chunk: HTTP holds it to its announced length.
+ * HTTP holds a body to its announced length, so it can be taken at once: far cheaper than chunk by chunk.
  * `text()` would be cheaper still, by a fiftieth of a call, but it puts U+FFFD where bytes are not UTF-8, and such a
  * message could no longer be told from one that has a U+FFFD in it.
  */
-function textOf(bytes: ArrayBuffer, limit: number): Read {
+async function readWhole(request: Request, limit: number): Promise<Read> {
+  let bytes: ArrayBuffer;
+  try {
+    bytes = await request.arrayBuffer();
+  } catch {
+    // Cut off on the way, which nobody is there to hear of, or read by somebody else.
+    return { failure: failures.noBody };
+  }
   if (bytes.byteLength > limit) return { failure: failures.bodyTooLarge(limit) };
   try {
     return { text: whole.decode(bytes) };

@@ -25,7 +25,7 @@ import type { CallsSide } from "./call.ts";
 import { Outgoing, type OutgoingWays, type Sender } from "./outgoing.ts";
 import type { Exchange } from "./reply.ts";
 import { isAnswerLost, toolThrew, withoutPayload } from "./reports.ts";
-import { type Asking, type ScopeRefusal, type ScopeResolver, scopesLacking } from "./scopes.ts";
+import { challengeBy, type Challenger, type ScopeRefusal, type ScopeResolver } from "./scopes.ts";
 import { type Unheard, unheard } from "./throws.ts";
 import {
   createTransport,
@@ -88,7 +88,7 @@ export class Instance implements TransportHooks, Sender, ServerEars {
   /** What the server has reported since it was handed the last message. */
   #complaint: unknown;
   /** Without one, as of SDK v1 and of servers of other makes, no request needs anything. */
-  #scopes: Asking | undefined;
+  #challenge: Challenger | undefined;
   #giveUp: ((error: Error) => void) | undefined;
 
   constructor(side: InstanceSide, start: InstanceStart) {
@@ -109,7 +109,7 @@ export class Instance implements TransportHooks, Sender, ServerEars {
 
   /** What the server asks of the caller's token for these requests. To be asked before any of them is handed on. */
   challenge(requests: readonly JsonRpcRequest[], authInfo: unknown): ScopeRefusal {
-    return this.#scopes && scopesLacking(this.#scopes, requests, authInfo);
+    return this.#challenge?.(requests, authInfo);
   }
 
   /**
@@ -221,7 +221,7 @@ export class Instance implements TransportHooks, Sender, ServerEars {
 
   onScopes(resolve: ScopeResolver): void {
     const { emit, initializeTimeoutMs } = this.#side.settings;
-    this.#scopes = { resolve, emit, limitMs: initializeTimeoutMs };
+    this.#challenge = challengeBy({ resolve, emit, limitMs: initializeTimeoutMs });
   }
 
   /** As events show it. */

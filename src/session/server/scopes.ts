@@ -25,7 +25,7 @@ export type ScopeRefusal = failures.Failure | undefined | Promise<failures.Failu
 const SCOPE = /^[\x21\x23-\x5B\x5D-\x7E]+$/;
 const DESCRIPTION = /^[\x20-\x21\x23-\x5B\x5D-\x7E]+$/;
 
-/** Whom to ask: one for each server, without functions of its own, since it is on the way of each of its calls. */
+/** How a resolver is asked. */
 export interface Asking {
   readonly resolve: ScopeResolver;
   readonly emit: EventSink;
@@ -33,43 +33,34 @@ export interface Asking {
   readonly limitMs: number;
 }
 
-/** What the first of the requests lacks for which something is missing; an error where the resolver fails. */
-export function scopesLacking(
-  asking: Asking,
-  requests: readonly JsonRpcRequest[],
-  authInfo: unknown,
-): ScopeRefusal {
-  const { resolve } = asking;
-  try {
-    for (let n = 0; n < requests.length; n++) {
+/** Returns what the first of the requests lacks for which something is missing; an error where the resolver fails. */
+export type Challenger = (requests: readonly JsonRpcRequest[], authInfo: unknown) => ScopeRefusal;
+
+/** Asks this resolver about requests. */
+export function challengeBy({ resolve, emit, limitMs }: Asking): Challenger {
+  const failed = (error: unknown): failures.Failure => {
+    hookFailed(emit, "scopeChallenge", error);
+    return error instanceof HookLate ? failures.credentialsUnjudged() : failures.internalError;
+  };
+  const from = (requests: readonly JsonRpcRequest[], authInfo: unknown, start: number): ScopeRefusal => {
+    for (let n = start; n < requests.length; n++) {
       const request = requests[n] as JsonRpcRequest;
       const asked = resolve(authInfo === undefined ? { request } : { request, authInfo });
       if (asked === undefined) continue;
       if (!isThenable(asked)) return refusal(asked, authInfo);
-      return lackingLater(asking, asked, { others: requests.slice(n + 1), authInfo });
+      return Promise.resolve(hookInTime("scopeChallenge", asked, limitMs))
+        .then((late) => (late === undefined ? from(requests, authInfo, n + 1) : refusal(late, authInfo)))
+        .catch(failed);
     }
     return undefined;
-  } catch (error) {
-    return failed(asking, error);
-  }
-}
-
-async function lackingLater(
-  asking: Asking,
-  asked: PromiseLike<unknown>,
-  { others, authInfo }: { readonly others: readonly JsonRpcRequest[]; readonly authInfo: unknown },
-): Promise<failures.Failure | undefined> {
-  try {
-    const late = await hookInTime("scopeChallenge", asked, asking.limitMs);
-    return late === undefined ? await scopesLacking(asking, others, authInfo) : refusal(late, authInfo);
-  } catch (error) {
-    return failed(asking, error);
-  }
-}
-
-function failed({ emit }: Asking, error: unknown): failures.Failure {
-  hookFailed(emit, "scopeChallenge", error);
-  return error instanceof HookLate ? failures.credentialsUnjudged() : failures.internalError;
+  };
+  return (requests, authInfo) => {
+    try {
+      return from(requests, authInfo, 0);
+    } catch (error) {
+      return failed(error);
+    }
+  };
 }
 
 /** @throws {TypeError} for a challenge that no header can carry: what it was to guard does not run */
