@@ -1,2 +1,2 @@
 /** The parts, in the order in which they run. @module */
-export const PARTS = ["calls", "streaming", "idle", "back", "listen", "size"] as const;
+export const PARTS = ["calls", "streaming", "idle", "back", "listen", "cluster", "size"] as const;
