@@ -14,6 +14,9 @@ const FORGED = "0123456789abcdef".repeat(4);
 const padded = (bytes: number): string => "x".repeat(bytes - 200);
 
 export function testBodies(subject: Subject): void {
+  // Deno's server never ends a connection whose request is not complete, whatever the answer says.
+  const CLOSES = subject.name !== "deno";
+
   describe.concurrent("a body that no session is there for", () => {
     const server = serve(subject);
     const announce = (headers: Record<string, string>): UnfinishedPost =>
@@ -101,9 +104,26 @@ export function testBodies(subject: Subject): void {
     });
   });
 
+  describe("a refused body without an end", () => {
+    const server = serve(subject);
+
+    // More than is thrown away; and a body that no server's code is given.
+    test.each([
+      ["POST", 404, 9_000_000],
+      ["PUT", 405, 9_000_000],
+      ["GET", 404, 1000],
+    ])("of a %s is left at some point: the answer closes the connection", async (method, status, bytes) => {
+      const headers = { "Mcp-Session-Id": FORGED };
+      const sent = unfinishedPost(`${server.url}/mcp`, { method, headers, body: "x".repeat(bytes) });
+      const answer = await sent.answer;
+      expect(answer.status).toBe(status);
+      expect(answer.head).toMatch(/^connection: close$/im);
+      if (CLOSES) await sent.closed;
+      sent.leave();
+    });
+  });
+
   describe.concurrent("a body that does not come", () => {
-    // Deno's server never ends a connection whose request is not complete, whatever the answer says.
-    const CLOSES = subject.name !== "deno";
     const server = serve(subject, { HOLDFAST_BODY_TIMEOUT_MS: "700" });
 
     test.each([
