@@ -151,7 +151,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     host,
     settings,
     waitUntil: createWaitUntil(settings.emit, (work) => host.keep?.(work)),
-    bodies: createBodyReader(settings),
+    bodies: createBodyReader(settings, host.limit?.(settings.bodyTimeoutMs)),
     authorize,
     modern,
     sessionKey,
