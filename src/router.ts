@@ -24,6 +24,7 @@ import {
   type Authorize,
   type Site,
   type Topic,
+  withHeaders,
 } from "./routes/context.ts";
 import { guide, takingRequests } from "./routes/astray.ts";
 import * as httpSse from "./routes/http-sse.ts";
@@ -150,7 +151,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     host,
     settings,
     waitUntil: createWaitUntil(settings.emit, (work) => host.keep?.(work)),
-    bodies: createBodyReader(settings),
+    bodies: createBodyReader(settings, host.limit?.(settings.bodyTimeoutMs)),
     authorize,
     modern,
     sessionKey,
@@ -177,9 +178,12 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
   const route = (path: string, served: Served<E>, of: Site<E> = site): void => {
     const handle = async (c: Context<E>): Promise<Response> => {
       const page = path === "/mcp" ? landed(c, path) : undefined;
-      const response = mounted(c, page ?? (await answer(of, c, served)));
+      let response = page ?? (await answer(of, c, served));
       const refused = refusalOf(response);
-      if ((refused ?? response.status) >= 400 && hasBody(c.req.raw)) await discardRest(c.req.raw, rest);
+      const isCut =
+        (refused ?? response.status) >= 400 && hasBody(c.req.raw) && !(await discardRest(c.req.raw, rest));
+      if (isCut) response = withHeaders(response, CUT);
+      response = mounted(c, response);
       settings.emit("request", () => {
         const session = c.req.header(SESSION_ID);
         return {
@@ -279,9 +283,14 @@ async function answer<E extends Env>(
   }
 }
 
-/** By the method: a look at `body` costs more, on some servers. */
-const hasBody = ({ method }: Request): boolean =>
-  method !== "GET" && method !== "HEAD" && method !== "OPTIONS";
+/** Of an answer before which the request's body has not come to its end. */
+const CUT = { Connection: "close" };
+
+/** A look at `body` costs more, on some servers. */
+const hasBody = ({ method, headers }: Request): boolean =>
+  (method !== "GET" && method !== "HEAD" && method !== "OPTIONS") ||
+  headers.has("transfer-encoding") ||
+  headers.has("content-length");
 
 function preflight<E extends Env>(
   c: Context<E>,

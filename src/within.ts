@@ -3,6 +3,9 @@
 /** Longest delay that timers take, in milliseconds: longer ones fire at once. */
 export const LONGEST_TIMER_MS: number = 2 ** 31 - 1;
 
+/** What the promise brings in its time, or undefined. Rejects where it does. */
+export type Within = <T>(promise: Promise<T>) => Promise<T | undefined>;
+
 /**
  * What the promise brings within `ms` milliseconds, or undefined; 0 waits as long as it takes.
  * On the way of every call, hence one promise and no race of two.

@@ -12,6 +12,7 @@ import * as failures from "../jsonrpc/failures.ts";
 import type { LocalHostOptions } from "../local/host.ts";
 import { ANYTHING, FUNCTION, type Kind, needed, STRING } from "../setup.ts";
 import { createRoom } from "../local/memory.ts";
+import { createSharedLimit } from "../local/shared-limit.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
@@ -280,6 +281,7 @@ export async function clusterHost<Env = unknown>(
     named: (name) => refs.to(seal.named(name), true),
     user: userChannel,
     keep: background.waitUntil,
+    limit: createSharedLimit,
     guests: () => guests,
     keepLogs: (given) => void (logs ??= given),
     close: () => (closing ??= close()),

@@ -6,7 +6,7 @@
 import { createBudget } from "../budget.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { Settings } from "../options.ts";
-import { within } from "../within.ts";
+import { type Within, within } from "../within.ts";
 
 /** Why a body was not read. */
 export type Refused = { readonly failure: failures.Failure };
@@ -32,8 +32,14 @@ const whole = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 type Read = { readonly text: string } | Refused;
 type Limits = Pick<Settings, "bodyTimeoutMs" | "maxBodyBytes" | "maxBodyBytesInFlight">;
 
-/** One for all requests of an isolate or process. */
-export function createBodyReader({ bodyTimeoutMs, maxBodyBytes, maxBodyBytesInFlight }: Limits): BodyReader {
+/**
+ * One for all requests of an isolate or process.
+ * @param inTime what gives a body its time; by itself each has a timer of its own
+ */
+export function createBodyReader(
+  { bodyTimeoutMs, maxBodyBytes, maxBodyBytesInFlight }: Limits,
+  inTime: Within = (promise) => within(promise, bodyTimeoutMs),
+): BodyReader {
   const all = createBudget(maxBodyBytesInFlight);
   const large = createBudget(Math.max(maxBodyBytesInFlight * LARGE_SHARE, maxBodyBytes));
 
@@ -71,7 +77,7 @@ export function createBodyReader({ bodyTimeoutMs, maxBodyBytes, maxBodyBytesInFl
           stop === undefined
             ? readWhole(request, limit)
             : readChunks(request, limit, { hold, signal: stop.signal });
-        const read = await within(reading, bodyTimeoutMs);
+        const read = await inTime(reading);
         if (read === undefined) return { failure: failures.bodyTimeout(bodyTimeoutMs) };
         return "failure" in read ? read : use(read.text);
       } finally {

@@ -26,6 +26,7 @@ import { createRoom } from "./memory.ts";
 import { createPlaces } from "./places.ts";
 import { createReplies } from "./replies.ts";
 import { localSessions } from "./sessions.ts";
+import { createSharedLimit } from "./shared-limit.ts";
 import { createTurns } from "./turns.ts";
 
 /** What the host serves, and where it keeps it. */
@@ -266,6 +267,7 @@ export function createLocalHost<Env>(
     mint: () => refTo(randomId(), newKey()),
     user: userChannel,
     keep: background.waitUntil,
+    limit: createSharedLimit,
     guests: () => guests,
     keepLogs: (given) => void (logs ??= given),
     look() {

@@ -171,7 +171,8 @@ export function modernHandler<Env = unknown>(options: ModernOptions<Env>): Moder
     });
     const answering = seen.run(() => fetch(request, caller.authInfo, message)).finally(end.stop);
     answering.then(
-      ({ status }) => status >= 400 && seen.left(status),
+      // The SDK answers what is cut off with a status as well.
+      ({ status }) => (request.signal.aborted ? seen.over("client") : status >= 400 && seen.left(status)),
       () => seen.over("client"),
     );
     return Promise.race([answering, end.instead.then((body) => json(body))]);

@@ -11,7 +11,7 @@ import { ENDED_TOPIC } from "../endings.ts";
 import { hookFailed, hookInTime, HookLate, type HookName } from "../hooks.ts";
 import type { Caller, ModernHandler, RequestHandler, SessionHost, SessionRef } from "../host.ts";
 import type { BodyReader } from "../http/body.ts";
-import { LAST_EVENT_ID, PROTOCOL_VERSION, SESSION_ID, single } from "../http/headers.ts";
+import { LAST_EVENT_ID, PROTOCOL_VERSION, recordOf, SESSION_ID, single } from "../http/headers.ts";
 import { corsHeaders, isOriginAllowed } from "../http/origin.ts";
 import { failed, refusalOf, standingFor } from "../http/respond.ts";
 import { isExpired } from "../expiry.ts";
@@ -140,7 +140,7 @@ export async function admit<E extends Env>(
     authInfo,
     topic,
     url: request.url,
-    headers: () => (names ??= Object.fromEntries(request.headers)),
+    headers: () => (names ??= recordOf(request.headers)),
     original: request.method === "POST" ? () => request : undefined,
   };
   return { c, request, caller, since, headers };

@@ -39,7 +39,7 @@ describe.concurrent.each(hosts)("on $name", (host) => {
 
   test("a call's own stream ends with it, after it has said when to come back, and goes on with the next token", async () => {
     const session = await openSession(server.url, { headers: AMY });
-    const call = toolCall("sleep", { ms: 4500 });
+    const call = toolCall("held", { name: "call" });
     const answer = await session.post(call, { "X-Expires-At": soon() });
     const text = await answer.text();
     // After the standalone stream, which a client may have lost at the same moment.
@@ -49,6 +49,7 @@ describe.concurrent.each(hosts)("on $name", (host) => {
     expect(late.status).toBe(401);
     const again = await session.fetch("GET", { "Last-Event-ID": cursor ?? "", "X-Expires-At": soon() });
     expect(await readEvents(again).rest()).toEqual([]);
+    await session.tool("tally", { name: "go call" });
     expect(await (await session.get(cursor)).rest()).toMatchObject([{ id: call.id, result: {} }]);
     await eventually(() =>
       expect(endingsOf(server, session).map(({ reason }) => reason)).toEqual(["expired", "expired", "done"]),

@@ -7,6 +7,7 @@ import { initialize, LATEST, toolCall } from "../support/messages.ts";
 import { expectNotNow } from "../support/not-now.ts";
 import { serve, type Subject } from "../support/subject.ts";
 import { type UnfinishedPost, unfinishedPost } from "../support/unfinished-post.ts";
+import { eventually } from "../support/wait.ts";
 
 const KIB = 1024;
 const FORGED = "0123456789abcdef".repeat(4);
@@ -14,6 +15,9 @@ const FORGED = "0123456789abcdef".repeat(4);
 const padded = (bytes: number): string => "x".repeat(bytes - 200);
 
 export function testBodies(subject: Subject): void {
+  // Deno's server never ends a connection whose request is not complete, whatever the answer says.
+  const CLOSES = subject.name !== "deno";
+
   describe.concurrent("a body that no session is there for", () => {
     const server = serve(subject);
     const announce = (headers: Record<string, string>): UnfinishedPost =>
@@ -101,9 +105,26 @@ export function testBodies(subject: Subject): void {
     });
   });
 
+  describe("a refused body without an end", () => {
+    const server = serve(subject);
+
+    // More than is thrown away; and a body that no server's code is given.
+    test.each([
+      ["POST", 404, 9_000_000],
+      ["PUT", 405, 9_000_000],
+      ["GET", 404, 1000],
+    ])("of a %s is left at some point: the answer closes the connection", async (method, status, bytes) => {
+      const headers = { "Mcp-Session-Id": FORGED };
+      const sent = unfinishedPost(`${server.url}/mcp`, { method, headers, body: "x".repeat(bytes) });
+      const answer = await sent.answer;
+      expect(answer.status).toBe(status);
+      expect(answer.head).toMatch(/^connection: close$/im);
+      if (CLOSES) await sent.closed;
+      sent.leave();
+    });
+  });
+
   describe.concurrent("a body that does not come", () => {
-    // Deno's server never ends a connection whose request is not complete, whatever the answer says.
-    const CLOSES = subject.name !== "deno";
     const server = serve(subject, { HOLDFAST_BODY_TIMEOUT_MS: "700" });
 
     test.each([
@@ -170,7 +191,7 @@ export function testBodies(subject: Subject): void {
       growing.leave();
       expect(await session.tool("echo", { text: "small" })).toBe("small");
       for (const sent of both) sent.leave();
-      await expect.poll(async () => (await session.request(large)).result, { timeout: 8000 }).toBeDefined();
+      await eventually(async () => expect((await session.request(large)).result).toBeDefined(), 8000);
     });
   });
 }

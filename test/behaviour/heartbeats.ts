@@ -41,7 +41,7 @@ export function testHeartbeats(subject: Subject): void {
 
     describe.each(Object.entries(WAYS))("%s", (_, start) => {
       test("and hears nothing hears heartbeats, which rise, until its answer", async () => {
-        const messages = await (await start({ ms: 900 }, "p")).rest();
+        const messages = await (await start({ ms: 3000 }, "p")).rest();
         const values = messages.flatMap(progressOf);
         expect(values.length).toBeGreaterThanOrEqual(3);
         expectRising(values);
@@ -53,7 +53,7 @@ export function testHeartbeats(subject: Subject): void {
       });
 
       test("and reports by itself now and then hears both, and what the tool says as it says it", async () => {
-        const values = (await (await start({ ms: 1200, steps: 2 }, "p")).rest()).flatMap(progressOf);
+        const values = (await (await start({ ms: 3000, steps: 2 }, "p")).rest()).flatMap(progressOf);
         expectRising(values);
         expect(values).toEqual(expect.arrayContaining([1, 2]));
         expect(values.length).toBeGreaterThan(4);
@@ -73,7 +73,7 @@ export function testHeartbeats(subject: Subject): void {
 
     test("over HTTP+SSE hears heartbeats on the session's stream", async () => {
       const session = await openSse(server.url);
-      const call = toolCall("sleep", { ms: 700 }, { progressToken: "s" });
+      const call = toolCall("sleep", { ms: 2000 }, { progressToken: "s" });
       await session.post(call);
       const values: number[] = [];
       await session.stream.message((message) => {

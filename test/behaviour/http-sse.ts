@@ -51,7 +51,7 @@ export function testHttpSse(subject: Subject): void {
 
     test("a slow call, its progress and the rest of the world share the stream, in order", async () => {
       const session = await initialized(server.url);
-      await session.post(toolCall("sleep", { ms: 300, steps: 3 }, { id: "slow", progressToken: "p" }));
+      await session.post(toolCall("sleep", { ms: 900, steps: 3 }, { id: "slow", progressToken: "p" }));
       await session.post(toolCall("echo", { text: "quick" }, { id: "quick" }));
       const messages = (await session.stream.messages(5)).map(({ id, params }) => id ?? params?.["progress"]);
       expect(messages.filter((message) => message !== "quick")).toEqual([1, 2, 3, "slow"]);
@@ -76,7 +76,7 @@ export function testHttpSse(subject: Subject): void {
       const session = await initialized(server.url);
       await session.post(toolCall("sleep", { ms: 60_000 }, { id: "gone" }));
       await session.post(notification("notifications/cancelled", { requestId: "gone" }));
-      await session.post(toolCall("sleep", { ms: 300 }, { id: 1 }));
+      await session.post(toolCall("sleep", { ms: 900 }, { id: 1 }));
       await session.post(toolCall("echo", { text: "quick" }, { id: 1 }));
       expect((await session.stream.messages(2)).map(textOf)).toEqual(["quick", "slept"]);
       session.stream.leave();

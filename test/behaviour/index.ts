@@ -1,5 +1,5 @@
 /** The behaviour suite: one set of tests for every host. @module */
-import { describe } from "vitest";
+import { describeBeside } from "../support/beside.ts";
 import type { Subject } from "../support/subject.ts";
 import { testOperations } from "./operations.ts";
 import { testOrigin } from "./origin.ts";
@@ -22,27 +22,38 @@ import { testSdkClients } from "./sdk-clients.ts";
 import { testStandalone } from "./standalone.ts";
 import { testStatus } from "./status.ts";
 
+/** Of the suite, about as long each. */
+const LANES = [
+  [
+    testStatus,
+    testOrigin,
+    testOperations,
+    testSessions,
+    testSessionless,
+    testPosts,
+    testStandalone,
+    testResume,
+    testBounds,
+    testBodies,
+    testRoom,
+    testCalls,
+  ],
+  [
+    testKeepalive,
+    testHeartbeats,
+    testDisconnects,
+    testEvents,
+    testHttpSse,
+    testOptions,
+    testQuirks,
+    testSdkClients,
+  ],
+];
+
+/** The lanes run beside each other, since half of what they do is wait. They share no server: to `serve` each is a subject of its own. */
 export function testBehaviour(subject: Subject): void {
-  describe(subject.name, () => {
-    testStatus(subject);
-    testOrigin(subject);
-    testOperations(subject);
-    testSessions(subject);
-    testSessionless(subject);
-    testPosts(subject);
-    testStandalone(subject);
-    testResume(subject);
-    testBounds(subject);
-    testBodies(subject);
-    testRoom(subject);
-    testCalls(subject);
-    testKeepalive(subject);
-    testHeartbeats(subject);
-    testDisconnects(subject);
-    testEvents(subject);
-    testHttpSse(subject);
-    testOptions(subject);
-    testQuirks(subject);
-    testSdkClients(subject);
+  const lanes = LANES.map((tests, index) => ({ tests, lane: index + 1, own: { ...subject } }));
+  describeBeside(lanes, `${subject.name}, lane $lane`, ({ tests, own }) => {
+    for (const test of tests) test(own);
   });
 }

@@ -6,6 +6,7 @@ import { modernRequest, postModern } from "../support/modern.ts";
 import { expectNotNow } from "../support/not-now.ts";
 import { readEvents } from "../support/sse.ts";
 import { serve, type Subject } from "../support/subject.ts";
+import { eventually } from "../support/wait.ts";
 
 const KIB = 1024;
 /** 100 kB of text that are millions of bytes as objects. */
@@ -44,7 +45,7 @@ export function testRoom(subject: Subject): void {
       expect(await session.tool("echo", { text: small })).toBe(small);
     };
     const expectRoom = (session: McpSession): Promise<void> =>
-      expect.poll(async () => (await session.request(large())).result, { timeout: 20_000 }).toBeDefined();
+      eventually(async () => expect((await session.request(large())).result).toBeDefined(), 20_000);
 
     test("in a session: until they are answered, cancelled, or their session is ended", async () => {
       const session = await openSession(server.url);
@@ -71,9 +72,9 @@ export function testRoom(subject: Subject): void {
       const call = large();
       await expectNotNow(await post(mcp(), call), call.id);
       leave();
-      await expect
-        .poll(async () => (await (await post(mcp(), large())).json()) as Message, { timeout: 20_000 })
-        .toHaveProperty("result");
+      await eventually(async () => {
+        expect(await (await post(mcp(), large())).json()).toHaveProperty("result");
+      }, 20_000);
     });
 
     test("of 2026-07-28: until their clients leave", async () => {
@@ -82,9 +83,9 @@ export function testRoom(subject: Subject): void {
       const answer = await postModern(server.url, modern(large()));
       expect([answer.status, answer.headers.get("retry-after")]).toEqual([503, "1"]);
       leave();
-      await expect
-        .poll(async () => (await postModern(server.url, modern(large()))).status, { timeout: 20_000 })
-        .toBe(200);
+      await eventually(async () => {
+        expect((await postModern(server.url, modern(large()))).status).toBe(200);
+      }, 20_000);
     });
   });
 

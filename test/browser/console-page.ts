@@ -87,6 +87,8 @@ export function testConsolePage(browser: () => Browser, server: Mortal): void {
       await user.status("Disconnected");
       await user.entry("status", "DELETE: 204");
       await gone(server.url, session);
+      // What the first session has said is not to be taken for the second's.
+      await user.click("Clear Log");
       const again = await user.connect();
       expect(again).not.toBe(session);
       // The last of what it asks by itself.

@@ -332,11 +332,7 @@ export function testConsole(browser: () => Browser, server: Mortal): void {
       await (await outcome(user, "ok")).getByLabel("Sound, audio/wav").waitFor();
       await pick(user, "test_error_handling");
       await callPicked(user);
-      await (
-        await outcome(user, "tool error")
-      )
-        .getByText("This tool intentionally returns an error")
-        .waitFor();
+      await (await outcome(user, "tool error")).getByText('The tool "test_error_handling" failed').waitFor();
       expect(problems).toEqual([]);
     });
 

@@ -50,8 +50,9 @@ test("the end of the last hold settles, and no other looks for one", async () =>
   releases[0]?.();
   await vi.advanceTimersByTimeAsync(0);
   expect(settled).toHaveBeenCalledOnce();
-  expect(walks).not.toHaveBeenCalled();
-  expect(iterations).not.toHaveBeenCalled();
+  // Others have maps of their own, the test runner among them.
+  const walked = [walks, iterations].flatMap(({ mock }) => mock.contexts as Map<unknown, unknown>[]);
+  expect(walked.filter(({ size }) => size === 5000)).toEqual([]);
 });
 
 test("a session that two hold, or that was forgotten meanwhile, counts once", async () => {

@@ -56,34 +56,73 @@ describe.each(hosts)("on $name", (host) => {
       );
 
     // One after the other: spans without a session are told apart by nothing but the time.
-    test.each(ERAS)("$name: exactly these spans, each with how its call ended", async ({ run, origin }) => {
-      const from = scripted.events().length;
-      const { told, session } = await run(scripted.url, isHanging);
-      const own = (): Record<string, unknown>[] =>
-        scripted
-          .events()
-          .slice(from)
-          .filter(({ type }) => type === "test.span");
-      await eventually(() => expect(own().length).toBeGreaterThanOrEqual(told.length));
-      expect(
-        own().map(({ name, attributes }) => [name, (attributes as Record<string, unknown>)["error.type"]]),
-      ).toEqual(
-        told.map(({ method, name, outcome }) => [
-          name === undefined ? method : `${method} ${name}`,
-          outcome === "ok" ? undefined : String(outcome).replace("-error", "_error"),
-        ]),
-      );
-      for (const { attributes, linked } of own()) {
-        expect([attributes, linked]).toEqual([
-          expect.objectContaining({ "holdfast.era": origin["era"], "holdfast.attempts": 1 }),
-          [],
-        ]);
-        expect((attributes as Record<string, unknown>)["mcp.session.id"]).toBe(session?.slice(0, 8));
-      }
-      const leaks = [SECRET, "Bearer", session ?? SECRET].filter((text) =>
-        JSON.stringify(own()).includes(text),
-      );
-      expect(leaks).toEqual([]);
-    });
+    test.each(ERAS)(
+      "$name: exactly these spans, each with how its call ended",
+      async ({ name: era, run, origin }) => {
+        const from = scripted.events().length;
+        const { told, session } = await run(scripted.url, isHanging);
+        const own = (): Record<string, unknown>[] =>
+          scripted
+            .events()
+            .slice(from)
+            .filter(({ type }) => type === "test.span");
+        await eventually(() => expect(own().length).toBeGreaterThanOrEqual(told.length));
+        expect(
+          own().map(({ name, attributes }) => [name, (attributes as Record<string, unknown>)["error.type"]]),
+        ).toEqual(
+          told.map(({ method, name, outcome }) => [
+            name === undefined ? method : `${method} ${name}`,
+            outcome === "ok" ? undefined : String(outcome).replace("-error", "_error"),
+          ]),
+        );
+        for (const { attributes, linked } of own()) {
+          expect([attributes, linked]).toEqual([
+            expect.objectContaining({ "holdfast.era": origin["era"], "holdfast.attempts": 1 }),
+            [],
+          ]);
+          expect((attributes as Record<string, unknown>)["mcp.session.id"]).toBe(session?.slice(0, 8));
+        }
+        const numbers = (name: string): { value: number; attributes: Record<string, unknown> }[] =>
+          scripted
+            .events()
+            .slice(from)
+            .filter((event) => event.type === "test.number" && event["name"] === name) as never;
+        // Of each call one duration; of names, those that a server has answered under.
+        await eventually(() =>
+          expect(
+            numbers("mcp.server.operation.duration").map(({ attributes: of }) => [
+              of["mcp.method.name"],
+              of["gen_ai.tool.name"],
+              of["error.type"],
+            ]),
+          ).toEqual(
+            told.map(({ method, name, outcome }) => [
+              method === "no/such" ? "_OTHER" : method,
+              method === "tools/call" ? (name === "echo" || name === "sleep" ? name : "_OTHER") : undefined,
+              outcome === "ok" ? undefined : String(outcome).replace("-error", "_error"),
+            ]),
+          ),
+        );
+        // As many have ended as have begun; the one that was turned away is one refusal.
+        const levels = numbers("holdfast.calls.active").map(({ value }) => value);
+        const begun = levels.filter((value) => value === 1).length;
+        // In 2026-07-28 a call is judged once it has begun, and a method that there is not is an HTTP error too.
+        const isModern = era === "2026-07-28";
+        expect(begun).toBe(told.filter(({ outcome }) => isModern || outcome !== "refused").length);
+        expect(levels.reduce((sum, value) => sum + value, 0)).toBe(0);
+        expect(
+          numbers("holdfast.refusals").map(({ value, attributes: of }) => [
+            value,
+            of["http.response.status_code"],
+          ]),
+        ).toEqual((isModern ? [404, 403] : [403]).map((status) => [1, status]));
+        const leaks = [SECRET, "Bearer", session ?? SECRET].filter((text) =>
+          JSON.stringify([own(), scripted.events().filter(({ type }) => type === "test.number")]).includes(
+            text,
+          ),
+        );
+        expect(leaks).toEqual([]);
+      },
+    );
   });
 });

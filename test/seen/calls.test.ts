@@ -3,8 +3,11 @@ import { describe, expect, test } from "vitest";
 import { describeBeside } from "../support/beside.ts";
 import { hosts, mortal } from "../support/hosts.ts";
 import { request, toolCall } from "../support/messages.ts";
-import { openSession } from "../support/mcp.ts";
+import { openSse } from "../support/http-sse.ts";
+import { openSession, post } from "../support/mcp.ts";
+import { modernRequest, postModern } from "../support/modern.ts";
 import { resumable } from "../support/interrupted.ts";
+import { taskClient } from "../support/tasks.ts";
 import { serve } from "../support/subject.ts";
 import { eventually } from "../support/wait.ts";
 import { ERAS, SECRET } from "./script.ts";
@@ -133,31 +136,110 @@ describeBeside(hosts, "on $name", (host) => {
     }
   });
 
+  test("a task's call is one of its own, beside the request that began it", async () => {
+    const server = await host.start({ TEST_EVENTS: "on" });
+    try {
+      const client = taskClient(() => server.url);
+      const done = await client.start("task_wait", { ms: 50, secret: SECRET });
+      await client.until(done.taskId, "completed");
+      const own = (type: string): unknown[][] =>
+        calls(server.events(), type)
+          .filter(({ method }) => method === "tools/call")
+          .map(({ era, name, outcome, attempts }) => [era, name, outcome, attempts]);
+      const long = await client.start("task_wait", { ms: 600_000 });
+      // Cancelled before it began, it would have been turned away.
+      await eventually(() => expect(own("call.started").length).toBe(4));
+      await client.cancel(long.taskId);
+      await eventually(() => expect(own("call.ended").length).toBe(4));
+      expect(own("call.ended")).toEqual([
+        ["modern", "task_wait", "ok", 1],
+        ["task", "task_wait", "ok", 1],
+        ["modern", "task_wait", "ok", 1],
+        ["task", "task_wait", "cancelled", 1],
+      ]);
+      expect(own("call.started").map(([era]) => era)).toEqual(["modern", "task", "modern", "task"]);
+      const log = server.events().filter(({ type }) => !type.startsWith("test."));
+      expect(JSON.stringify(log)).not.toContain(SECRET);
+      expect(JSON.stringify(log)).not.toContain(long.taskId);
+    } finally {
+      await server.close();
+    }
+  });
+
   describe("killed", () => {
     const server = mortal(host, { TEST_EVENTS: "on", TEST_RERUN: "sleep", HOLDFAST_RETRY_MS: "300" });
 
-    test("a call that dies with its process is told as interrupted; one that runs again, as its next attempt", async () => {
-      const session = await openSession(server.url);
-      const hang = await resumable(await session.stream(toolCall("hang", { tag: "t", streams: true })));
-      const sleep = await resumable(await session.stream(toolCall("sleep", { ms: 700 })));
+    test.each(["2025-03-26", "2025-06-18", "2025-11-25"])(
+      "%s: a call that dies with its process is told as interrupted; one that runs again, as its next attempt",
+      async (version) => {
+        const session = await openSession(server.url, { version });
+        const hang = await resumable(await session.stream(toolCall("hang", { tag: "t", streams: true })));
+        // Versions without a priming event have none to come back from before the first message.
+        const paced = toolCall("sleep", { ms: 2000, steps: 10 });
+        paced.params = { ...paced.params, _meta: { progressToken: "paced" } };
+        const sleep = await resumable(await session.stream(paced));
+        await server.restart();
+        for (const lastEventId of [hang, sleep]) await (await session.get(lastEventId)).rest();
+        const short = session.id.slice(0, 8);
+        await eventually(() => {
+          const ended = calls(server.events(), "call.ended").filter((event) => event["session"] === short);
+          expect(ended.slice(1).map(({ outcome, attempts, name }) => [outcome, attempts, name])).toEqual([
+            // What was not kept to run again, nobody knows the name of.
+            ["interrupted", 1, undefined],
+            ["ok", 2, "sleep"],
+          ]);
+        });
+        const started = calls(server.events(), "call.started").filter((event) => event["session"] === short);
+        expect(started.map(({ name, attempts }) => [name, attempts])).toEqual([
+          [undefined, 1],
+          ["hang", 1],
+          ["sleep", 1],
+          ["sleep", 2],
+        ]);
+      },
+    );
+
+    test("http+sse: the same, told as its client comes back to its stream", async () => {
+      const session = await openSse(server.url);
+      await session.initialize();
+      const call = toolCall("hang", { tag: "t" });
+      await session.post(call);
       await server.restart();
-      for (const lastEventId of [hang, sleep]) await (await session.get(lastEventId)).rest();
+      const again = await openSse(server.url, { lastEventId: session.stream.lastEventId });
+      await again.stream.message(({ id }) => id === call.id);
       const short = session.id.slice(0, 8);
       await eventually(() => {
         const ended = calls(server.events(), "call.ended").filter((event) => event["session"] === short);
-        expect(ended.slice(1).map(({ outcome, attempts, name }) => [outcome, attempts, name])).toEqual([
-          // What was not kept to run again, nobody knows the name of.
-          ["interrupted", 1, undefined],
-          ["ok", 2, "sleep"],
+        expect(ended.slice(1)).toEqual([
+          expect.objectContaining({ outcome: "interrupted", attempts: 1, transport: "http+sse" }),
         ]);
       });
-      const started = calls(server.events(), "call.started").filter((event) => event["session"] === short);
-      expect(started.map(({ name, attempts }) => [name, attempts])).toEqual([
-        [undefined, 1],
-        ["hang", 1],
-        ["sleep", 1],
-        ["sleep", 2],
-      ]);
+      again.stream.leave();
+    });
+
+    // Nothing of it is stored, so nobody is left who could know: its client sees its connection break.
+    test.each([
+      ["request", (url: string) => post(`${url}/mcp`, toolCall("hang", { tag: "t", streams: true }))],
+      [
+        "2026-07-28",
+        (url: string) =>
+          postModern(
+            url,
+            modernRequest("tools/call", { name: "hang", arguments: { tag: "t", streams: true } }),
+          ),
+      ],
+    ] as const)("%s: a call that dies with its process is told as begun, and no more", async (_era, send) => {
+      const from = server.events().length;
+      // Heard from the start: it breaks while the server is being started again.
+      const broken = expect(send(server.url).then((response) => response.text())).rejects.toThrow();
+      const names = (type: string): unknown[][] =>
+        calls(server.events().slice(from), type).map(({ name, outcome }) => [name, outcome]);
+      await eventually(() => expect(names("call.started")).toEqual([["hang", undefined]]));
+      await server.restart();
+      await broken;
+      await (await openSession(server.url)).tool("echo", { text: "after" });
+      await eventually(() => expect(names("call.ended").at(-1)).toEqual(["echo", "ok"]));
+      expect(names("call.ended").filter(([name]) => name === "hang")).toEqual([]);
     });
   });
 });

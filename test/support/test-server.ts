@@ -1,6 +1,6 @@
 /**
  * The example server with some tools more, for tests that must know exactly what was sent: `burst` sends
- * numbered messages of given sizes, `flood` many in one turn without waiting, `bulk` answers much and late, `settle` answers once no burst of this isolate runs any more,
+ * numbered messages of given sizes, `flood` many in one turn without waiting, `held` answers when it is told to, `bulk` answers much and late, `settle` answers once no burst of this isolate runs any more,
  * `stray` fails after its call, `publish` tells of numbered changes, `request` shows the HTTP request, `hang` says when it is cancelled, `drop` ends the standalone stream's
  * connection; the method `test/throw` throws.
  * @module
@@ -34,6 +34,7 @@ const Later = z.object({
   fails: z.boolean().default(false),
   hangs: z.boolean().default(false),
 });
+const Held = z.object({ name: z.string() });
 const Bulk = z.object({ size: z.int().min(0), ms: z.int().min(0) });
 
 const Publish = z.object({
@@ -153,6 +154,16 @@ export function createTestServer(context: ServerContext): McpServer {
       waitUntil(work());
       await state?.set(`begun ${name}`, 1);
       return hangs ? new Promise<never>(() => {}) : text("answered");
+    },
+  );
+
+  server.registerTool(
+    "held",
+    { description: "Answers once `go <name>` is set for its user", inputSchema: Held },
+    async ({ name }) => {
+      const state = userState<Record<string, number>>(context);
+      while ((await state?.get(`go ${name}`)) === undefined) await pause(50);
+      return text("released");
     },
   );
 

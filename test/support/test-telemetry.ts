@@ -1,4 +1,9 @@
-/** With `TEST_OTEL=on`, each span is printed as it ends: `test.span` with its trace, parent, links and attributes. @module */
+/**
+ * With `TEST_OTEL=on`, each span is printed as it ends: `test.span` with its trace, parent, links and attributes; and each
+ * number as it is recorded: `test.number`.
+ * @module
+ */
+import { createNoopMeter, type Meter } from "@opentelemetry/api";
 import { BasicTracerProvider, type ReadableSpan, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { HoldfastOptions } from "../../src/index.ts";
 import { telemetry } from "../../src/otel/index.ts";
@@ -19,6 +24,22 @@ function print(span: ReadableSpan): void {
   console.log(JSON.stringify(line));
 }
 
+/** Prints what is recorded, before an SDK would sum it up: each number once, with its attributes. */
+function printingMeter(): Meter {
+  const instrument =
+    (verb: "record" | "add") =>
+    (name: string): never =>
+      ({
+        [verb]: (value: number, attributes: object = {}) =>
+          console.log(JSON.stringify({ type: "test.number", name, value, attributes })),
+      }) as never;
+  return Object.assign(createNoopMeter(), {
+    createHistogram: instrument("record"),
+    createCounter: instrument("add"),
+    createUpDownCounter: instrument("add"),
+  });
+}
+
 export function testTelemetry(
   variables: Readonly<Record<string, unknown>>,
 ): Pick<HoldfastOptions, "onEvent" | "onCall"> {
@@ -31,5 +52,5 @@ export function testTelemetry(
     shutdown: () => Promise.resolve(),
   };
   const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-  return telemetry({ tracer: provider.getTracer("test") });
+  return telemetry({ tracer: provider.getTracer("test"), meter: printingMeter() });
 }

@@ -1,4 +1,4 @@
-/** A POST on a bare TCP socket whose body does not come to an end. @module */
+/** A POST, or another request, on a bare TCP socket whose body does not come to an end. @module */
 import { connect } from "node:net";
 import { within } from "./wait.ts";
 
@@ -19,10 +19,11 @@ export interface UnfinishedPost {
 export function unfinishedPost(
   url: string,
   {
+    method = "POST",
     headers = {},
     length,
     body = "",
-  }: { headers?: Readonly<Record<string, string>>; length?: number; body?: string },
+  }: { method?: string; headers?: Readonly<Record<string, string>>; length?: number; body?: string },
 ): UnfinishedPost {
   const { hostname, port, pathname, search, host } = new URL(url);
   const lines: [string, string][] = [
@@ -51,12 +52,12 @@ export function unfinishedPost(
   });
   const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
   socket.write(
-    `POST ${pathname}${search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
+    `${method} ${pathname}${search} HTTP/1.1\r\n${lines.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`,
   );
   write(body);
   const waits = {
-    answer: within(answer, `an answer to POST ${url}`),
-    closed: within(closed, `the end of POST ${url}`),
+    answer: within(answer, `an answer to ${method} ${url}`),
+    closed: within(closed, `the end of ${method} ${url}`),
   };
   // A test may be after one of the two alone.
   for (const wait of Object.values(waits)) wait.catch(() => {});

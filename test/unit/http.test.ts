@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createBodyReader } from "../../src/http/body.ts";
-import { single } from "../../src/http/headers.ts";
+import { recordOf, single } from "../../src/http/headers.ts";
 import { acceptedAnswers, accepts, acceptsByName, isJson, isPlain } from "../../src/http/negotiate.ts";
 import { createHostCheck, isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
 import type { AllowedOrigins } from "../../src/option-checks.ts";
@@ -179,6 +179,23 @@ describe("preflight", () => {
       expect.arrayContaining(["Authorization", "Last-Event-ID", "Mcp-Session-Id", "mcp-param-region"]),
     );
     expect(names).not.toContain("x-other");
+  });
+});
+
+describe("headers as a record", () => {
+  it("are all there, by names in lower case, doubled ones joined", () => {
+    const headers = new Headers([
+      ["Accept", "a/b"],
+      ["X-Twice", "1"],
+      ["x-twice", "2"],
+      ["constructor", "own"],
+    ]);
+    expect(recordOf(headers)).toEqual({ accept: "a/b", "x-twice": "1, 2", constructor: "own" });
+  });
+
+  it("give no prototype to what reads them", () => {
+    const record = recordOf(new Headers([["__proto__", "x"]]));
+    expect(Object.getPrototypeOf(record)).toBe(Object.prototype);
   });
 });
 
