@@ -9,8 +9,11 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 
-/** The folder of what was made of this tree in this run; told to the processes of the tests by the environment. */
-const FOLDER = "HOLDFAST_TEST_BUILT";
+/**
+ * The folder of what was made of this tree in this run; told to the processes of the tests by the environment. No
+ * `HOLDFAST_…`: of such a name that is no setting, servers warn.
+ */
+const FOLDER = "TEST_SERVERS_BUILT";
 
 /** What to run for this program: itself, where none was made of it. */
 export function built(entry: string): string {
