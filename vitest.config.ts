@@ -8,8 +8,8 @@ const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0
 
 export default defineConfig({
   test: {
-    // Tests compute for nearly half of their time: with more than two files at a time for each core they only wait for it.
-    maxWorkers: Math.min(8, 2 * availableParallelism()),
+    // Of ten seconds of a file four are processor time: two and a half files at a time for each core.
+    maxWorkers: Math.min(8, Math.ceil(2.5 * availableParallelism())),
     sequence: { sequencer: LongestFirst },
     coverage: {
       provider: "v8",

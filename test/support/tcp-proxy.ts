@@ -10,8 +10,11 @@ export interface TcpProxy {
   readonly held: string;
   /** Passes everything on; what is open goes on from where it was held. */
   heal(): void;
-  /** Swallows what comes on new connections and holds what is under way, both ways or one: nobody hears anything. */
-  hole(way?: Way): void;
+  /**
+   * Swallows what comes on new connections and holds what is under way, both ways or one: nobody hears anything. With `asked`
+   * only what goes that way on a connection on which this stood in the last request.
+   */
+  hole(way?: Way, asked?: string): void;
   /** From now on new connections go to another port. */
   to(port: number): void;
   /**
@@ -32,6 +35,7 @@ export interface TcpProxy {
 
 export async function startTcpProxy(port: number): Promise<TcpProxy> {
   let holes: readonly Way[] = [];
+  let holedAfter = "";
   let target = port;
   let own = 0;
   const open = new Set<Socket>();
@@ -53,7 +57,7 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
           done();
         });
       }
-      if (!holes.includes(way)) return void to.write(chunk);
+      if (!holes.includes(way) || !last.asked.includes(holedAfter)) return void to.write(chunk);
       // In order: what is held goes first, once it is let go, and then the end, if that has come meanwhile.
       from.pause();
       isHeld = true;
@@ -104,8 +108,9 @@ export async function startTcpProxy(port: number): Promise<TcpProxy> {
       held.clear();
       for (const go of waiting) go();
     },
-    hole(way) {
+    hole(way, asked = "") {
       holes = way === undefined ? ["there", "back"] : [way];
+      holedAfter = asked;
     },
     to(next) {
       target = next;
