@@ -15,7 +15,6 @@ import type { Payload } from "./jsonrpc/messages.ts";
 import type { Settings } from "./options.ts";
 import type { SessionLogs, Sessions } from "./sessions.ts";
 import type { UserChannel } from "./user/state.ts";
-import type { Within } from "./within.ts";
 
 export type { Caller } from "./caller.ts";
 
@@ -164,7 +163,7 @@ export interface SessionHost<Env = unknown> {
    * Gives what requests wait for this much time, in milliseconds, behind one timer for all of them: where timers outlive
    * the request that sets them. Without it each request sets its own.
    */
-  limit?(ms: number): Within;
+  limit?(ms: number): <T>(promise: Promise<T>) => Promise<T | undefined>;
   /**
    * Looks whether this host has what it needs. Called for each request, so it is cheap, and wakes nothing.
    * @throws {SetupError} saying what is missing

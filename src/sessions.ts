@@ -66,7 +66,7 @@ export interface CallDetail {
 }
 
 /** Something that happened to a session: an event of this type, with those of its fields that are told here. */
-export interface LogEntry {
+export interface SessionLogEntry {
   /** Milliseconds since 1970. */
   readonly time: number;
   readonly type: HoldfastEvent["type"];
@@ -80,7 +80,7 @@ export interface SessionLog {
   /** Entries since then that had to make room for later ones. */
   readonly dropped: number;
   /** The latest, in order. */
-  readonly entries: readonly LogEntry[];
+  readonly entries: readonly SessionLogEntry[];
 }
 
 /** Keeps what happens to the sessions of one isolate or process. */

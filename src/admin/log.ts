@@ -8,7 +8,7 @@
  * @module
  */
 import type { EventFields, EventSink } from "../events.ts";
-import type { LogEntry, SessionLogs } from "../sessions.ts";
+import type { SessionLogEntry, SessionLogs } from "../sessions.ts";
 
 /** Most entries of one session, and of all: some 4 MB. Then the session goes that has been silent for longest. */
 const MOST = 100;
@@ -45,7 +45,7 @@ const TOLD: Told = {
 interface Kept {
   since: number;
   dropped: number;
-  readonly entries: LogEntry[];
+  readonly entries: SessionLogEntry[];
 }
 
 /** How much is kept: other than by default in tests. */
@@ -87,7 +87,7 @@ export function createSessionLogs({
     }
   };
 
-  const note = (id: string, entry: LogEntry): void => {
+  const note = (id: string, entry: SessionLogEntry): void => {
     const kept = of(id);
     const { entries } = kept;
     // A call that was answered at once is one entry: nothing can have happened under it.
@@ -112,7 +112,10 @@ export function createSessionLogs({
       const sink = (type: keyof EventFields, fields: object | (() => object)): void => {
         const told = TOLD[type];
         if (told === undefined) return emit(type, fields as never);
-        const given = (typeof fields === "function" ? fields() : fields) as Record<string, LogEntry[string]>;
+        const given = (typeof fields === "function" ? fields() : fields) as Record<
+          string,
+          SessionLogEntry[string]
+        >;
         const chosen = told.map((name) => [name, given[name]] as const);
         note(id, { time: Date.now(), type, ...Object.fromEntries(chosen) });
         emit(type, given as never);

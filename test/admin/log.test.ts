@@ -4,7 +4,7 @@ import { sessionsAdmin } from "../../src/admin/index.ts";
 import { createSessionLogs } from "../../src/admin/log.ts";
 import { type EventSink, eventSink, type HoldfastEvent } from "../../src/events.ts";
 import { createLocalMcp } from "../../src/local/index.ts";
-import type { LogEntry, SessionDetail, SessionLog, SessionLogs } from "../../src/sessions.ts";
+import type { SessionLogEntry, SessionDetail, SessionLog, SessionLogs } from "../../src/sessions.ts";
 import { createStreams, type Streams } from "../../src/session/streams/streams.ts";
 import { ENTRIES, sizeOf } from "../../bench/lib/sizes.ts";
 import { abortObject, inspect } from "../support/back-door.ts";
@@ -36,7 +36,7 @@ async function logOf(server: { readonly url: string }, id: string): Promise<Sess
 }
 
 /** An entry in one word or a few. */
-const inShort = ({ type, name, outcome, redialled, reason, replayed }: LogEntry): string =>
+const inShort = ({ type, name, outcome, redialled, reason, replayed }: SessionLogEntry): string =>
   [type, name, outcome, redialled === true && "again", reason, replayed]
     .filter((part) => part !== undefined && part !== false)
     .join(" ");
