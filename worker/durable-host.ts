@@ -207,8 +207,8 @@ function sessionRef(namespace: DurableObjectNamespace, id: DurableObjectId, emit
 }
 
 /**
- * True where the object, of version 0, has no such method, nor the stub, in a Worker of a date before RPC that uses this
- * host without `createMcpWorker`, which refuses to start there: nothing has run. The runtime says so by this message alone.
+ * True where the object, of version 0, has no such method, or the stub none, in a runtime that does not tell its flags to
+ * `checkCompatibility`: nothing has run. The runtime says so by this message alone.
  */
 function isWithoutMethod(error: unknown): boolean {
   return (

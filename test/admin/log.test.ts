@@ -12,6 +12,7 @@ import { clusterOf } from "../support/cluster-subject.ts";
 import { countedStore } from "../support/counted-store.ts";
 import { SESSION_ROW as row } from "../support/session-row.ts";
 import { hosts, mortal } from "../support/hosts.ts";
+import { poster } from "../support/in-process.ts";
 import { resumable } from "../support/interrupted.ts";
 import { openSse } from "../support/http-sse.ts";
 import { initialize, notification, toolCall } from "../support/messages.ts";
@@ -198,18 +199,7 @@ describe("in one process", () => {
       ...(admin && { admin: sessionsAdmin(() => undefined) }),
     });
     const open = async (): Promise<{ id: string; call(name: string): Promise<void> }> => {
-      const send = (body: unknown, id?: string): Promise<Response> =>
-        Promise.resolve(
-          mcp.router.request("http://localhost/mcp", {
-            method: "POST",
-            headers: {
-              "Content-Type": "application/json",
-              Accept: "application/json",
-              ...(id !== undefined && { "Mcp-Session-Id": id }),
-            },
-            body: JSON.stringify(body),
-          }),
-        );
+      const send = poster(mcp);
       const id = (await send(initialize())).headers.get("mcp-session-id") ?? "";
       return { id, call: async (name) => void (await (await send(toolCall(name), id)).text()) };
     };

@@ -9,6 +9,7 @@ import { type McpSession, openSession, post, sessionAt } from "../support/mcp.ts
 import { initialize, notification, numbersOf, textOf, toolCall, upTo } from "../support/messages.ts";
 import { expectNotNow } from "../support/not-now.ts";
 import { type TestDatabase, testDatabase } from "../support/postgres.ts";
+import { storedEvents } from "../support/stored-events.ts";
 import type { EventStream } from "../support/sse.ts";
 import { unpooledFetch } from "../support/unpooled-fetch.ts";
 import { eventually, within } from "../support/wait.ts";
@@ -67,16 +68,7 @@ async function unstored({ session, called, standing }: Load): Promise<string[]> 
       item.type === "event" && item.id !== undefined && item.data !== "" ? [item.id] : [],
     ),
   );
-  const rows = await database.query<{ pk: string }>(
-    "SELECT pk FROM holdfast.row WHERE session = $1 AND tbl = 'event'",
-    [session.id],
-  );
-  const stored = new Set(
-    rows.map(({ pk }) => {
-      const [stream = 0, seq = 0] = JSON.parse(pk) as number[];
-      return `${stream.toString(36)}.${seq.toString(36)}`;
-    }),
-  );
+  const stored = await storedEvents(database, session.id);
   return told.filter((id) => !stored.has(id));
 }
 

@@ -8,6 +8,7 @@ import { answerOf, type McpSession, openSession, sessionAt } from "../support/mc
 import { initialize, notification, numbersOf, toolCall, upTo } from "../support/messages.ts";
 import type { EmbeddedPostgres } from "../../examples/cluster/embedded-postgres.ts";
 import { type TestDatabase, testDatabase } from "../support/postgres.ts";
+import { storedEvents } from "../support/stored-events.ts";
 import { createTestServer } from "../support/test-server.ts";
 import { eventually } from "../support/wait.ts";
 
@@ -58,16 +59,7 @@ describe("a server of Postgres", () => {
     const told = streams.flatMap((stream) =>
       stream.seen.flatMap((item) => (item.type === "event" && item.id !== undefined ? [item.id] : [])),
     );
-    const rows = await database.query<{ pk: string }>(
-      "SELECT pk FROM holdfast.row WHERE session = $1 AND tbl = 'event'",
-      [session.id],
-    );
-    const stored = new Set(
-      rows.map(({ pk }) => {
-        const [stream = 0, seq = 0] = JSON.parse(pk) as number[];
-        return `${stream.toString(36)}.${seq.toString(36)}`;
-      }),
-    );
+    const stored = await storedEvents(database, session.id);
     expect(told.filter((id) => !id.endsWith(".0") && !stored.has(id))).toEqual([]);
     expect(await claimsOf(session)).toBe(1);
   });

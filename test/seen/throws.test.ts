@@ -9,6 +9,7 @@ import type { HoldfastEvent, HoldfastOptions } from "../../src/index.ts";
 import { createLocalMcp } from "../../src/local/index.ts";
 import type { ConnectableServer } from "../../src/session/server/factory.ts";
 import { unheard } from "../../src/session/server/throws.ts";
+import { poster } from "../support/in-process.ts";
 import { initialize, type Message, toolCall } from "../support/messages.ts";
 import { createWaywardServer, SDKS } from "../support/wayward-server.ts";
 import { eventually } from "../support/wait.ts";
@@ -53,16 +54,7 @@ async function rig(createServer: () => ConnectableServer, options: HoldfastOptio
     createServer,
     onEvent: (event) => void (event.type === "tool.threw" && threw.push(event)),
   });
-  const send = async (message: Message, id?: string): Promise<Response> =>
-    mcp.router.request("http://localhost/mcp", {
-      method: "POST",
-      headers: {
-        "Content-Type": "application/json",
-        Accept: "application/json",
-        ...(id !== undefined && { "Mcp-Session-Id": id }),
-      },
-      body: JSON.stringify(message),
-    });
+  const send = poster(mcp);
   const id = (await send(initialize())).headers.get("mcp-session-id") ?? "";
   return { threw, call: async (message) => (await send(message, id)).json() as Promise<Message> };
 }
