@@ -1,8 +1,9 @@
 /** Responses of the transport that are not streams. @module */
 import { errorBody, type Failure, notNowBody } from "../jsonrpc/failures.ts";
-import { isInitialize, isRequest, type Payload, type RequestId } from "../jsonrpc/messages.ts";
+import { isInitialize, isRequest, type JsonRpcMessage, type Payload, type RequestId } from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
-import { frame } from "../sse/frames.ts";
+import { toWire } from "../jsonrpc/wire.ts";
+import { asideFrame } from "../sse/frames.ts";
 import { JSON_TYPE, SSE_HEADERS } from "./headers.ts";
 
 type Headers = Readonly<Record<string, string>>;
@@ -23,11 +24,14 @@ export function failed(failure: Failure, headers: Headers = {}, id: RequestId | 
 
 /**
  * A JSON-RPC answer that is there as a whole.
- * @param only `sse` for a client that reads nothing but event streams
+ * @param only `sse` for a client that reads nothing but event streams. The answers to a batch are events of their own
+ *   then, as they are on every stream: they MAY come together (2025-03-26, "Sending Messages to the Server"), but the
+ *   SDKs read one message of an event.
  */
 export function answered(body: string, headers: Headers, only: "sse" | undefined): Response {
   if (only === undefined) return json(body, headers);
-  return new Response(frame({ event: "message", data: body }), { headers: { ...headers, ...SSE_HEADERS } });
+  const bodies = body.startsWith("[") ? (JSON.parse(body) as JsonRpcMessage[]).map(toWire) : [body];
+  return new Response(bodies.map(asideFrame).join(""), { headers: { ...headers, ...SSE_HEADERS } });
 }
 
 /** What an answer needs besides its message. */

@@ -185,6 +185,21 @@ function testBatches(server: Served): void {
     ]);
   });
 
+  test.each([1, 3])(
+    "a client that reads event streams alone gets the answers to %i at once as an event each",
+    async (count) => {
+      const session = await openSession(server.url, { version });
+      const batch = upTo(count).map((id) => request("ping", undefined, id));
+      const answer = await session.post(batch, SSE_ONLY);
+      expect(answer.headers.get("content-type")).toBe("text/event-stream");
+      const answers = await readEvents(answer).rest();
+      expect(new Map(answers.map(({ id, result }) => [id, result]))).toEqual(
+        new Map(upTo(count).map((id) => [id, {}])),
+      );
+      expect(answers).toHaveLength(count);
+    },
+  );
+
   test("a batch that takes longer comes as a stream, quick answers among it, and ends with the last", async () => {
     const session = await openSession(server.url, { version });
     const stream = await session.stream([

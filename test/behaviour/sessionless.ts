@@ -99,6 +99,8 @@ export function testSessionless(subject: Subject): void {
       ];
       const served = (await (await send(batch)).json()) as Message[];
       expect(served.map(textOf).toSorted()).toEqual(["a", "b"]);
+      const events = readEvents(await send(batch, { Accept: "text/event-stream" }));
+      expect((await events.rest()).map(textOf).toSorted()).toEqual(["a", "b"]);
       expect((await send(batch, { "MCP-Protocol-Version": "2025-06-18" })).status).toBe(400);
     });
 
