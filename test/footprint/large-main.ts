@@ -1,13 +1,13 @@
 /**
- * A server on Node whose tool `large` answers with 15 MB, after `ms`, and which tells at `/memory` what it has after
- * a full collection, sockets too. Run with `--expose-gc`.
+ * A server on Node whose tool `large` answers with 15 MB, on a stream where it is asked to, and which tells at `/memory`
+ * what it has after a full collection, sockets too. Run with `--expose-gc`.
  * @module
  */
 import process from "node:process";
 import { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { createLocalMcp, optionsFromEnv, serve } from "../../src/local/node.ts";
-import { pause, text } from "../../worker/example/reply.ts";
+import { text } from "../../worker/example/reply.ts";
 
 const { gc } = globalThis as unknown as { gc: () => void };
 /** One for all answers: what is measured is what each answer adds to it. */
@@ -16,11 +16,17 @@ const LARGE = "x".repeat(15_000_000);
 const { env } = process;
 const mcp = createLocalMcp({
   createServer() {
-    const server = new McpServer({ name: "large", version: "0" });
-    server.registerTool("large", { inputSchema: z.object({ ms: z.number() }) }, async ({ ms }) => {
-      await pause(ms);
-      return text(LARGE);
-    });
+    const server = new McpServer({ name: "large", version: "0" }, { capabilities: { logging: {} } });
+    server.registerTool(
+      "large",
+      { inputSchema: z.object({ streamed: z.boolean() }) },
+      async ({ streamed }, ctx) => {
+        // However busy the process is: a stream is begun by what comes before the answer.
+        const params = { level: "info" as const, data: "large" };
+        if (streamed) await ctx.mcpReq.notify({ method: "notifications/message", params });
+        return text(LARGE);
+      },
+    );
     return server;
   },
   database: env["DATABASE"],
