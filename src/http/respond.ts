@@ -1,6 +1,12 @@
 /** Responses of the transport that are not streams. @module */
 import { errorBody, type Failure, notNowBody } from "../jsonrpc/failures.ts";
-import { isInitialize, isRequest, type JsonRpcMessage, type Payload, type RequestId } from "../jsonrpc/messages.ts";
+import {
+  isInitialize,
+  isRequest,
+  type JsonRpcMessage,
+  type Payload,
+  type RequestId,
+} from "../jsonrpc/messages.ts";
 import { refusalId } from "../jsonrpc/parse.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import { asideFrame } from "../sse/frames.ts";
