@@ -11,15 +11,18 @@ export function accepts(header: string | null, type: string): boolean {
   });
 }
 
+/** What a client reads of answers: either kind, JSON only, or event streams only. */
+export type Accepted = "any" | "json" | "sse";
+
 /** What was said of the header that came last: clients of one make all send the same. */
-let known: { header: string | null; answers: "any" | "json" | "sse" | undefined } | undefined;
+let known: { header: string | null; answers: Accepted | undefined } | undefined;
 
 /**
- * How a POST can be answered: as suits the answer, as JSON only, or as an event stream only.
+ * How a POST can be answered.
  * Undefined where the client reads neither. The specification has clients accept both; one alone is
  * served all the same.
  */
-export function acceptedAnswers(header: string | null): "any" | "json" | "sse" | undefined {
+export function acceptedAnswers(header: string | null): Accepted | undefined {
   if (known?.header !== header) {
     const json = accepts(header, JSON_TYPE);
     const sse = accepts(header, SSE_TYPE);

@@ -11,6 +11,7 @@ import { refusalId } from "../jsonrpc/parse.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import { asideFrame } from "../sse/frames.ts";
 import { JSON_TYPE, SSE_HEADERS } from "./headers.ts";
+import type { Accepted } from "./negotiate.ts";
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -30,21 +31,22 @@ export function failed(failure: Failure, headers: Headers = {}, id: RequestId | 
 
 /**
  * A JSON-RPC answer that is there as a whole.
- * @param only `sse` for a client that reads nothing but event streams. The answers to a batch are events of their own
- *   then, as they are on every stream: they MAY come together (2025-03-26, "Sending Messages to the Server"), but the
- *   SDKs read one message of an event.
+ * @param accept what the client reads: JSON, wherever it does. On an event stream the answers to a batch are events of
+ *   their own: they MAY come together (2025-03-26, "Sending Messages to the Server"), but the SDKs read one message of
+ *   an event.
  */
-export function answered(body: string, headers: Headers, only: "sse" | undefined): Response {
-  if (only === undefined) return json(body, headers);
-  const bodies = body.startsWith("[") ? (JSON.parse(body) as JsonRpcMessage[]).map(toWire) : [body];
-  return new Response(bodies.map(asideFrame).join(""), { headers: { ...headers, ...SSE_HEADERS } });
+export function answered(body: string, headers: Headers, accept: Accepted | undefined): Response {
+  if (accept !== "sse") return json(body, headers);
+  const messages = [JSON.parse(body) as JsonRpcMessage | JsonRpcMessage[]].flat();
+  const frames = messages.map((message) => asideFrame(toWire(message)));
+  return new Response(frames.join(""), { headers: { ...headers, ...SSE_HEADERS } });
 }
 
 /** What an answer needs besides its message. */
 interface Addressed {
   readonly headers?: Headers;
   /** As for {@link answered}. */
-  readonly only?: "sse" | undefined;
+  readonly accept?: Accepted | undefined;
 }
 
 /**
@@ -68,11 +70,11 @@ export function turnedAwayUnread(failure: Failure, id: RequestId | null, to: Add
 function notNow(
   failure: Failure,
   { ids, batch }: { readonly ids: readonly RequestId[]; readonly batch: boolean },
-  { headers = {}, only }: Addressed,
+  { headers = {}, accept }: Addressed,
 ): Response {
   if (failure.retryAfterMs === undefined) return failed(failure, headers, batch ? null : ids[0]);
   const errors = ids.map((id) => notNowBody(failure, id));
-  const response = answered(batch ? `[${errors.join()}]` : errors.join(), headers, only);
+  const response = answered(batch ? `[${errors.join()}]` : errors.join(), headers, accept);
   return standingFor(response, failure.status);
 }
 

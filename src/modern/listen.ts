@@ -18,6 +18,7 @@ import { SSE_HEADERS } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
 import type { JsonRpcNotification, RequestId } from "../jsonrpc/messages.ts";
 import { toWire } from "../jsonrpc/wire.ts";
+import { asideFrame } from "../sse/frames.ts";
 import type { ListeningFor } from "./extension.ts";
 import type { Place } from "./places.ts";
 
@@ -286,5 +287,5 @@ function frameOf({ method, params }: JsonRpcNotification, id: RequestId): Uint8A
 }
 
 function encode(message: object): Uint8Array {
-  return encoder.encode(`event: message\ndata: ${toWire(message)}\n\n`);
+  return encoder.encode(asideFrame(toWire(message)));
 }

@@ -20,7 +20,7 @@ import { Instance } from "../session/server/instance.ts";
 import type { ConnectableServer } from "../session/server/factory.ts";
 import { enterRoom } from "../room.ts";
 import { isPermanent } from "../setup.ts";
-import { frame } from "../sse/frames.ts";
+import { asideFrame } from "../sse/frames.ts";
 import { markOfText } from "../names.ts";
 import { watchCalls } from "../watch.ts";
 import { inTime, LONGEST_TIMER_MS } from "../within.ts";
@@ -40,15 +40,13 @@ export interface OneRequest extends Pick<StatelessCall, "since" | "endings"> {
 }
 
 const encoder = new TextEncoder();
-const messageFrame = (message: string): string => frame({ event: "message", data: message });
 
 /** Serves it. Never rejects for what the user's server does; the response's stream ends with the server. */
 export async function serveOnce(one: OneRequest): Promise<Response> {
   const { request, requests, payload, caller, settings, since, endings } = one;
   const { emit, initializeTimeoutMs, maxCallMs } = settings;
   const { signal } = request;
-  const accepted = acceptedAnswers(request.headers.get("accept"));
-  const only = accepted === "sse" ? "sse" : undefined;
+  const accept = acceptedAnswers(request.headers.get("accept"));
   let live: LiveStream | undefined;
   let exchange: Exchange | undefined;
   const { principal } = caller;
@@ -65,7 +63,7 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   }));
   const turnAway = (failure: failures.Failure): Response => {
     for (const each of requests) seen?.over(each, "refused");
-    return turnedAway(failure, payload, { only });
+    return turnedAway(failure, payload, { accept });
   };
   const leaveRoom = enterRoom(settings, payload.weight ?? 0);
   if (leaveRoom === undefined) {
@@ -136,14 +134,14 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
       void opened.ended.then(over);
       return {
         id: 0,
-        emit: (message: string) => opened.write(encoder.encode(messageFrame(message))),
-        aside: (message: string) => void opened.write(encoder.encode(messageFrame(message))).catch(() => {}),
+        emit: (message: string) => opened.write(encoder.encode(asideFrame(message))),
+        aside: (message: string) => void opened.write(encoder.encode(asideFrame(message))).catch(() => {}),
         end: (reason: DisconnectReason) => opened.end(reason),
         finish: () => void opened.finish().catch(() => {}),
       };
     },
   };
-  exchange = accepted === "json" ? new JsonExchange(side, asked) : new CallExchange(side, asked);
+  exchange = accept === "json" ? new JsonExchange(side, asked) : new CallExchange(side, asked);
   if (maxCallMs > 0) {
     expiry = setTimeout(() => server.expire(Infinity), Math.min(maxCallMs, LONGEST_TIMER_MS));
   }
@@ -157,5 +155,5 @@ export async function serveOnce(one: OneRequest): Promise<Response> {
   }
   over();
   if (reply.kind !== "json") return empty(202);
-  return answered(reply.body, {}, only);
+  return answered(reply.body, {}, accept);
 }

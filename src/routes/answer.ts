@@ -3,6 +3,7 @@ import type { Env } from "hono";
 import { deliver } from "../edge/deliver.ts";
 import type { Answer, Attached, Keyed, Refusal, SessionRef, TransportKind } from "../host.ts";
 import { SESSION_ID, SSE_HEADERS } from "../http/headers.ts";
+import type { Accepted } from "../http/negotiate.ts";
 import { QUIRKS } from "../http/quirks.ts";
 import { answered, empty, failed, standingFor, turnedAway } from "../http/respond.ts";
 import { interrupted } from "../jsonrpc/call-errors.ts";
@@ -35,19 +36,23 @@ export function namedOnDemand(): () => string {
   return () => (name ??= crypto.randomUUID());
 }
 
-/** @param only `sse` for a client that reads nothing but event streams */
-export function respond<E extends Env>(answer: Answer | Attached, to: Answering<E>, only?: "sse"): Response {
+/** @param accept what the client reads */
+export function respond<E extends Env>(
+  answer: Answer | Attached,
+  to: Answering<E>,
+  accept?: Accepted,
+): Response {
   const { headers } = to.admitted;
   switch (answer.kind) {
     case "accepted":
       return standingFor(empty(202, headers), answer.refused);
     case "refused":
-      return refuse(answer, to, only);
+      return refuse(answer, to, accept);
     case "json": {
       // A session that is found by its key is named to nobody: its client would keep no id.
       const withId =
         answer.opened && to.keyed === undefined ? { ...headers, [SESSION_ID]: to.ref.id } : headers;
-      return answered(answer.body, withId, only);
+      return answered(answer.body, withId, accept);
     }
     case "stream":
       return new Response(stream(answer.link, to), { headers: { ...headers, ...SSE_HEADERS } });
@@ -58,14 +63,14 @@ export function respond<E extends Env>(answer: Answer | Attached, to: Answering<
 export function refuse<E extends Env>(
   { failure, successor }: Refusal,
   { admitted, transport, payload }: Pick<Answering<E>, "admitted" | "transport" | "payload">,
-  only?: "sse",
+  accept?: Accepted,
 ): Response {
   const headers =
     successor === undefined ? admitted.headers : { ...admitted.headers, [SESSION_ID]: successor };
   if (payload === undefined) return failed(failure, headers);
   // In HTTP+SSE a POST's answer is its status: what the session could say on the stream, it has.
   if (transport === "http+sse") return failed(failure, headers, refusalId(payload));
-  return turnedAway(failure, payload, { headers, only });
+  return turnedAway(failure, payload, { headers, accept });
 }
 
 /**

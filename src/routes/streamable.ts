@@ -7,7 +7,7 @@ import type { Env } from "hono";
 import { clientText, shortId } from "../events.ts";
 import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
-import { acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";
+import { type Accepted, acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";
 import { peekId } from "../http/peek.ts";
 import { asMeant, QUIRKS, RETURNS_AFTER_MS } from "../http/quirks.ts";
 import { empty, failed, turnedAwayUnread } from "../http/respond.ts";
@@ -51,26 +51,20 @@ async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Pr
   const named = id === undefined ? failures.missingSessionId : findSession(site, admitted, id);
   const limit = "status" in named ? strangerLimit(site, request, id) : site.settings.maxBodyBytes;
   const accept = acceptedAnswers(request.headers.get("accept"));
-  const only = accept === "sse" ? "sse" : undefined;
   const body = await readMessages(site, admitted, limit);
   if ("failure" in body) {
-    if (!("status" in named)) return turnedAwayUnread(body.failure, body.id, { headers, only });
+    if (!("status" in named)) return turnedAwayUnread(body.failure, body.id, { headers, accept });
     // It is no `initialize`, and names no session that could take it.
     const isForNobody = id !== undefined && body.failure.status === 413;
     return failed(isForNobody ? named : body.failure, headers, body.id);
   }
   const { text, payload } = body;
   const refusesAs = refusalId(payload);
-  if (accept === undefined) {
+  const modern = site.modern?.claims(request, payload) ? site.modern : undefined;
+  if (accept === undefined || (modern !== undefined && accept !== "any")) {
     return failed(failures.notAcceptable("application/json and text/event-stream"), headers, refusesAs);
   }
-  if (site.modern?.claims(request, payload)) {
-    if (accept !== "any") {
-      const failure = failures.notAcceptable("application/json and text/event-stream");
-      return failed(failure, headers, refusesAs);
-    }
-    return stateless(site, admitted, { handler: site.modern, payload });
-  }
+  if (modern !== undefined) return stateless(site, admitted, { handler: modern, payload });
   const connectionId = namedOnDemand();
   const call: Call = {
     opens: false,
@@ -95,13 +89,13 @@ async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Pr
     return respond(
       answer,
       { site, admitted, ref, connectionId, transport: "streamable", payload, keyed },
-      only,
+      accept,
     );
   }
   if (isInitialize(payload)) {
     const known = await initializeKnown(site, admitted, { id, ref: named, call });
     if (known !== undefined) return known;
-    return open(site, admitted, { call, only });
+    return open(site, admitted, { call, accept });
   }
   if (id === undefined && site.requests !== undefined) {
     return stateless(site, admitted, { handler: site.requests, payload });
@@ -111,7 +105,7 @@ async function answerTo<E extends Env>(site: Site<E>, admitted: Admitted<E>): Pr
   return respond(
     answer,
     { site, admitted, ref: named, connectionId, transport: "streamable", payload },
-    only,
+    accept,
   );
 }
 
@@ -313,7 +307,7 @@ async function initializeKnown<E extends Env>(
 async function open<E extends Env>(
   site: Site<E>,
   admitted: Admitted<E>,
-  { call, only }: { call: Call; only: "sse" | undefined },
+  { call, accept }: { call: Call; accept: Accepted },
 ): Promise<Response> {
   const refusesAs = refusalId(call.payload);
   for (let attempt = 1; ; attempt++) {
@@ -324,7 +318,7 @@ async function open<E extends Env>(
       return respond(
         answer,
         { site, admitted, ref, connectionId, transport: "streamable", payload: call.payload },
-        only,
+        accept,
       );
     } catch (error) {
       if (attempt === 2 || error instanceof SetupError) {

@@ -33,17 +33,17 @@ export function frame(event: SseEvent, eol: "\n" | "\r\n" = "\n"): string {
   return text + eol;
 }
 
+/** A JSON-RPC message without an id: a client that resumes does so from the event before it. */
+export function asideFrame(json: string): string {
+  return `event: message\ndata: ${json}\n\n`;
+}
+
 /**
  * The hot path of {@link frame}: a JSON-RPC message as `JSON.stringify` wrote it, which has no raw
  * line break, under an id we minted. Splitting lines here would cost half of building the frame.
  */
 export function messageFrame(id: string, json: string): string {
-  return `id: ${id}\nevent: message\ndata: ${json}\n\n`;
-}
-
-/** A JSON-RPC message without an id: a client that resumes does so from the event before it. */
-export function asideFrame(json: string): string {
-  return `event: message\ndata: ${json}\n\n`;
+  return `id: ${id}\n${asideFrame(json)}`;
 }
 
 /** The event that gives a client an id to resume from before anything was said (2025-11-25); without `retry:` for undefined. */
