@@ -59,10 +59,11 @@ describe("with a heap of 128 MB", () => {
     await isWell(session);
   }, 120_000);
 
-  test("20,000 sessions that are opened and left are kept on disk, as many as there may be", async () => {
+  // Many times as many as would fit. In `local/limits` they are 20,000, without HTTP.
+  test("5,000 sessions that are opened and left are kept on disk, as many as there may be", async () => {
     const session = await openSession(server.url);
     const statuses = new Set<number>();
-    for (let round = 0; round < 400; round++) {
+    for (let round = 0; round < 100; round++) {
       const answers = await Promise.all(
         Array.from({ length: 50 }, () => post(`${server.url}/mcp`, initialize(LATEST))),
       );
@@ -73,7 +74,7 @@ describe("with a heap of 128 MB", () => {
     }
     expect([...statuses].filter((status) => status !== 200 && status !== 503)).toEqual([]);
     await isWell(session);
-  }, 180_000);
+  }, 120_000);
 });
 
 test("calls that run on, each with 4 MB that are 85 MB as objects, are turned away, with a heap of 384 MB", async () => {
