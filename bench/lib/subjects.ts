@@ -73,6 +73,9 @@ function onNode(
 const BARE = { BENCH_SERVER: "bare" };
 
 export const floor: Subject = onWorkerd("floor: bare Worker → object", "worker/floor.ts");
+export const floorRpc: Subject = onWorkerd("floor, as strings by RPC", "worker/floor.ts", {
+  BENCH_CROSSING: "rpc",
+});
 export const floorLogged: Subject = onWorkerd("floor with a row an event", "worker/floor.ts", {
   BENCH_LOG: "on",
 });

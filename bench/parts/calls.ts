@@ -9,13 +9,14 @@ import { brief, interleaved, median, pairwise, spread } from "../lib/stats.ts";
 import * as subjects from "../lib/subjects.ts";
 import type { Running, Subject } from "../lib/subjects.ts";
 
-const { floor, holdfast, holdfastBare, mcpAgent } = subjects;
+const { floor, floorRpc, holdfast, holdfastBare, mcpAgent } = subjects;
 const { nodeFloor, holdfastNode, holdfastNodeFile, holdfastNodeBare, holdfastNodeLite } = subjects;
 const { sdkSession, sdkSessionJson, honoMcp, mcpLite } = subjects;
 
 /** Those of a host in this order, its floor first. */
 const SUBJECTS = [
   floor,
+  floorRpc,
   holdfastBare,
   holdfast,
   mcpAgent,

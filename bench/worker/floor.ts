@@ -1,6 +1,7 @@
 /**
  * The floor: what a Worker with one Durable Object a session cannot go below. The body is forwarded, parsed
- * once by the object and answered as JSON; a stream is a body that the object writes and nobody logs.
+ * once by the object and answered as JSON; a stream is a body that the object writes and nobody logs. The body crosses
+ * by `fetch`, or as a string by RPC.
  * @module
  */
 import { DurableObject } from "cloudflare:workers";
@@ -8,7 +9,9 @@ import { notification } from "../lib/notification.ts";
 import { answerBench, watched } from "./watched.ts";
 
 interface Env {
-  MCP_SESSION: DurableObjectNamespace;
+  MCP_SESSION: DurableObjectNamespace<McpSession>;
+  /** `rpc`: calls cross as strings. */
+  BENCH_CROSSING?: string;
   /** `on`: each event is a row before it is written, and that is all. */
   BENCH_LOG?: string;
 }
@@ -23,17 +26,27 @@ const CHUNK = 16_384;
 
 export class McpHub extends DurableObject {}
 
+/** What is answered at once: all but the tool that streams. */
+const isQuick = ({ method, params }: Call): boolean => method !== "tools/call" || params.name === "echo";
+
+const answer = (id: number | undefined, text: string | undefined): object => ({
+  jsonrpc: "2.0",
+  id,
+  result: { content: [{ type: "text", text }] },
+});
+
 class Floor extends DurableObject<Env> {
+  /** A call that is answered quickly, as a string for a string; an empty one for what is only accepted. */
+  async post(body: string): Promise<string> {
+    const { id, params } = JSON.parse(body) as Call;
+    return id === undefined ? "" : JSON.stringify(answer(id, params.arguments?.text));
+  }
+
   override async fetch(request: Request): Promise<Response> {
-    const { id, method, params } = await request.json<Call>();
+    const call = await request.json<Call>();
+    const { id, params } = call;
     if (id === undefined) return new Response(null, { status: 202 });
-    const answer = (text: string | undefined): object => ({
-      jsonrpc: "2.0",
-      id,
-      result: { content: [{ type: "text", text }] },
-    });
-    if (method !== "tools/call" || params.name === "echo")
-      return Response.json(answer(params.arguments?.text));
+    if (isQuick(call)) return Response.json(answer(id, params.arguments?.text));
     const { count = 0 } = params.arguments;
     const { readable, writable } = new IdentityTransformStream();
     const write = async (): Promise<void> => {
@@ -52,7 +65,7 @@ class Floor extends DurableObject<Env> {
         await writer.write(encoder.encode(chunk));
         chunk = "";
       }
-      await writer.write(encoder.encode(`data: ${JSON.stringify(answer(`sent ${count}`))}\n\n`));
+      await writer.write(encoder.encode(`data: ${JSON.stringify(answer(id, `sent ${count}`))}\n\n`));
       await writer.close();
     };
     this.ctx.waitUntil(write());
@@ -63,13 +76,18 @@ class Floor extends DurableObject<Env> {
 export class McpSession extends watched(Floor) {}
 
 export default {
-  fetch(request, env) {
-    const answered = answerBench(request, env.MCP_SESSION);
-    if (answered !== undefined) return answered;
+  async fetch(request, env) {
+    const counted = answerBench(request, env.MCP_SESSION);
+    if (counted !== undefined) return counted;
     const id = request.headers.get("mcp-session-id");
     if (request.method !== "POST") return new Response("ok");
     if (id !== null) {
       const object = env.MCP_SESSION.get(env.MCP_SESSION.idFromString(id));
+      if (env.BENCH_CROSSING === "rpc") {
+        const answered = await object.post(await request.text());
+        if (answered === "") return new Response(null, { status: 202 });
+        return new Response(answered, { headers: { "Content-Type": "application/json" } });
+      }
       return object.fetch("https://session/", { method: "POST", body: request.body });
     }
     return Response.json(

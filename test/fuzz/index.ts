@@ -44,6 +44,11 @@ function isRelayed(request: HttpRequest): boolean {
   );
 }
 
+/** A report that can be read: what is drawn to be long is the same letter many times. */
+function brief(report: string): string {
+  return report.replace(/(.)\1{50,}/g, (run, letter: string) => `${letter}{${run.length}}`);
+}
+
 function withId(body: string, id: string): string {
   return JSON.stringify({ ...(JSON.parse(body) as object), id });
 }
@@ -119,7 +124,7 @@ export function testFuzz(subject: Subject): void {
         const isStream = reply.headers.get("content-type") === "text/event-stream";
         return isStream && unanswered(request, reply).length === 0;
       };
-      const blame = (what: string): Error => new Error(`${what}\n${JSON.stringify(request)}`);
+      const blame = (what: string): Error => new Error(brief(`${what}\n${JSON.stringify(request)}`));
       const reply = await exchange({ url: server.url, bytes: wire(request), isEnough, ms: ANSWER_MS }).catch(
         (error: unknown) => {
           throw blame(String(error));
@@ -143,8 +148,8 @@ export function testFuzz(subject: Subject): void {
       return Number(rss) * 1024;
     };
 
-    const half = (number: number): Promise<void> =>
-      fc.assert(
+    const half = async (number: number): Promise<void> => {
+      const result = await fc.check(
         fc.asyncProperty(
           fc.array(httpRequest, { minLength: AT_ONCE, maxLength: AT_ONCE }),
           noise,
@@ -166,6 +171,10 @@ export function testFuzz(subject: Subject): void {
         ),
         { seed: seed + number, numRuns: Math.ceil(RUNS / 2), endOnFailure: true },
       );
+      if (result.failed) {
+        throw new Error(brief(fc.defaultReportMessage(result) ?? "failed"), { cause: result.errorInstance });
+      }
+    };
 
     test(
       "every request is answered, and answered well",
