@@ -14,11 +14,12 @@ export const SSE_TYPE = "text/event-stream";
 
 /**
  * Headers of every event stream. `no-transform` and `X-Accel-Buffering` keep compressing middleware
- * and buffering proxies away; `Connection` is never set, HTTP/2 forbids it.
+ * and buffering proxies away; `Connection` is never set, HTTP/2 forbids it. `no-store`: else Chromium writes a stream
+ * into its cache, and while it is busy with that sends a DELETE of the same URL twice, the second of which gets 404.
  */
 export const SSE_HEADERS: Readonly<Record<string, string>> = {
   "Content-Type": SSE_TYPE,
-  "Cache-Control": "no-cache, no-transform",
+  "Cache-Control": "no-cache, no-store, no-transform",
   "X-Accel-Buffering": "no",
 };
 

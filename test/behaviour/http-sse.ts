@@ -22,7 +22,7 @@ export function testHttpSse(subject: Subject): void {
         /^event: endpoint\ndata: \/messages\?sessionId=[\w-]+\nretry: 3000\n\n/,
       );
       const { headers } = session.stream.response;
-      expect(headers.get("cache-control")).toBe("no-cache, no-transform");
+      expect(headers.get("cache-control")).toBe("no-cache, no-store, no-transform");
       expect(headers.get("mcp-session-id")).toBeNull();
       session.stream.leave();
     });

@@ -45,7 +45,7 @@ function testOneVersion(server: Served, version: string): void {
     expect(more).toEqual([]);
     expect([answer?.id, textOf(answer ?? {})]).toEqual([0, "slept"]);
     const { headers } = stream.response;
-    expect(headers.get("cache-control")).toBe("no-cache, no-transform");
+    expect(headers.get("cache-control")).toBe("no-cache, no-store, no-transform");
     expect(headers.get("x-accel-buffering")).toBe("no");
     expect(headers.get("content-encoding")).toBeNull();
   });

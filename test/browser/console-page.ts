@@ -7,10 +7,10 @@ import { consolePage } from "../../src/console/index.ts";
 import { serveHttp } from "../client/support/http-server.ts";
 import { openPage, type WatchedPage } from "../support/browser.ts";
 import type { Mortal } from "../support/hosts.ts";
-import { post } from "../support/mcp.ts";
+import { openSession, post } from "../support/mcp.ts";
 import { request, toolCall } from "../support/messages.ts";
 import { createTestServer } from "../support/test-server.ts";
-import { BOUND_MS, eventually } from "../support/wait.ts";
+import { BOUND_MS, eventually, within } from "../support/wait.ts";
 
 /** The page as a user has it. */
 export interface User extends WatchedPage {
@@ -156,6 +156,22 @@ export function testConsolePage(browser: () => Browser, server: Mortal): void {
       await user.entry("notification", '"n": 1');
       await user.click("Disconnect");
       await gone(server.url, session);
+    });
+
+    test("what a stream says goes into no cache of the browser", async () => {
+      const { page } = await open();
+      const { id } = await openSession(server.url);
+      const kept = page.evaluate(async (session) => {
+        const headers = { Accept: "text/event-stream", "Mcp-Session-Id": session };
+        const stream = await fetch("/mcp", { headers });
+        await stream.body?.getReader().read();
+        const found = await fetch("/mcp", { headers, cache: "only-if-cached", mode: "same-origin" }).catch(
+          () => undefined,
+        );
+        return found?.status;
+      }, id);
+      // Where it is being written, Chromium waits for 20 s; for what it has not, it fails at once, or says 504.
+      expect([undefined, 504]).toContain(await within(kept, "a look into the cache"));
     });
 
     test("may not be framed, stored or read across origins", async () => {
