@@ -10,7 +10,7 @@ import { clientText, shortId } from "./events.ts";
 import { hookFailed, hookInTime, runHook } from "./hooks.ts";
 import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { createBodyReader } from "./http/body.ts";
-import { SESSION_ID } from "./http/headers.ts";
+import { SESSION_ID, UNKEPT } from "./http/headers.ts";
 import { createHostCheck, preflightHeaders } from "./http/origin.ts";
 import { discardRest } from "./http/rest.ts";
 import { empty, failed, refusalOf } from "./http/respond.ts";
@@ -210,8 +210,7 @@ export function createMcpRouter<E extends Env = Env>(options: RouterOptions<E>):
     judged: Authorize<E>,
     served: ReturnType<Annex<E>["routes"]>,
   ): void => {
-    const headers = { "Cache-Control": "no-store" };
-    const closed: Site<E> = { ...site, authorize: judged, judge, headers, topic: undefined };
+    const closed: Site<E> = { ...site, authorize: judged, judge, topic: undefined };
     for (const [path, each] of Object.entries(served)) route(path, each, closed);
   };
   if (admin !== undefined) {
@@ -262,8 +261,8 @@ async function answer<E extends Env>(
     const { method } = c.req.raw;
     const cors = admitOrigin(c, site);
     if (cors instanceof Response) return cors;
-    headers = site.headers === undefined ? cors : { ...cors, ...site.headers };
-    if (method === "OPTIONS") return preflight(c, methods, headers);
+    if (method === "OPTIONS") return preflight(c, methods, cors);
+    headers = method === "POST" ? cors : { ...cors, ...UNKEPT };
     const admitted = await admit(c, site, headers);
     if (admitted instanceof Response) return admitted;
     site.host.check?.(c.env);

@@ -13,6 +13,12 @@ export const JSON_TYPE = "application/json";
 export const SSE_TYPE = "text/event-stream";
 
 /**
+ * Of every answer that caches may keep though it does not say so: to GET and to its like, 200, 404 and 405 among them
+ * (RFC 9110, 15.1). A cache in front goes by the URL: what a stranger is told at it, all would be told.
+ */
+export const UNKEPT: Readonly<Record<string, string>> = { "Cache-Control": "no-store" };
+
+/**
  * Headers of every event stream. `no-transform` and `X-Accel-Buffering` keep compressing middleware
  * and buffering proxies away; `Connection` is never set, HTTP/2 forbids it. `no-store`: else Chromium writes a stream
  * into its cache, and while it is busy with that sends a DELETE of the same URL twice, the second of which gets 404.

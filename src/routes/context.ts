@@ -48,8 +48,6 @@ export interface Site<E extends Env> {
   readonly authorize: Authorize<E> | undefined;
   /** What `authorize` is called where it is another hook. */
   readonly judge?: HookName;
-  /** Headers of every answer. */
-  readonly headers?: Readonly<Record<string, string>>;
   /** The stateless era; without it 2026-07-28 is refused. */
   readonly modern: ModernHandler<E["Bindings"]> | undefined;
   /** The session of a request that names none, for clients that keep no id. */

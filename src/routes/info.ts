@@ -1,6 +1,7 @@
 /** What operators look at: `/health` and `/info`. Neither creates anything. @module */
 import type { Context, Env } from "hono";
 import { messageOf } from "../events.ts";
+import { UNKEPT } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
 import { publicSettings } from "../options.ts";
 import { SetupError } from "../setup.ts";
@@ -15,10 +16,10 @@ export function health<E extends Env>({ host }: Site<E>, c: Context<E>): Respons
   try {
     host.check?.(c.env);
     host.look?.();
-    return json(JSON.stringify({ status: "ok", timestamp }));
+    return json(JSON.stringify({ status: "ok", timestamp }), UNKEPT);
   } catch (error) {
     const message = error instanceof SetupError ? error.said : messageOf(error);
-    return json(JSON.stringify({ status: "error", message, timestamp }), {}, 503);
+    return json(JSON.stringify({ status: "error", message, timestamp }), UNKEPT, 503);
   }
 }
 

@@ -27,6 +27,7 @@ export function testOperations(subject: Subject): void {
       const before = created();
       for (let i = 0; i < 5; i++) {
         const answer = await fetch(`${server.url}/health`);
+        expect(answer.headers.get("cache-control")).toBe("no-store");
         expect(answer.status).toBe(200);
         expect(answer.headers.get("content-type")).toBe("application/json");
         const { status, timestamp } = (await answer.json()) as { status: string; timestamp: string };
@@ -38,6 +39,7 @@ export function testOperations(subject: Subject): void {
 
     test("/info tells name, versions, endpoints and the settings in force (L-22)", async () => {
       const answer = await fetch(`${server.url}/info`, { headers: auth });
+      expect(answer.headers.get("cache-control")).toBe("no-store");
       expect(answer.status).toBe(200);
       expect(await answer.json()).toMatchObject({
         name: "holdfast-test",
