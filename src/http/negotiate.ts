@@ -18,9 +18,8 @@ export type Accepted = "any" | "json" | "sse";
 let known: { header: string | null; answers: Accepted | undefined } | undefined;
 
 /**
- * How a POST can be answered.
- * Undefined where the client reads neither. The specification has clients accept both; one alone is
- * served all the same.
+ * How a POST can be answered; undefined where the client reads neither. The specification has clients accept both;
+ * one alone is served all the same.
  */
 export function acceptedAnswers(header: string | null): Accepted | undefined {
   if (known?.header !== header) {
