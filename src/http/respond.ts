@@ -37,9 +37,8 @@ export function failed(failure: Failure, headers: Headers = {}, id: RequestId | 
  */
 export function answered(body: string, headers: Headers, accept: Accepted | undefined): Response {
   if (accept !== "sse") return json(body, headers);
-  const messages = [JSON.parse(body) as JsonRpcMessage | JsonRpcMessage[]].flat();
-  const frames = messages.map((message) => asideFrame(toWire(message)));
-  return new Response(frames.join(""), { headers: { ...headers, ...SSE_HEADERS } });
+  const bodies = body.startsWith("[") ? (JSON.parse(body) as JsonRpcMessage[]).map(toWire) : [body];
+  return new Response(bodies.map(asideFrame).join(""), { headers: { ...headers, ...SSE_HEADERS } });
 }
 
 /** What an answer needs besides its message. */

@@ -33,7 +33,7 @@ export function frame(event: SseEvent, eol: "\n" | "\r\n" = "\n"): string {
   return text + eol;
 }
 
-/** A JSON-RPC message without an id: a client that resumes does so from the event before it. */
+/** A JSON-RPC message without an event id: nobody resumes this stream, or does so from the event before it. */
 export function asideFrame(json: string): string {
   return `event: message\ndata: ${json}\n\n`;
 }

@@ -151,13 +151,17 @@ export function testSdkClients(subject: Subject): void {
       });
 
       test("gets the progress of a long call", async () => {
-        const client = await sdk.connect(server.url);
+        const sent: Sent[] = [];
+        const client = await sdk.connect(server.url, sent);
         const progress: number[] = [];
         const slept = client.call("sleep", { ms: 1000, steps: 5 }, (step) => progress.push(step.progress));
         expect(await slept).toBe("slept");
-        // The SDKs drop what they read together with the answer: the last, and where this process is busy, more. That all
-        // come before it is tested without them (`posts.ts`, `http-sse.ts`).
+        // The SDKs drop what they read together with the answer: the last, and where this process is busy, more.
         expect(progress).toEqual(upTo(Math.max(1, progress.length)));
+        const came = sent.flatMap(({ received }) => [
+          ...received.matchAll(/"progress":(\d+)|"text":"slept"/g),
+        ]);
+        expect(came.map(([text, step]) => step ?? text)).toEqual([...upTo(5).map(String), '"text":"slept"']);
         await client.close();
       });
 

@@ -3,8 +3,25 @@ import { createBodyReader } from "../../src/http/body.ts";
 import { recordOf, single } from "../../src/http/headers.ts";
 import { acceptedAnswers, accepts, acceptsByName, isJson, isPlain } from "../../src/http/negotiate.ts";
 import { createHostCheck, isOriginAllowed, preflightHeaders } from "../../src/http/origin.ts";
+import { turnedAway } from "../../src/http/respond.ts";
+import { tooManyBodies } from "../../src/jsonrpc/failures.ts";
+import { parsePayload } from "../../src/jsonrpc/parse.ts";
 import type { AllowedOrigins } from "../../src/option-checks.ts";
 import { type HoldfastOptions, resolveOptions } from "../../src/options.ts";
+
+it("turns each request of a batch away in an event of its own where its client reads event streams alone", async () => {
+  const parsed = parsePayload(
+    '[{"jsonrpc":"2.0","id":1,"method":"a"},{"jsonrpc":"2.0","id":2,"method":"b"}]',
+    1000,
+  );
+  if ("failure" in parsed) throw new Error("it is a batch");
+  const text = await turnedAway(tooManyBodies, parsed.payload, { accept: "sse" }).text();
+  const events = text.split("\n\n").slice(0, -1);
+  const ids = events.map(
+    (event) => (JSON.parse(event.replace("event: message\ndata: ", "")) as { id: number }).id,
+  );
+  expect(ids).toEqual([1, 2]);
+});
 
 describe("Accept", () => {
   it.each([
