@@ -34,8 +34,10 @@ let observer: PerformanceObserver | undefined;
 
 /**
  * As many as the option says, or by the heap: 500 or so in one of 256 MB to begin with, 8,000 in Node's of 4 GB, then
- * fewer where they turn out to be large, and more where they are small. How large is the user's choice (a hundred tools with schemas of their own are half a
- * megabyte), so it is measured: what a full collection leaves in use tells.
+ * fewer where they turn out to be large, and more where they are small. How large is the user's choice (a hundred tools
+ * with schemas of their own are half a megabyte), so it is measured: what a full collection leaves in use tells of too
+ * many, and of too few what is in use at the moment, garbage and all. To wait for a collection there would refuse
+ * clients for as long as none is due, with most of the heap free.
  * @param maxResidents 0 goes by the heap
  */
 export function createRoom(maxResidents: number): Room {
@@ -47,14 +49,19 @@ export function createRoom(maxResidents: number): Room {
   observe();
   let most = Math.max(LEAST, Math.floor(limit / SESSION_BYTES));
   let seen = collected.count;
+  /** How many of them would be the share that is aimed at. */
+  const fitting = (inMemory: number, share: number): number => Math.floor((inMemory * GOOD_SHARE) / share);
   return (inMemory) => {
-    if (collected.count === seen) return most;
-    seen = collected.count;
-    const share = collected.bytes / limit;
-    // Each collection is one step: what was dropped after the last is seen by the next.
-    const fit = Math.floor((inMemory * GOOD_SHARE) / share);
-    if (share > FULL_SHARE) most = Math.max(LEAST, fit);
-    else if (inMemory >= most) most = Math.max(most, Math.min(fit, 2 * most));
+    if (collected.count !== seen) {
+      seen = collected.count;
+      const share = collected.bytes / limit;
+      // Each collection is one step: what was dropped after the last is seen by the next.
+      if (share > FULL_SHARE) most = Math.max(LEAST, fitting(inMemory, share));
+    }
+    // Less than a microsecond, where loading a session takes a hundred. One step is at most twice as many: those that are
+    // new have yet to grow.
+    if (inMemory >= most)
+      most = Math.max(most, Math.min(fitting(inMemory, getHeapStatistics().used_heap_size / limit), 2 * most));
     return most;
   };
 }

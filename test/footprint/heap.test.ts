@@ -104,3 +104,18 @@ test("calls that run on, each with 4 MB that are 85 MB as objects, are turned aw
   expect(await session.tool("echo", { text: "well" })).toBe("well");
   expect(server.lines.filter((line) => line.includes("FATAL"))).toEqual([]);
 }, 120_000);
+
+test("clients whose streams stand open are let in as long as the heap has room, not as many as were foreseen", async () => {
+  const server = await startProcess([...NODE, "--max-old-space-size=256"], {
+    entry: new URL("../../examples/server/node.ts", import.meta.url).pathname,
+    vars: { HOLDFAST_LOG_LEVEL: "error" },
+  });
+  onTestFinished(() => server.close());
+  // Foreseen are 512, at half a megabyte each: the example takes a fifth of that.
+  const streams: Response[] = [];
+  const open = async (): Promise<Response> => (await openSession(server.url)).fetch("GET");
+  for (let round = 0; round < 35; round++)
+    streams.push(...(await Promise.all(Array.from({ length: 20 }, open))));
+  expect(new Set(streams.map(({ status }) => status))).toEqual(new Set([200]));
+  await Promise.all(streams.map(({ body }) => body?.cancel()));
+}, 60_000);
