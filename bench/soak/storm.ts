@@ -23,6 +23,8 @@ const CALLERS = 24;
 const KILLS = [0.08, 0.16, 0.24, 0.32];
 /** How many times memory is looked at. */
 const LOOKS = 60;
+/** Lines of the server's that are shown where a soak cannot go on. */
+const LAST_WORDS = 10;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -51,6 +53,10 @@ export async function soak(options: StormOptions): Promise<Soaked> {
   process.once("exit", end);
   try {
     return await soaked(server, options);
+  } catch (error) {
+    // It may have ended by itself: its last words say why.
+    for (const line of server.lines.slice(-LAST_WORDS)) say(`the server said: ${line}`);
+    throw error;
   } finally {
     say("closing");
     await server.close();
@@ -185,11 +191,12 @@ async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked
       }
     }
   };
-  const disturbed = disturb();
+  const storming = Promise.all([...callers, disturb()]);
 
   const every = Math.max(3000, (minutes * 60_000) / LOOKS);
   while (Date.now() < endsAt) {
-    await pause(Math.min(every, Math.max(0, endsAt - Date.now())));
+    // The storm ends on its own only where something in it failed.
+    await Promise.race([pause(Math.min(every, Math.max(0, endsAt - Date.now()))), storming]);
     const sample = await quietly(storm, async () => {
       const { heap, resident } = await server.memory();
       const at = (Date.now() - startedAt) / 1000;
@@ -199,7 +206,7 @@ async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked
     if (samples.length % 6 === 0) say(describe(sample, faults));
   }
   storm.isOver = true;
-  await Promise.all([...callers, disturbed]);
+  await storming;
   say("all clients leave");
   await Promise.all([...storm.all].map((client, index) => client.end(index % 2 === 0 ? "deleted" : "left")));
   const after = await settledFiles(server, http, before);

@@ -1,5 +1,5 @@
 /** `holdfast/deno`: `holdfast/local` and an HTTP server on Deno. @module */
-import { PortInUseError, serverOf, type ServeOptions, type Server, servingOf } from "./serve.ts";
+import { BACKLOG, PortInUseError, serverOf, type ServeOptions, type Server, servingOf } from "./serve.ts";
 
 export * from "./index.ts";
 export { PortInUseError, type ServeOptions, type Server } from "./serve.ts";
@@ -7,7 +7,13 @@ export { PortInUseError, type ServeOptions, type Server } from "./serve.ts";
 /** The part of `Deno` that is used: this file compiles without Deno's types. */
 interface Runtime {
   serve(
-    options: { port: number; hostname: string; signal: AbortSignal; onListen: () => void },
+    options: {
+      port: number;
+      hostname: string;
+      tcpBacklog: number;
+      signal: AbortSignal;
+      onListen: () => void;
+    },
     handler: (request: Request, info: never) => Response | Promise<Response>,
   ): { readonly addr: { readonly port: number }; shutdown(): Promise<void> };
 }
@@ -22,7 +28,10 @@ export async function serve(options: ServeOptions): Promise<Server> {
   const { Deno: runtime } = globalThis as unknown as { Deno: Runtime };
   const cutting = new AbortController();
   try {
-    const http = runtime.serve({ port, hostname, signal: cutting.signal, onListen() {} }, fetch);
+    const http = runtime.serve(
+      { port, hostname, tcpBacklog: BACKLOG, signal: cutting.signal, onListen() {} },
+      fetch,
+    );
     return serverOf(
       hostname,
       { port: http.addr.port, stop: () => http.shutdown(), cut: () => cutting.abort() },

@@ -4,6 +4,7 @@
  */
 import type * as adaptorModule from "@hono/node-server";
 import {
+  BACKLOG,
   PortInUseError,
   serverOf,
   type ServeOptions,
@@ -42,7 +43,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     http.once("error", (error: Error & { code?: string }) =>
       reject(error.code === "EADDRINUSE" ? new PortInUseError(port, error) : error),
     );
-    http.listen(port, hostname, resolve);
+    http.listen({ port, host: hostname, backlog: BACKLOG }, resolve);
   });
   const address = http.address();
   return serverOf(
