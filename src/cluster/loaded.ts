@@ -156,7 +156,7 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
   const residents = createResidents({
     now,
     evictAfterMs: options.evictAfterMs,
-    most: options.room,
+    room: options.room,
     create,
     onError: (id, error) => emit("send.error", { session: shortId(id), message: messageOf(error) }),
   });

@@ -149,7 +149,7 @@ export function createLoaded<Env>(options: LoadedOptions<Env>): Loaded {
   const residents = createResidents({
     now,
     evictAfterMs: options.evictAfterMs,
-    most: options.room,
+    room: options.room,
     create,
     onError: failed,
   });

@@ -26,7 +26,12 @@ const GOOD_SHARE = 0.5;
 const LEAST = 32;
 
 /** How many sessions may be in memory, where so many are. */
-export type Room = (inMemory: number) => number;
+export interface Room {
+  /** Those used longest ago are dropped for others from then on. */
+  most(inMemory: number): number;
+  /** The same, where none can be dropped and another is about to be turned away. */
+  mostNow(inMemory: number): number;
+}
 
 /** What was in use after the last full collection, and how many there have been; nothing where the runtime does not tell. */
 const collected = { bytes: 0, count: 0 };
@@ -35,35 +40,44 @@ let observer: PerformanceObserver | undefined;
 /**
  * As many as the option says, or by the heap: 500 or so in one of 256 MB to begin with, 8,000 in Node's of 4 GB, then
  * fewer where they turn out to be large, and more where they are small. How large is the user's choice (a hundred tools
- * with schemas of their own are half a megabyte), so it is measured: what a full collection leaves in use tells of too
- * many, and of too few what is in use at the moment, garbage and all. To wait for a collection there would refuse
- * clients for as long as none is due, with most of the heap free.
+ * with schemas of their own are half a megabyte), so it is measured: what a full collection leaves in use tells. Nobody is
+ * turned away until one is due, which with most of the heap free may be never: what is in use at the moment, garbage and
+ * all, tells of room as well. As a rule it does not: sessions that can be dropped are not worth a heap that is half full,
+ * where collections are two fifths of what opening one takes.
  * @param maxResidents 0 goes by the heap
  */
 export function createRoom(maxResidents: number): Room {
-  if (maxResidents > 0) return () => maxResidents;
-  if (process.versions["bun"] !== undefined) return () => WITHOUT_LIMIT;
+  if (maxResidents > 0) return fixed(maxResidents);
+  if (process.versions["bun"] !== undefined) return fixed(WITHOUT_LIMIT);
   const { heap_size_limit: heap } = getHeapStatistics();
-  if (heap === 0) return () => WITHOUT_LIMIT;
+  if (heap === 0) return fixed(WITHOUT_LIMIT);
   const limit = Math.max(heap - YOUNG_BYTES, heap / 2);
   observe();
   let most = Math.max(LEAST, Math.floor(limit / SESSION_BYTES));
   let seen = collected.count;
-  /** How many of them would be the share that is aimed at. */
-  const fitting = (inMemory: number, share: number): number => Math.floor((inMemory * GOOD_SHARE) / share);
-  return (inMemory) => {
-    if (collected.count !== seen) {
-      seen = collected.count;
-      const share = collected.bytes / limit;
-      // Each collection is one step: what was dropped after the last is seen by the next.
-      if (share > FULL_SHARE) most = Math.max(LEAST, fitting(inMemory, share));
-    }
-    // Less than a microsecond, where loading a session takes a hundred. One step is at most twice as many: those that are
-    // new have yet to grow.
-    if (inMemory >= most)
-      most = Math.max(most, Math.min(fitting(inMemory, getHeapStatistics().used_heap_size / limit), 2 * most));
-    return most;
+  const fitting = (inMemory: number, bytes: number): number =>
+    Math.floor((inMemory * GOOD_SHARE * limit) / bytes);
+  const grow = (inMemory: number, bytes: number): void => {
+    most = Math.max(most, Math.min(fitting(inMemory, bytes), 2 * most));
   };
+  return {
+    most(inMemory) {
+      if (collected.count === seen) return most;
+      seen = collected.count;
+      // Each collection is one step: what was dropped after the last is seen by the next.
+      if (collected.bytes > FULL_SHARE * limit) most = Math.max(LEAST, fitting(inMemory, collected.bytes));
+      else if (inMemory >= most) grow(inMemory, collected.bytes);
+      return most;
+    },
+    mostNow(inMemory) {
+      grow(inMemory, getHeapStatistics().used_heap_size);
+      return most;
+    },
+  };
+}
+
+function fixed(most: number): Room {
+  return { most: () => most, mostNow: () => most };
 }
 
 /** Begins to listen for full collections: once a process, and it does not keep it from ending. */

@@ -57,7 +57,7 @@ export interface ResidentsOptions {
   readonly now: () => number;
   readonly evictAfterMs: number;
   /** Most sessions that are loaded on demand; those with something under way are never dropped for others. */
-  readonly most: Room;
+  readonly room: Room;
   /** Builds the session; it calls `touch` whenever the session does something of its own accord. */
   readonly create: (id: string, key: number, touch: () => void) => Session;
   /** Hears what a session throws as it is let go, which keeps no other from being let go. */
@@ -70,7 +70,7 @@ const LOOKS = 4;
 const TRIES = 64;
 
 /** Nothing is in memory at first. */
-export function createResidents({ now, evictAfterMs, most, create, onError }: ResidentsOptions): Residents {
+export function createResidents({ now, evictAfterMs, room, create, onError }: ResidentsOptions): Residents {
   const entries = new Map<string, Resident>();
   /** Both ends of the ring of those that nobody holds. */
   const ends = alone("");
@@ -127,7 +127,7 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
     letGo(id, entry.session);
   };
 
-  const isFull = (): boolean => entries.size >= most(entries.size);
+  const isFull = (): boolean => entries.size >= room.most(entries.size);
 
   const makeRoom = (): boolean => {
     const before = entries.size;
@@ -140,7 +140,7 @@ export function createResidents({ now, evictAfterMs, most, create, onError }: Re
       join(oldest);
     }
     // Where what there is room for has shrunk by many, each that comes drops some: fewer than before is good enough.
-    return !isFull() || entries.size < before;
+    return !isFull() || entries.size < before || entries.size < room.mostNow(entries.size);
   };
 
   const add = (id: string, key: number): Resident => {

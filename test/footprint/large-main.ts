@@ -1,6 +1,6 @@
 /**
  * A server on Node whose tool `large` answers with 15 MB, on a stream where it is asked to, and which tells at `/memory`
- * what it has after a full collection, sockets too. Run with `--expose-gc`.
+ * what it has after a full collection, sockets and sessions too. Run with `--expose-gc`.
  * @module
  */
 import process from "node:process";
@@ -37,14 +37,14 @@ const memory = (): Response => {
   gc();
   const { rss, heapUsed, external } = process.memoryUsage();
   const sockets = process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
-  return Response.json({ rss, used: heapUsed + external, sockets });
+  return Response.json({ rss, used: heapUsed + external, sockets, inMemory: mcp.host.inMemory });
 };
 
 const server = await serve({
   fetch: (request, bindings) =>
     new URL(request.url).pathname === "/memory" ? memory() : mcp.router.fetch(request, bindings),
   port: Number(env["PORT"]),
-  writeTimeoutMs: Number(env["WRITE_TIMEOUT_MS"]),
+  writeTimeoutMs: Number(env["WRITE_TIMEOUT_MS"] ?? 120_000),
   onClose: mcp.close,
 });
 console.log(`Listening on ${server.url}/mcp`);

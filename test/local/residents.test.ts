@@ -19,7 +19,7 @@ function residentsOf(most: number, more: Partial<Session> = {}) {
   const residents = createResidents({
     now: Date.now,
     evictAfterMs: 1000,
-    most: () => most,
+    room: { most: () => most, mostNow: () => most },
     create: (id) =>
       ({
         isIdle() {

@@ -1,16 +1,17 @@
 /**
  * Opens as many sessions as the first argument says, 16 at a time, in the file that the second names; prints the
- * statuses. Each server holds as many MB as the third says.
+ * statuses. Each has a server of one tool, which holds as many MB as the third says.
  */
 import process from "node:process";
+import { McpServer } from "@modelcontextprotocol/server";
 import { createLocalMcp } from "../../../src/local/index.ts";
-import type { CreateServer } from "../../../src/session/server/factory.ts";
 import { initialize } from "../../support/messages.ts";
-import { createTestServer } from "../../support/test-server.ts";
+import { text } from "../../../worker/example/reply.ts";
 
 const [, , count = "0", database = "", megabytes = "0"] = process.argv;
-const createServer: CreateServer = (context) => {
-  const server = createTestServer(context);
+const createServer = (): McpServer => {
+  const server = new McpServer({ name: "flood", version: "0" });
+  server.registerTool("hello", {}, () => text("hello"));
   return Object.assign(server, { more: Array.from({ length: Number(megabytes) * 131_072 }, () => 0) });
 };
 const mcp = createLocalMcp({ createServer, database, onEvent() {} });
