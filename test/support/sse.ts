@@ -80,7 +80,7 @@ export function readEvents(response: Response): EventStream {
     while (queue.length === 0) {
       const { done, value } = await within(
         reader.read(),
-        `an item after ${JSON.stringify(text.slice(-200))}`,
+        () => `an item after ${JSON.stringify(text.slice(-200))}`,
       );
       if (done) return undefined;
       const chunk = decoder.decode(value, { stream: true });

@@ -3,11 +3,17 @@
 /** Longest wait for anything that should happen at once. Generous: the machine may be busy. */
 export const BOUND_MS = 10_000;
 
-/** The promise, or a rejection that names `what` once the bound has passed. */
-export async function within<T>(promise: Promise<T>, what: string, ms: number = BOUND_MS): Promise<T> {
+/** The promise, or a rejection that names `what` once the bound has passed; put into words only then, where it is costly. */
+export async function within<T>(
+  promise: Promise<T>,
+  what: string | (() => string),
+  ms: number = BOUND_MS,
+): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms);
+    const fail = (): void =>
+      reject(new Error(`${typeof what === "string" ? what : what()}: not within ${ms} ms`));
+    timer = setTimeout(fail, ms);
   });
   try {
     return await Promise.race([promise, late]);
