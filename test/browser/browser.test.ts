@@ -3,6 +3,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe } from "vitest";
 import { launchBrowser } from "../support/browser.ts";
 import { hosts, mortal } from "../support/hosts.ts";
+import { testAccessible } from "./accessible.ts";
 import { testCrossOrigin } from "./cross-origin.ts";
 import { testEventSource } from "./event-source.ts";
 import { testGapsAndDeploys, testHostile } from "./hostile.ts";
@@ -34,6 +35,7 @@ describe.each(hosts)("on $name", (host) => {
   });
   testConsolePage(launched, server);
   testConsole(launched, server);
+  if (host.name === "node") testAccessible(launched, server);
   testOperate(launched, server);
   testCrossOrigin(launched, server, pages);
   testEventSource(launched, host, pages);

@@ -8,7 +8,8 @@ import type { Mortal } from "../support/hosts.ts";
 import { toolCall } from "../support/messages.ts";
 import { openSession } from "../support/mcp.ts";
 import { eventually } from "../support/wait.ts";
-import { signIn, violations } from "./console.ts";
+import { violations } from "./accessible.ts";
+import { signIn } from "./console.ts";
 import { type User, visit } from "./console-page.ts";
 
 const logOf = ({ page }: User): Locator =>
