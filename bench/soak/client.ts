@@ -124,7 +124,10 @@ export async function openClient(world: World): Promise<SoakClient> {
       const died = world.watch(session);
       const place: Record<string, string> = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
       try {
-        stream = await http.send({ method: "GET", headers: { ...accept, ...headers, ...place } });
+        const asked = Date.now();
+        // To wait for its turn is the client's own time.
+        const onSent = (): void => void (since += Date.now() - asked);
+        stream = await http.send({ method: "GET", headers: { ...accept, ...headers, ...place }, onSent });
         if (stream.status !== 200) {
           const text = await stream.text();
           if (isOver) return;

@@ -22,7 +22,15 @@ export interface Exchange {
   readonly method: "GET" | "POST" | "DELETE";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Called as it is sent: of streams only so many are opened at once. */
+  readonly onSent?: () => void;
 }
+
+/**
+ * Streams that are opened at once: fewer than the queue of a socket that listens has places (`somaxconn`, 4,096). All
+ * 20,000 at once do not come from one machine, and the kernel has those that it drops try again for half a minute.
+ */
+const OPENING = 2000;
 
 export interface Http {
   /** Resolves with the head of the answer; rejects where the connection is refused or breaks before. */
@@ -38,21 +46,36 @@ export function createHttp(url: string): Http {
   // Shorter than any server keeps an idle connection: none is closed under a request.
   const agent = new Agent({ keepAlive: true, timeout: 2000 });
   const sockets = new Set<Socket>();
+  const sendNow = ({ method, headers, body, onSent }: Exchange): Promise<Opened> =>
+    new Promise((resolve, reject) => {
+      const isStream = method === "GET";
+      const sent = request(url, { method, headers, agent: isStream ? false : agent }, (answer) =>
+        resolve(opened(answer)),
+      );
+      sent.on("error", reject);
+      sent.on("socket", (socket) => {
+        if (sockets.has(socket)) return;
+        sockets.add(socket);
+        socket.once("close", () => sockets.delete(socket));
+      });
+      sent.end(body);
+      onSent?.();
+    });
+  let places = OPENING;
+  const waiting: (() => void)[] = [];
   return {
-    send: ({ method, headers, body }) =>
-      new Promise((resolve, reject) => {
-        const isStream = method === "GET";
-        const sent = request(url, { method, headers, agent: isStream ? false : agent }, (answer) =>
-          resolve(opened(answer)),
-        );
-        sent.on("error", reject);
-        sent.on("socket", (socket) => {
-          if (sockets.has(socket)) return;
-          sockets.add(socket);
-          socket.once("close", () => sockets.delete(socket));
-        });
-        sent.end(body);
-      }),
+    async send(exchange) {
+      if (exchange.method !== "GET") return sendNow(exchange);
+      if (places === 0) await new Promise<void>((resolve) => waiting.push(resolve));
+      else places -= 1;
+      try {
+        return await sendNow(exchange);
+      } finally {
+        const next = waiting.shift();
+        if (next === undefined) places += 1;
+        else next();
+      }
+    },
     cutAll() {
       const count = sockets.size;
       for (const socket of sockets) socket.destroy();
