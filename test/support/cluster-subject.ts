@@ -4,17 +4,23 @@ import { type Runtime, startCluster } from "./cluster.ts";
 import { type TestDatabase, testDatabase } from "./postgres.ts";
 import type { Subject } from "./subject.ts";
 
-/** All that one file starts share a server of Postgres. */
+/** A request meets the process that has its session or one that has not: a third would show nothing more. */
+const PROCESSES = 2;
+
+/** All that one file starts share a server of Postgres. Each is of two processes, on two of these runtimes by turns. */
 export function clusterOf(name: string, runtimes: readonly Runtime[]): Subject {
   let server: Promise<TestDatabase> | undefined;
+  let started = 0;
   afterAll(async () => (await server)?.close());
   return {
     name,
     async start(vars = {}) {
       server ??= testDatabase();
       const database = await testDatabase((await server).url);
-      // `TEST_PROCESSES`: fewer of them, for what is each one's own.
-      const some = runtimes.slice(0, Number(vars["TEST_PROCESSES"] ?? runtimes.length));
+      const first = started++ % runtimes.length;
+      const turn = [...runtimes.slice(first), ...runtimes.slice(0, first)];
+      // `TEST_PROCESSES`: another number of them, for what is each one's own.
+      const some = turn.slice(0, Number(vars["TEST_PROCESSES"] ?? PROCESSES));
       const cluster = await startCluster({ vars, runtimes: some, database });
       return {
         ...cluster,

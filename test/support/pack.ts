@@ -1,5 +1,5 @@
 /** The packed package, as a registry would have it. @module */
-import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { run } from "./process.ts";
@@ -10,19 +10,31 @@ const LOCK = join(ROOT, "dist.packing");
 /** Longer than anything takes that still runs, in milliseconds. */
 const STALE_MS = 180_000;
 
+/** The folder that one run of the tests keeps it in; told to its processes by the environment. */
+export const PACKED = "TEST_PACKAGE_PACKED";
+
 /**
- * Packs the package into this folder: the tarball's path. Packing builds `dist/` anew, so one test file after the other does
- * it, whatever runs beside.
+ * The package's tarball, in this folder. Packing builds `dist/` anew: whoever wants it first does it, once in a run of the
+ * tests, and one at a time, whatever runs beside.
  */
 export async function pack(into: string): Promise<string> {
   while (!locked()) await pause(100);
   try {
-    const { code, stderr } = await run(["npm", "pack", "--pack-destination", into], { cwd: ROOT });
-    if (code !== 0) throw new Error(`npm pack ended with ${code}:\n${stderr}`);
+    const kept = process.env[PACKED] ?? into;
+    if (tarballIn(kept) === undefined) {
+      const { code, stderr } = await run(["npm", "pack", "--pack-destination", kept], { cwd: ROOT });
+      if (code !== 0) throw new Error(`npm pack ended with ${code}:\n${stderr}`);
+    }
+    const name = tarballIn(kept) ?? "";
+    if (kept !== into) copyFileSync(join(kept, name), join(into, name));
+    return join(into, name);
   } finally {
     rmSync(LOCK, { recursive: true, force: true });
   }
-  return join(into, readdirSync(into).find((name) => /^holdfast-.*\.tgz$/.test(name)) ?? "");
+}
+
+function tarballIn(folder: string): string | undefined {
+  return readdirSync(folder).find((name) => /^holdfast-.*\.tgz$/.test(name));
 }
 
 function locked(): boolean {
