@@ -72,6 +72,8 @@ const numberOf = ({ params }: Message): number | undefined => params?.progress ?
 interface Fate {
   answer: Message | undefined;
   lastEventId: string | undefined;
+  /** What it has come to, for whoever looks into one that hung. */
+  stage: string;
 }
 
 /** Opens a session and its stream. */
@@ -159,6 +161,7 @@ export async function openClient(world: World): Promise<SoakClient> {
   const read = async (opened: Opened, fate: Fate, hear: (message: Message) => void): Promise<void> => {
     await opened.events(({ id, data }) => {
       fate.lastEventId = id ?? fate.lastEventId;
+      fate.stage = "a stream that goes on";
       if (data === "") return;
       const message = JSON.parse(data) as Message;
       if (message.method === undefined) fate.answer = message;
@@ -171,10 +174,12 @@ export async function openClient(world: World): Promise<SoakClient> {
     await world.up();
     const died = world.watch(session);
     const id = { "Last-Event-ID": fate.lastEventId ?? "" };
+    fate.stage = "asking for the rest";
     const opened = await http
       .send({ method: "GET", headers: { ...accept, ...headers, ...id } })
       .catch(() => undefined);
     if (opened === undefined) return;
+    fate.stage = "the rest, of which nothing came";
     if (opened.status === 200) {
       world.count("calls resumed");
       return read(opened, fate, hear);
@@ -207,6 +212,7 @@ export async function openClient(world: World): Promise<SoakClient> {
       body: JSON.stringify(call),
     });
     if (opened.isStream) {
+      fate.stage = "a stream that said nothing";
       await read(opened, fate, hear);
       const bound = Date.now() + HUNG_MS;
       while (fate.answer === undefined && fate.lastEventId !== undefined && Date.now() < bound) {
@@ -214,6 +220,7 @@ export async function openClient(world: World): Promise<SoakClient> {
         await resume(fate, hear);
       }
     } else {
+      fate.stage = "one answer";
       const text = await opened.text();
       const answer = JSON.parse(text) as Message;
       if (opened.status !== 200 && answer.error?.data?.reason !== "interrupted")
@@ -231,14 +238,20 @@ export async function openClient(world: World): Promise<SoakClient> {
       const batch = plan.on === "quick" ? undefined : channel.promise(plan.count);
       const cutsBefore = world.cuts();
       const died = world.watch(session);
-      const fate: Fate = { answer: undefined, lastEventId: undefined };
+      const fate: Fate = { answer: undefined, lastEventId: undefined, stage: "posted" };
       const isCut = { value: false };
       const own = plan.on === "standalone" ? undefined : channel;
       const making = make(plan, batch?.from ?? 0, { fate, channel: own, isCut });
       const ended = await endOf(making);
       const what = `${name} ${plan.on} ${JSON.stringify(plan)}`;
       const { answer } = fate;
-      if (ended === "late") note(faults, "hung", { what: `${what}: no answer` });
+      if (ended === "late") {
+        const { stage, lastEventId = "none" } = fate;
+        const has = answer === undefined ? "no answer" : "the answer, and no end";
+        note(faults, "hung", {
+          what: `${what}: ${has} (${stage}, last event ${lastEventId}, died ${died()})`,
+        });
+      }
       if (batch !== undefined) batch.end = answer?.result === undefined ? "beginning" : "all";
       if (answer?.result !== undefined) world.count(COUNTED[plan.on]);
       else if (answer !== undefined && answer.error?.data?.reason === "interrupted" && died())
