@@ -17,17 +17,22 @@ export function plan(): Plan {
   return { on: by < 0.9 ? "request" : "progress", count, everyMs, dropsAfter };
 }
 
-/** What the run's length makes of the times that bound what is kept: all of them come round many times. */
+/** How long sessions, messages and what is left of them are kept, in milliseconds: all of that comes round many times. */
+export function keptMs(minutes: number): number {
+  return Math.round(Math.min(120_000, Math.max(12_000, minutes * 3000)));
+}
+
+/** What the run's length makes of the times that bound what is kept. */
 export function settingsFor(minutes: number): Record<string, string> {
-  const keptMs = String(Math.round(Math.min(120_000, Math.max(12_000, minutes * 3000))));
+  const kept = String(keptMs(minutes));
   return {
     HOLDFAST_KEEPALIVE_INTERVAL_MS: "5000",
     HOLDFAST_SUPERVISE_INTERVAL_MS: "10000",
     HOLDFAST_RETRY_MS: "500",
-    HOLDFAST_SESSION_TTL_MS: keptMs,
-    HOLDFAST_MESSAGE_TTL_MS: keptMs,
-    HOLDFAST_TOMBSTONE_TTL_MS: keptMs,
-    HOLDFAST_PROVISIONAL_TTL_MS: keptMs,
+    HOLDFAST_SESSION_TTL_MS: kept,
+    HOLDFAST_MESSAGE_TTL_MS: kept,
+    HOLDFAST_TOMBSTONE_TTL_MS: kept,
+    HOLDFAST_PROVISIONAL_TTL_MS: kept,
     // Streams come to their greatest age as well.
     HOLDFAST_MAX_STREAM_MS: String(Math.round(minutes * 10_000)),
   };

@@ -4,7 +4,7 @@ import { createHttp, type Http } from "./http.ts";
 import { type Counted, openClient, type SoakClient, type World } from "./client.ts";
 import { type Faults, noFaults } from "./account.ts";
 import { filesOf, type SoakHost, type SoakServer } from "./hosts.ts";
-import { one, plan, settingsFor, upTo } from "./plan.ts";
+import { keptMs, one, plan, settingsFor, upTo } from "./plan.ts";
 import type { Sample, Soaked } from "./verdict.ts";
 
 export interface StormOptions {
@@ -120,7 +120,7 @@ async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked
   await first.call({ on: "quick", count: 0, everyMs: 0, dropsAfter: undefined });
   await first.call({ on: "request", count: 5, everyMs: 30, dropsAfter: undefined });
   await first.end("deleted");
-  const before = await settledFiles(server, http, Infinity);
+  const before = await settledFiles(server, http, { wanted: Infinity, lingerMs: 15_000 });
   say(`${before} descriptors before the first stream`);
 
   const openAnother = async (): Promise<void> => {
@@ -209,7 +209,8 @@ async function soaked(server: SoakServer, options: StormOptions): Promise<Soaked
   await storming;
   say("all clients leave");
   await Promise.all([...storm.all].map((client, index) => client.end(index % 2 === 0 ? "deleted" : "left")));
-  const after = await settledFiles(server, http, before);
+  // Those who left without a word have sessions until their time is up, and a look at them after that.
+  const after = await settledFiles(server, http, { wanted: before, lingerMs: 2 * keptMs(minutes) + 30_000 });
   say(`${after} descriptors after the last stream`);
   const unreadable = server
     .events()
@@ -262,8 +263,11 @@ async function quietly<T>(storm: Storm, look: () => Promise<T>): Promise<T> {
 }
 
 /** Descriptors once they have come down to so many, or have not for as long as sessions may linger. */
-async function settledFiles(server: SoakServer, http: Http, wanted: number): Promise<number> {
-  const lingerMs = wanted === Infinity ? 15_000 : 150_000;
+async function settledFiles(
+  server: SoakServer,
+  http: Http,
+  { wanted, lingerMs }: { readonly wanted: number; readonly lingerMs: number },
+): Promise<number> {
   const until = Date.now() + lingerMs;
   // A connection that is kept for the next call is no leak: the client's agent lets it go within seconds.
   while (http.open() > 0 && Date.now() < until) await pause(100);

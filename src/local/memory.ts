@@ -47,19 +47,19 @@ let observer: PerformanceObserver | undefined;
  * @param maxResidents 0 goes by the heap
  */
 export function createRoom(maxResidents: number): Room {
-  if (maxResidents > 0) return fixed(maxResidents);
-  if (process.versions["bun"] !== undefined) return fixed(WITHOUT_LIMIT);
   const { heap_size_limit: heap } = getHeapStatistics();
-  if (heap === 0) return fixed(WITHOUT_LIMIT);
+  if (maxResidents > 0 || heap === 0 || process.versions["bun"] !== undefined) {
+    const given = (): number => maxResidents || WITHOUT_LIMIT;
+    return { most: given, mostNow: given };
+  }
   const limit = Math.max(heap - YOUNG_BYTES, heap / 2);
   observe();
   let most = Math.max(LEAST, Math.floor(limit / SESSION_BYTES));
   let seen = collected.count;
   const fitting = (inMemory: number, bytes: number): number =>
     Math.floor((inMemory * GOOD_SHARE * limit) / bytes);
-  const grow = (inMemory: number, bytes: number): void => {
-    most = Math.max(most, Math.min(fitting(inMemory, bytes), 2 * most));
-  };
+  const grow = (inMemory: number, bytes: number): number =>
+    (most = Math.max(most, Math.min(fitting(inMemory, bytes), 2 * most)));
   return {
     most(inMemory) {
       if (collected.count === seen) return most;
@@ -69,15 +69,8 @@ export function createRoom(maxResidents: number): Room {
       else if (inMemory >= most) grow(inMemory, collected.bytes);
       return most;
     },
-    mostNow(inMemory) {
-      grow(inMemory, getHeapStatistics().used_heap_size);
-      return most;
-    },
+    mostNow: (inMemory) => grow(inMemory, getHeapStatistics().used_heap_size),
   };
-}
-
-function fixed(most: number): Room {
-  return { most: () => most, mostNow: () => most };
 }
 
 /** Begins to listen for full collections: once a process, and it does not keep it from ending. */

@@ -43,7 +43,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     http.once("error", (error: Error & { code?: string }) =>
       reject(error.code === "EADDRINUSE" ? new PortInUseError(port, error) : error),
     );
-    http.listen({ port, host: hostname, backlog: BACKLOG }, resolve);
+    http.listen(port, hostname, BACKLOG, resolve);
   });
   const address = http.address();
   return serverOf(
