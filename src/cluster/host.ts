@@ -11,7 +11,7 @@ import type { SessionHost } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { LocalHostOptions } from "../local/host.ts";
 import { ANYTHING, FUNCTION, type Kind, needed, STRING } from "../setup.ts";
-import { createRoom } from "../local/memory.ts";
+import { createRoom } from "../local/room.ts";
 import { createSharedLimit } from "../local/shared-limit.ts";
 import { type HoldfastOptions, resolveOptions } from "../options.ts";
 import { createDelay } from "../session/calls/delays.ts";

@@ -8,7 +8,7 @@ import { messageOf, shortId } from "../events.ts";
 import type { Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { type Alarms, createAlarms } from "../local/alarms.ts";
-import type { Room } from "../local/memory.ts";
+import type { Room } from "../local/room.ts";
 import { createResidents, type Resident, type Residents } from "../local/residents.ts";
 import { createSlots } from "../local/slots.ts";
 import type { Settings } from "../options.ts";

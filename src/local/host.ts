@@ -22,7 +22,7 @@ import { openDatabase } from "./database.ts";
 import { createGuests } from "./guests.ts";
 import { createLoaded, randomId } from "./loaded.ts";
 import { createFileLook } from "./lost-file.ts";
-import { createRoom } from "./memory.ts";
+import { createRoom } from "./room.ts";
 import { createPlaces } from "./places.ts";
 import { createReplies } from "./replies.ts";
 import { localSessions } from "./sessions.ts";

@@ -17,7 +17,7 @@ import { createSessionStore } from "../session/store/store.ts";
 import type { SessionLogs } from "../sessions.ts";
 import { type Alarms, AttemptedAlarm, createAlarms } from "./alarms.ts";
 import type { Census } from "./census.ts";
-import type { Room } from "./memory.ts";
+import type { Room } from "./room.ts";
 import { createOwnStore } from "./own-store.ts";
 import type { Places } from "./places.ts";
 import { createResidents, type Resident, type Residents } from "./residents.ts";

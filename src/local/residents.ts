@@ -7,7 +7,7 @@
  */
 import { guard } from "../guard.ts";
 import type { Session } from "../session/contract.ts";
-import type { Room } from "./memory.ts";
+import type { Room } from "./room.ts";
 import { letExit } from "./ringer.ts";
 
 /** A session in memory. */
