@@ -25,6 +25,8 @@ export const PONG = "pong";
  */
 const ACK_BYTES = 65_536;
 const ACK_MS = 1000;
+/** A link on which nothing has followed a ping for so long, not even its answer, is dead, whatever its state says. */
+const SILENCE_MS = 25_000;
 
 /** Largest WebSocket message sent; the platform's own limit is higher. */
 const SLICE = 262_144;
@@ -72,12 +74,15 @@ export function socketLink(socket: WebSocket, at: string | undefined, isPrompt =
   /** Bytes read since the last acknowledgement, and those of them that came last, of which some may not be written. */
   let unacknowledged = 0;
   let underway = 0;
+  /** When the first ping went out that nothing has followed. */
+  let askedAt: number | undefined;
   const over = (): void => {
     isOver = true;
     if (timer !== undefined) clearTimeout(timer);
     wake?.();
   };
   socket.addEventListener("message", ({ data }) => {
+    askedAt = undefined;
     if (data === PONG) return;
     chunks.push(typeof data === "string" ? encoder.encode(data) : new Uint8Array(data as ArrayBuffer));
     wake?.();
@@ -100,6 +105,14 @@ export function socketLink(socket: WebSocket, at: string | undefined, isPrompt =
     unacknowledged = 0;
     send(`ack ${seen}`);
   };
+  const close = (reason?: string): void => {
+    over();
+    try {
+      socket.close(1000, reason);
+    } catch {
+      // Closed already, by the other end.
+    }
+  };
   return {
     at,
     async read() {
@@ -120,15 +133,12 @@ export function socketLink(socket: WebSocket, at: string | undefined, isPrompt =
       if (isPrompt || unacknowledged >= ACK_BYTES) acknowledge();
       else if (!isOver) timer ??= setTimeout(acknowledge, ACK_MS);
     },
-    beat: () => send(PING),
-    close(reason, seq) {
-      over();
-      try {
-        socket.close(1000, `${reason} ${seq}`);
-      } catch {
-        // Closed already, by the other end.
-      }
+    beat() {
+      if (askedAt !== undefined && Date.now() - askedAt >= SILENCE_MS) return close();
+      askedAt ??= Date.now();
+      send(PING);
     },
+    close: (reason, seq) => close(`${reason} ${seq}`),
   };
 }
 
