@@ -26,6 +26,17 @@ interface Shared {
 /** By subject and variables, in this file. */
 const shared = new Map<Subject, Map<string, Shared>>();
 
+const close = async (one: Shared): Promise<void> => {
+  const { started } = one;
+  one.started = undefined;
+  await (await started)?.close();
+};
+
+/** Where some `describe` has no test to run (`-t`), it is never done with its server. */
+afterAll(async () => {
+  await Promise.all([...shared.values()].flatMap((ofSubject) => [...ofSubject.values()].map(close)));
+});
+
 /**
  * A server for all tests of the enclosing `describe`, and of every other in the file that wants one with the same
  * variables: to start one is most of what most tests cost.
@@ -44,7 +55,7 @@ export function serve(subject: Subject, vars: Readonly<Record<string, string>> =
   });
   afterAll(async () => {
     one.users -= 1;
-    if (one.users === 0) await (await one.started)?.close();
+    if (one.users === 0) await close(one);
   });
   const running = (): TestServer => {
     if (server === undefined) throw new Error("the server runs only while the tests do");
