@@ -51,13 +51,15 @@ const mebibytes = (bytes: number): string => `${brief(bytes / 1024 ** 2)} MiB`;
 
 function flat(samples: readonly Sample[], field: "heap" | "resident"): Verdict {
   const { share, bytes } = BOUNDS[field];
-  const base = median(samples.map((sample) => sample[field]));
+  const all = samples.map((sample) => sample[field]);
+  const base = median(all);
   const most = Math.max(share * base, bytes);
   const grown = growth(samples, field);
   const calls = (samples.at(-1)?.calls ?? 0) - (samples.at(0)?.calls ?? 0);
   return {
     target: `${field}: over the last half at most ${mebibytes(most)} more`,
-    figure: `${samples.length} looks, ${mebibytes(base)}, ${grown < 0 ? "" : "+"}${mebibytes(grown)}, ${brief(grown / calls)} bytes a call`,
+    // With how far single looks are apart: a slope says little beside a wide one.
+    figure: `${samples.length} looks, ${mebibytes(Math.min(...all))} to ${mebibytes(Math.max(...all))}, median ${mebibytes(base)}, ${grown < 0 ? "" : "+"}${mebibytes(grown)}, ${brief(grown / calls)} bytes a call`,
     met: samples.length >= LEAST_SAMPLES && grown <= most,
   };
 }
