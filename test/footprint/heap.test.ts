@@ -122,7 +122,7 @@ test("clients whose streams stand open are let in as long as the heap has room, 
     vars: { HOLDFAST_LOG_LEVEL: "error" },
   });
   onTestFinished(() => server.close());
-  // Foreseen are 512, at half a megabyte each: the example takes a fifth of that.
+  // Foreseen are 512, at half a megabyte each: the example takes a third of that or less, and 600 are well below what fits.
   const streams: Response[] = [];
   const open = async (): Promise<Response> => (await openSession(server.url)).fetch("GET");
   for (let round = 0; round < 30; round++)
