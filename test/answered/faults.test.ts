@@ -7,7 +7,7 @@ import { LATEST, type Message, notification, request, textOf, toolCall } from ".
 import { expectNotNow } from "../support/not-now.ts";
 import { type Served, serve } from "../support/subject.ts";
 import { eventually, within } from "../support/wait.ts";
-import { SDKS, type Unwritable, UNWRITABLE, type Wayward } from "../support/wayward-server.ts";
+import { SDKS, type Unwritable, UNWRITABLE, type Wayward } from "../support/wayward.ts";
 
 const call = (args: Wayward, id?: string): Message =>
   toolCall("wayward", { ...args }, id === undefined ? {} : { id });

@@ -7,7 +7,7 @@ import { ask, modernRequest, postModern } from "../support/modern.ts";
 import { readEvents } from "../support/sse.ts";
 import { type Served, serve } from "../support/subject.ts";
 import { eventually, within } from "../support/wait.ts";
-import type { Wayward } from "../support/wayward-server.ts";
+import type { Wayward } from "../support/wayward.ts";
 
 const params = (args: Wayward): Record<string, unknown> => ({ name: "wayward", arguments: { ...args } });
 

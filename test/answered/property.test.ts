@@ -10,7 +10,8 @@ import { freshFile, served } from "../local/served.ts";
 import { inspect } from "../support/back-door.ts";
 import { describeBeside } from "../support/beside.ts";
 import { eventually } from "../support/wait.ts";
-import { createWaywardServer, SDKS } from "../support/wayward-server.ts";
+import { createWaywardServer } from "../support/wayward-server.ts";
+import { SDKS } from "../support/wayward.ts";
 import { startWorkerd, type Workerd } from "../support/workerd.ts";
 import { play, sessions } from "./script.ts";
 

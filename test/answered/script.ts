@@ -5,7 +5,7 @@ import { answerOf, type McpSession, openSession } from "../support/mcp.ts";
 import { type Message, notification, toolCall } from "../support/messages.ts";
 import { type EventStream, readEvents } from "../support/sse.ts";
 import { within } from "../support/wait.ts";
-import { UNWRITABLE, type Unwritable, type Wayward } from "../support/wayward-server.ts";
+import { UNWRITABLE, type Unwritable, type Wayward } from "../support/wayward.ts";
 
 /** What a client does after its call. */
 export type Manner = "wait" | "read JSON alone" | "leave" | "come back" | "cancel";

@@ -9,7 +9,8 @@ import { initialize, type Message, notification, request, textOf, toolCall } fro
 import { expectNotNow, notNow } from "../support/not-now.ts";
 import { createTestServer } from "../support/test-server.ts";
 import { eventually, within } from "../support/wait.ts";
-import { createWaywardServer, SDKS, type Wayward } from "../support/wayward-server.ts";
+import { createWaywardServer } from "../support/wayward-server.ts";
+import { SDKS, type Wayward } from "../support/wayward.ts";
 
 const call = (args: Wayward, id?: string): Message =>
   toolCall("wayward", { ...args }, id === undefined ? {} : { id });

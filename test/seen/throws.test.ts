@@ -11,7 +11,8 @@ import type { ConnectableServer } from "../../src/session/server/factory.ts";
 import { unheard } from "../../src/session/server/throws.ts";
 import { poster } from "../support/in-process.ts";
 import { initialize, type Message, toolCall } from "../support/messages.ts";
-import { createWaywardServer, SDKS } from "../support/wayward-server.ts";
+import { createWaywardServer } from "../support/wayward-server.ts";
+import { SDKS } from "../support/wayward.ts";
 import { eventually } from "../support/wait.ts";
 
 /** All that is common to the three. */

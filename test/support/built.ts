@@ -1,11 +1,11 @@
 /**
- * The test servers as Node runs them here: each in one file, made once at the start of a run (`warm.ts`). To find, strip
- * and link 600 modules is half the processor time of a start, and tests start hundreds. Deno and Bun run the sources
- * (for them it makes no difference), and so does Node where a test is about the program (`local/program`), where there are
- * two versions (`deploys`), and outside vitest.
+ * The test servers as Node runs them here: in a few files, made once at the start of a run (`warm.ts`). To find, strip
+ * and link 300 modules is half the processor time of a start, and tests start hundreds. What only some tests ask for (other
+ * SDKs, OpenTelemetry's) is in files of its own. Deno and Bun run the sources, and so does Node where a test is
+ * about the program (`local/program`), where there are two versions (`deploys`), and outside vitest.
  * @module
  */
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { build } from "esbuild";
 
@@ -26,6 +26,7 @@ export async function buildPrograms(entries: readonly string[], folder: string):
   const { outputFiles } = await build({
     entryPoints: [...entries],
     bundle: true,
+    splitting: true,
     format: "esm",
     platform: "node",
     target: "node24",
@@ -40,6 +41,11 @@ export async function buildPrograms(entries: readonly string[], folder: string):
     logLevel: "silent",
   });
   mkdirSync(folder, { recursive: true });
+  // What the new ones have no use for. One that is not there any more is another run's doing.
+  const names = outputFiles.map(({ path }) => basename(path));
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(".mjs") && !names.includes(name)) rmSync(join(folder, name), { force: true });
+  }
   for (const { path, contents } of outputFiles) {
     // Another run of the same tree may be reading it.
     const unfinished = `${path}.${process.pid}`;

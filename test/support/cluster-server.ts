@@ -1,7 +1,7 @@
 /** The test server as one process of a cluster, on Node, Deno or Bun, whichever runs this file. @module */
 import process from "node:process";
 import { main } from "../../examples/cluster/main.ts";
-import type { ServeOptions, Server } from "../../src/local/serve.ts";
+import { serve } from "./serve-here.ts";
 import { testModern } from "./test-modern.ts";
 import { testAdmin, testOptions } from "./test-options.ts";
 import { testServers } from "./test-server.ts";
@@ -13,10 +13,6 @@ if (skew !== 0) {
   Date.now = () => now() + skew;
 }
 
-const runtime = "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
-const { serve } = (await import(`../../src/local/${runtime}.ts`)) as {
-  serve: (options: ServeOptions) => Promise<Server>;
-};
 await main(serve, {
   ...testOptions(process.env),
   createServer: testServers(process.env),

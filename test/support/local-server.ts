@@ -6,8 +6,8 @@
 import process from "node:process";
 import { DatabaseSync } from "node:sqlite";
 import { main } from "../../examples/server/main.ts";
-import type { ServeOptions, Server } from "../../src/local/serve.ts";
 import type { Inspection } from "./back-door.ts";
+import { serve } from "./serve-here.ts";
 import { testModern } from "./test-modern.ts";
 import { testAdmin, testOptions } from "./test-options.ts";
 import { testTelemetry } from "./test-telemetry.ts";
@@ -56,10 +56,6 @@ function countTasks(): Record<string, number> {
   return Object.fromEntries(TASK_TABLES.map((table) => [table, count(table)]));
 }
 
-const runtime = "Bun" in globalThis ? "bun" : "Deno" in globalThis ? "deno" : "node";
-const { serve } = (await import(`../../src/local/${runtime}.ts`)) as {
-  serve: (options: ServeOptions) => Promise<Server>;
-};
 await main(
   (options) =>
     serve({
@@ -76,6 +72,6 @@ await main(
     createServer: testServers(process.env),
     ...testModern(process.env),
     ...testAdmin(process.env),
-    ...testTelemetry(process.env),
+    ...(await testTelemetry(process.env)),
   },
 );

@@ -12,7 +12,7 @@ import type { ModernHandler } from "../../src/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import { testTasks } from "./test-tasks.ts";
 import { createTestServer } from "./test-server.ts";
-import { createWaywardV2 } from "./wayward-server.ts";
+import { createWaywardV2 } from "./wayward.ts";
 
 export function testModern<Env>(variables: Readonly<Record<string, unknown>>): {
   modern: ModernHandler<Env> | undefined;

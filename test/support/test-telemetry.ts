@@ -1,56 +1,12 @@
 /**
  * With `TEST_OTEL=on`, each span is printed as it ends: `test.span` with its trace, parent, links and attributes; and each
- * number as it is recorded: `test.number`.
+ * number as it is recorded: `test.number`. Others do not load OpenTelemetry's SDK.
  * @module
  */
-import { createNoopMeter, type Meter } from "@opentelemetry/api";
-import { BasicTracerProvider, type ReadableSpan, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import type { HoldfastOptions } from "../../src/index.ts";
-import { telemetry } from "../../src/otel/index.ts";
 
-function print(span: ReadableSpan): void {
-  const { name, attributes, links, parentSpanContext } = span;
-  const { traceId, spanId } = span.spanContext();
-  const linked = links.map(({ context }) => context.spanId);
-  const line = {
-    type: "test.span",
-    name,
-    traceId,
-    spanId,
-    parent: parentSpanContext?.spanId,
-    linked,
-    attributes,
-  };
-  console.log(JSON.stringify(line));
-}
-
-/** Prints what is recorded, before an SDK would sum it up: each number once, with its attributes. */
-function printingMeter(): Meter {
-  const instrument =
-    (verb: "record" | "add") =>
-    (name: string): never =>
-      ({
-        [verb]: (value: number, attributes: object = {}) =>
-          console.log(JSON.stringify({ type: "test.number", name, value, attributes })),
-      }) as never;
-  return Object.assign(createNoopMeter(), {
-    createHistogram: instrument("record"),
-    createCounter: instrument("add"),
-    createUpDownCounter: instrument("add"),
-  });
-}
-
-export function testTelemetry(
+export async function testTelemetry(
   variables: Readonly<Record<string, unknown>>,
-): Pick<HoldfastOptions, "onEvent" | "onCall"> {
-  if (variables["TEST_OTEL"] !== "on") return {};
-  const exporter = {
-    export(spans: readonly ReadableSpan[], done: (result: { code: number }) => void) {
-      spans.forEach(print);
-      done({ code: 0 });
-    },
-    shutdown: () => Promise.resolve(),
-  };
-  const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-  return telemetry({ tracer: provider.getTracer("test"), meter: printingMeter() });
+): Promise<Pick<HoldfastOptions, "onEvent" | "onCall">> {
+  return variables["TEST_OTEL"] === "on" ? (await import("./printed-telemetry.ts")).printedTelemetry() : {};
 }

@@ -29,7 +29,7 @@ const mcp = createMcpWorker<Env>({
   hub: (bindings) => bindings.MCP_HUB,
   ...testModern<Env>(settings),
   ...testAdmin(settings),
-  ...testTelemetry(settings),
+  ...(await testTelemetry(settings)),
   ...(settings["TEST_OTEL"] === "workers" &&
     workersTracing({ onEvent: (event) => console.log(JSON.stringify(event)) })),
   sessions: settings["TEST_SESSIONS"] === "on",
