@@ -270,10 +270,11 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
 /**
  * Reads options from variables: `HOLDFAST_RETRY_MS` is `retryMs`, and so on; lists are separated by
  * commas. Unset and empty variables are passed over.
- * @throws {RangeError | TypeError} naming the variable that is wrong
+ * @throws {RangeError} naming each variable that is wrong: whoever sets them need not start the server for each
  */
 export function optionsFromEnv(env: Variables): HoldfastOptions {
   const options: Record<string, unknown> = {};
+  const wrong: string[] = [];
   const read = (name: string, parse: (text: string) => unknown): void => {
     const variable = environmentName(name);
     const value = env[variable];
@@ -282,7 +283,7 @@ export function optionsFromEnv(env: Variables): HoldfastOptions {
       options[name] = parse(String(value).trim());
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new RangeError(reason.replaceAll(name, variable));
+      wrong.push(reason.replaceAll(name, variable));
     }
   };
   for (const name of keysOf(NUMBERS)) read(name, (text) => checkNumber(name, Number(text), text));
@@ -291,6 +292,7 @@ export function optionsFromEnv(env: Variables): HoldfastOptions {
   read("allowedHosts", (text) => checkHosts(text.split(",").map((host) => host.trim())));
   read("basePath", checkBasePath);
   read("publicUrl", checkPublicUrl);
+  if (wrong.length > 0) throw new RangeError(wrong.join("; "));
   return options;
 }
 

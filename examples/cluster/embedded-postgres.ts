@@ -36,8 +36,8 @@ export const identity: { uid?: number; gid?: number } = isRoot ? { uid: NOBODY, 
 export interface EmbeddedOptions {
   /** As in `wal_level=replica`. */
   readonly settings?: readonly string[];
-  /** Makes the data directory; a fresh one otherwise. */
-  readonly make?: (directory: string) => Promise<void>;
+  /** Makes the data directory, by `initialise` or otherwise; a fresh one where it is not given. */
+  readonly make?: (directory: string, initialise: () => void) => void | Promise<void>;
   /** One that is free now otherwise, which others may take while it is being started. */
   readonly port?: number;
 }
@@ -51,7 +51,7 @@ export async function startPostgres({
   if (isRoot) chownSync(root, NOBODY, NOBODY);
   const native = programs(root);
   const directory = join(root, "data");
-  const initialise = async (): Promise<void> => {
+  const initialise = (): void => {
     const made = spawnSync(
       join(native, "bin/initdb"),
       ["-D", directory, "-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8"],
@@ -59,7 +59,7 @@ export async function startPostgres({
     );
     if (made.status !== 0) throw new Error(`initdb failed: ${made.stderr}${made.error?.message ?? ""}`);
   };
-  await (make ?? initialise)(directory);
+  await (make ?? initialise)(directory, initialise);
   const port = given ?? (await freePort());
   let server: ChildProcess | undefined;
 

@@ -73,6 +73,13 @@ describe("options", () => {
     expect(() => optionsFromEnv({ [name]: value })).toThrow(name);
     expect(() => optionsFromEnv({ [name]: value })).toThrow(value);
   });
+
+  it("name all variables that are wrong at once, in one line", () => {
+    const env = { HOLDFAST_RETRY_MS: "soon", HOLDFAST_MAX_EVENTS: "7", HOLDFAST_RECOVERY: "always" };
+    expect(() => optionsFromEnv(env)).toThrow(
+      /^HOLDFAST_RETRY_MS must be .*, not soon; HOLDFAST_RECOVERY must be .*, not always$/,
+    );
+  });
 });
 
 describe("events", () => {
