@@ -1,12 +1,15 @@
 /**
- * The test servers as Node runs them here: in a few files, made once at the start of a run (`warm.ts`). To find, strip
- * and link 300 modules is half the processor time of a start, and tests start hundreds. What only some tests ask for (other
- * SDKs, OpenTelemetry's) is in files of its own. Deno and Bun run the sources, and so does Node where a test is
- * about the program (`local/program`), where there are two versions (`deploys`), and outside vitest.
+ * The test servers as they are started here: made once at the start of a run (`warm.ts`), not by each file or at each start.
+ *
+ * - Node's programs in a few files: to find, strip and link 300 modules is half the processor time of a start, and tests
+ *   start hundreds. What only some tests ask for (other SDKs, OpenTelemetry's) is in files of its own. Deno and Bun run
+ *   the sources, and so does Node where a test is about the program (`local/program`), where there are two versions
+ *   (`deploys`), and outside vitest.
+ * - The test Worker in one file, as workerd wants it (`workerd.ts`): half a second of bundling for each file that starts one.
  * @module
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { build } from "esbuild";
 
 /**
@@ -14,17 +17,39 @@ import { build } from "esbuild";
  * `HOLDFAST_…`: of such a name that is no setting, servers warn.
  */
 const FOLDER = "TEST_SERVERS_BUILT";
+const ROOT = new URL("../..", import.meta.url).pathname;
 
-/** What to run for this program: itself, where none was made of it. */
+/** What is made of this source is called so. */
+const nameOf = (entry: string): string => relative(ROOT, entry).replace(/\.ts$/, "").replaceAll("/", "-");
+
+/** What to run for this source: itself, where none was made of it. */
 export function built(entry: string): string {
   const folder = process.env[FOLDER];
-  return folder === undefined ? entry : join(folder, `${basename(entry, ".ts")}.mjs`);
+  const made = join(folder ?? "", `${nameOf(entry)}.mjs`);
+  return folder !== undefined && existsSync(made) ? made : entry;
 }
 
-/** Makes them anew, for every process that is started from now on. */
-export async function buildPrograms(entries: readonly string[], folder: string): Promise<void> {
+/**
+ * Makes them anew, for every process that is started from now on.
+ * @param programs for Node
+ * @param worker one for workerd
+ * @param bundle makes that of it
+ */
+export async function buildServers(
+  folder: string,
+  {
+    programs,
+    worker,
+    bundle,
+  }: {
+    readonly programs: readonly string[];
+    readonly worker: string;
+    readonly bundle: (entry: string) => Promise<string>;
+  },
+): Promise<void> {
+  const bundled = bundle(worker);
   const { outputFiles } = await build({
-    entryPoints: [...entries],
+    entryPoints: Object.fromEntries(programs.map((entry) => [nameOf(entry), entry])),
     bundle: true,
     splitting: true,
     format: "esm",
@@ -40,17 +65,20 @@ export async function buildPrograms(entries: readonly string[], folder: string):
     write: false,
     logLevel: "silent",
   });
+  const made = new Map<string, string | Uint8Array>(
+    outputFiles.map(({ path, contents }) => [basename(path), contents]),
+  );
+  made.set(`${nameOf(worker)}.mjs`, await bundled);
   mkdirSync(folder, { recursive: true });
-  // What the new ones have no use for. One that is not there any more is another run's doing.
-  const names = outputFiles.map(({ path }) => basename(path));
-  for (const name of readdirSync(folder)) {
-    if (name.endsWith(".mjs") && !names.includes(name)) rmSync(join(folder, name), { force: true });
-  }
-  for (const { path, contents } of outputFiles) {
+  for (const [name, contents] of made) {
     // Another run of the same tree may be reading it.
-    const unfinished = `${path}.${process.pid}`;
+    const unfinished = join(folder, `${name}.${process.pid}`);
     writeFileSync(unfinished, contents);
-    renameSync(unfinished, path);
+    renameSync(unfinished, join(folder, name));
+  }
+  // Of earlier runs; one that is not there any more is another's doing.
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(".mjs") && !made.has(name)) rmSync(join(folder, name), { force: true });
   }
   process.env[FOLDER] = folder;
 }

@@ -7,11 +7,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { build } from "esbuild";
+import { built } from "./built.ts";
 import { eventsIn } from "./events-in.ts";
 
 /** Where a server under test can be reached, and how it can be ended. */
@@ -67,23 +69,33 @@ const TAIL = `const tail :Workerd.Worker = (
 );
 `;
 
+/** The test Worker. */
+export const WORKER: string = new URL("../worker/index.ts", import.meta.url).pathname;
+
+/** Bundles a Worker. */
+export async function makeBundle(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: "esm",
+    platform: "browser",
+    conditions: ["workerd", "worker", "browser"],
+    target: "es2024",
+    external: ["cloudflare:*", "node:*"],
+    write: false,
+    logLevel: "silent",
+  });
+  return outputFiles[0]?.text ?? "";
+}
+
 const bundles = new Map<string, Promise<string>>();
 
-/** Bundles a Worker, once per entry. */
+/** The bundle of a Worker: made for the whole run, or once for each process and entry. */
 export function bundleWorker(entry: string): Promise<string> {
   let bundled = bundles.get(entry);
   if (bundled === undefined) {
-    bundled = build({
-      entryPoints: [entry],
-      bundle: true,
-      format: "esm",
-      platform: "browser",
-      conditions: ["workerd", "worker", "browser"],
-      target: "es2024",
-      external: ["cloudflare:*", "node:*"],
-      write: false,
-      logLevel: "silent",
-    }).then(({ outputFiles }) => outputFiles[0]?.text ?? "");
+    const made = built(entry);
+    bundled = made === entry ? makeBundle(entry) : readFile(made, "utf8");
     bundles.set(entry, bundled);
   }
   return bundled;
@@ -127,7 +139,7 @@ export async function freePort(): Promise<number> {
 export async function startWorkerd({
   vars = {},
   port: wanted,
-  entry = new URL("../worker/index.ts", import.meta.url).pathname,
+  entry = WORKER,
   services = 1,
   flags = ["enable_request_signal"],
   tail,
