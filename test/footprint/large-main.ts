@@ -1,8 +1,10 @@
 /**
  * A server on Node whose tool `large` answers with 15 MB, on a stream where it is asked to, and which tells at `/memory`
- * what it has after a full collection, sockets and sessions too. Run with `--expose-gc`.
+ * what it has after a full collection, sockets and sessions too, and how many full collections there have been. Run with
+ * `--expose-gc`.
  * @module
  */
+import { constants, PerformanceObserver } from "node:perf_hooks";
 import process from "node:process";
 import { McpServer } from "@modelcontextprotocol/server";
 import * as z from "zod";
@@ -33,11 +35,18 @@ const mcp = createLocalMcp({
   ...optionsFromEnv(env),
 });
 
+let collections = 0;
+const counting = new PerformanceObserver((list) => {
+  for (const { detail } of list.getEntries() as { detail?: { kind?: number } }[])
+    if (detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR) collections += 1;
+});
+counting.observe({ entryTypes: ["gc"] });
+
 const memory = (): Response => {
   gc();
   const { rss, heapUsed, external } = process.memoryUsage();
   const sockets = process.getActiveResourcesInfo().filter((name) => name === "TCPSocketWrap").length;
-  return Response.json({ rss, used: heapUsed + external, sockets, inMemory: mcp.host.inMemory });
+  return Response.json({ rss, used: heapUsed + external, sockets, inMemory: mcp.host.inMemory, collections });
 };
 
 const server = await serve({
