@@ -62,7 +62,7 @@ test("a collection that leaves too much makes room for fewer, and no garbage for
 });
 
 test("between what is aimed at and half of the heap nobody is dropped, and nobody more is let in", () => {
-  const { room, collect } = roomIn({ used: 200 * MB });
+  const { collect } = roomIn({ used: 200 * MB });
   expect(collect(122 * MB, 512)).toBe(512);
   expect(collect(114 * MB, 512)).toBe(517);
 });
