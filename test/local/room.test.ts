@@ -61,7 +61,7 @@ test("a collection that leaves too much makes room for fewer, and no garbage for
   expect(collect(4096 * MB, 320)).toBe(32);
 });
 
-test("between what is aimed at and half of the heap nobody is dropped, and nobody more is let in", () => {
+test("between what is aimed at and half of the heap nobody is dropped for others; below, more are let in", () => {
   const { collect } = roomIn({ used: 200 * MB });
   expect(collect(122 * MB, 512)).toBe(512);
   expect(collect(114 * MB, 512)).toBe(517);
