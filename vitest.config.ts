@@ -24,11 +24,15 @@ export default defineConfig({
           name: "node",
           provide: { seed },
           include: ["test/**/*.test.ts"],
-          exclude: ["test/workerd/**", "test/interop/.cache/**"],
+          exclude: ["test/workerd/**", "test/unit/**", "test/interop/.cache/**"],
           globalSetup: ["test/support/warm.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
+      },
+      {
+        // They start nothing and leave nothing behind: a process of its own for each would be most of what they take.
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false, testTimeout: 30_000 },
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./test/workerd/wrangler.toml" } })],
