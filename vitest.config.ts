@@ -8,8 +8,8 @@ const seed = Number(process.env["SEQUENCE_SEED"] ?? Math.floor(Math.random() * 0
 
 export default defineConfig({
   test: {
-    // Of ten seconds of a file three and a half are processor time: three files at a time for each core.
-    maxWorkers: Math.min(8, Math.ceil(3 * availableParallelism())),
+    // Of ten seconds of a file four are processor time: two and a half files at a time for each core.
+    maxWorkers: Math.min(8, Math.ceil(2.5 * availableParallelism())),
     sequence: { sequencer: LongestFirst },
     coverage: {
       provider: "v8",
