@@ -2,16 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { build, type BuildOptions, type Plugin } from "esbuild";
-
-/** What a Worker's bundle is made with. */
-export const WORKER: BuildOptions = {
-  bundle: true,
-  format: "esm",
-  platform: "browser",
-  conditions: ["workerd", "worker", "browser"],
-  target: "es2024",
-  logLevel: "silent",
-};
+import { WORKER_BUILD } from "../../test/support/worker-bundle.ts";
 
 /** `require("path")` and `import "path"` alike become imports of `node:path`. */
 const nodeModules: Plugin = {
@@ -34,7 +25,7 @@ const nodeModules: Plugin = {
 
 /** Options to bundle a Worker that wants Node's modules. */
 export const WORKER_WITH_NODE: BuildOptions = {
-  ...WORKER,
+  ...WORKER_BUILD,
   plugins: [nodeModules],
   external: ["cloudflare:*"],
 };

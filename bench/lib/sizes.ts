@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
-import { WORKER, WORKER_WITH_NODE } from "./bundle.ts";
+import { WORKER_WITH_NODE } from "./bundle.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
@@ -75,7 +75,6 @@ export interface Size {
 export async function sizeOf({ code, whole = false }: Entry): Promise<Size> {
   const { outputFiles, metafile } = await build({
     ...WORKER_WITH_NODE,
-    ...(whole ? {} : WORKER),
     plugins: whole ? (WORKER_WITH_NODE.plugins ?? []) : [],
     external: whole ? ["cloudflare:*"] : PEERS,
     stdin: { contents: code, resolveDir: ROOT, loader: "ts" },

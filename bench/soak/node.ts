@@ -4,8 +4,8 @@ import { createLocalMcp, optionsFromEnv, serve } from "../../src/local/node.ts";
 import { createSoakServer } from "./server.ts";
 
 const { PORT, DATABASE } = process.env;
-// Sessions stay in memory for the default minute: as many streams as a machine holds take longer than a few seconds to come
-// back from a cut, and of those evicted meanwhile memory would show how many have yet to be called again.
+// Sessions stay in memory for the default minute: as many streams as a machine holds may take longer than a few seconds to
+// come back from a cut, and of those evicted meanwhile memory would show how many have yet to be called again.
 const mcp = createLocalMcp({
   createServer: createSoakServer,
   database: DATABASE,

@@ -7,6 +7,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
+import { WORKER_TEXT } from "../support/worker-bundle.ts";
 
 /** The folder of this version's sources. */
 const TREE: string = new URL("../..", import.meta.url).pathname;
@@ -173,16 +174,9 @@ export function bundleVersion(root: string, raised: Raised = {}): Promise<string
   if (bundled === undefined) {
     bundled = build({
       stdin: { contents: SWITCHED, resolveDir: root, loader: "js" },
-      bundle: true,
-      format: "esm",
-      platform: "browser",
-      conditions: ["workerd", "worker", "browser"],
-      target: "es2024",
-      external: ["cloudflare:*", "node:*"],
-      write: false,
-      logLevel: "silent",
+      ...WORKER_TEXT,
       plugins: [sameServer, raise(raised)],
-    }).then(({ outputFiles }) => outputFiles?.[0]?.text ?? "");
+    }).then(({ outputFiles }) => outputFiles[0]?.text ?? "");
     bundles.set(key, bundled);
   }
   return bundled;

@@ -1,6 +1,7 @@
 /** Who does not ask for the stateless era does not carry it. */
 import { build } from "esbuild";
 import { describe, expect, test } from "vitest";
+import { WORKER_TEXT } from "../support/worker-bundle.ts";
 
 const root = new URL("../..", import.meta.url).pathname;
 
@@ -8,15 +9,8 @@ const root = new URL("../..", import.meta.url).pathname;
 async function bundled(entry: string): Promise<string[]> {
   const { metafile } = await build({
     stdin: { contents: entry, resolveDir: root, loader: "ts" },
-    bundle: true,
-    format: "esm",
-    platform: "browser",
-    conditions: ["workerd", "worker", "browser"],
-    target: "es2024",
-    external: ["cloudflare:*", "node:*"],
-    write: false,
+    ...WORKER_TEXT,
     metafile: true,
-    logLevel: "silent",
   });
   return Object.values(metafile.outputs).flatMap(({ inputs }) =>
     Object.entries(inputs)

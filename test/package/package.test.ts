@@ -22,6 +22,7 @@ import { initialize } from "../support/messages.ts";
 import { NODE } from "../support/node.ts";
 import { pack } from "../support/pack.ts";
 import { BIN, run } from "../support/process.ts";
+import { WORKER_TEXT } from "../support/worker-bundle.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const CONSUMER = new URL("consumer", import.meta.url).pathname;
@@ -346,14 +347,8 @@ describe("in an empty project", () => {
   const bundle = async (contents: string): Promise<{ code: string; imports: string[] }> => {
     const { outputFiles, metafile } = await build({
       stdin: { contents, resolveDir: project, loader: "ts" },
-      bundle: true,
+      ...WORKER_TEXT,
       minify: true,
-      format: "esm",
-      platform: "browser",
-      conditions: ["workerd", "worker", "browser"],
-      target: "es2024",
-      external: ["cloudflare:*", "node:*"],
-      write: false,
       metafile: true,
     });
     const imports = Object.values(metafile.outputs).flatMap((output) =>

@@ -11,6 +11,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { build } from "esbuild";
+import { makeBundle } from "./worker-bundle.ts";
 
 /**
  * The folder of what was made of this tree in this run; told to the processes of the tests by the environment. No
@@ -29,25 +30,12 @@ export function built(entry: string): string {
   return folder !== undefined && existsSync(made) ? made : entry;
 }
 
-/**
- * Makes them anew, for every process that is started from now on.
- * @param programs for Node
- * @param worker one for workerd
- * @param bundle makes that of it
- */
+/** Makes them anew, programs for Node and a Worker, for every process that is started from now on. */
 export async function buildServers(
   folder: string,
-  {
-    programs,
-    worker,
-    bundle,
-  }: {
-    readonly programs: readonly string[];
-    readonly worker: string;
-    readonly bundle: (entry: string) => Promise<string>;
-  },
+  { programs, worker }: { readonly programs: readonly string[]; readonly worker: string },
 ): Promise<void> {
-  const bundled = bundle(worker);
+  const bundled = makeBundle(worker);
   const { outputFiles } = await build({
     entryPoints: Object.fromEntries(programs.map((entry) => [nameOf(entry), entry])),
     bundle: true,

@@ -11,13 +11,12 @@ import { built, buildServers } from "./built.ts";
 import { NODE } from "./node.ts";
 import { PACKED } from "./pack.ts";
 import { CACHE, ENTRY, run } from "./process.ts";
-import { makeBundle, WORKER } from "./workerd.ts";
+import { WORKER } from "./workerd.ts";
 
 /** Nobody waits for the compiling but the end of the run. */
 export default async function warm(project: TestProject): Promise<() => Promise<void>> {
   const programs = [ENTRY, new URL("cluster-server.ts", import.meta.url).pathname];
-  const make = (): Promise<void> =>
-    buildServers(join(CACHE, "servers"), { programs, worker: WORKER, bundle: makeBundle });
+  const make = (): Promise<void> => buildServers(join(CACHE, "servers"), { programs, worker: WORKER });
   const packed = (process.env[PACKED] = mkdtempSync(join(tmpdir(), "holdfast-packed-")));
   await make();
   project.onTestsRerun(async () => {

@@ -12,9 +12,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { build } from "esbuild";
 import { built } from "./built.ts";
 import { eventsIn } from "./events-in.ts";
+import { makeBundle } from "./worker-bundle.ts";
 
 /** Where a server under test can be reached, and how it can be ended. */
 export interface TestServer {
@@ -71,22 +71,6 @@ const TAIL = `const tail :Workerd.Worker = (
 
 /** The test Worker. */
 export const WORKER: string = new URL("../worker/index.ts", import.meta.url).pathname;
-
-/** Bundles a Worker. */
-export async function makeBundle(entry: string): Promise<string> {
-  const { outputFiles } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    format: "esm",
-    platform: "browser",
-    conditions: ["workerd", "worker", "browser"],
-    target: "es2024",
-    external: ["cloudflare:*", "node:*"],
-    write: false,
-    logLevel: "silent",
-  });
-  return outputFiles[0]?.text ?? "";
-}
 
 const bundles = new Map<string, Promise<string>>();
 
