@@ -10,7 +10,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, createServer as createSocketServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { optionsFromEnv } from "../src/options.ts";
+import { optionsFromEnv } from "../src/variables.ts";
 
 const PORT = 8787;
 /** Between two looks whether the server answers. */

@@ -41,8 +41,8 @@ const INTERNAL: Readonly<Record<string, readonly string[]>> = {
   "src/client/connect-error.ts": ["ConnectFailed"],
   "src/events.ts": ["DISCONNECT_REASONS", "EventSink"],
   "src/jsonrpc/messages.ts": ["Payload"],
-  "src/options.ts": ["Variables"],
   "src/router.ts": ["Served"],
+  "src/variables.ts": ["Variables"],
 };
 
 /** What TypeDoc reads otherwise than it is meant. */

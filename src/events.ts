@@ -1,9 +1,8 @@
 /**
- * Structured events: what operators see of the transport's life. Payloads never appear, session ids
- * are cut to eight characters, and a hook that throws changes nothing but its own line in the log.
+ * Structured events: what operators see of the transport's life. Payloads never appear, and session ids
+ * are cut to eight characters.
  * @module
  */
-import { guard } from "./guard.ts";
 
 /** The least level of the events that are logged; `silent` logs none. */
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
@@ -306,66 +305,7 @@ export interface EventSink {
   hears?(type: keyof EventFields): boolean;
 }
 
-const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
-
-/** The sink for a user's hook, or, without one, a logger of one JSON line an event from `least` up. */
-export function eventSink(
-  hook: ((event: HoldfastEvent) => unknown) | undefined,
-  least: LogLevel,
-  line: (event: HoldfastEvent) => string = JSON.stringify,
-): EventSink {
-  const isHeard = (level: LogLevel): boolean => RANK[level] >= RANK[least];
-  const write = (event: HoldfastEvent): void => console[event.level](line(event));
-  const levelOf = (type: keyof EventFields): Exclude<LogLevel, "silent"> => LEVELS[type] ?? "info";
-  const hears = (type: keyof EventFields): boolean => hook !== undefined || isHeard(levelOf(type));
-  const emit = (type: keyof EventFields, fields: object | (() => object)): void => {
-    if (!hears(type)) return;
-    const given = typeof fields === "function" ? (fields as () => object)() : fields;
-    const event = { type, level: levelOf(type), time: Date.now(), ...given } as unknown as HoldfastEvent;
-    if (hook === undefined) return write(event);
-    guard(
-      () => hook(event),
-      (error) => {
-        // Not to the hook that has just failed: to the log.
-        if (!isHeard("warn")) return;
-        const stack = error instanceof Error ? error.stack : undefined;
-        const failed = { hook: "onEvent", message: messageOf(error), stack };
-        write({ type: "hook.error", level: "warn", time: Date.now(), ...failed });
-      },
-    );
-  };
-  return Object.assign(emit, { hears });
-}
-
-/** The part of a session id that may appear in logs. */
-export function shortId(sessionId: string): string {
-  return sessionId.slice(0, 8);
-}
-
-/** Most characters of a client's own text that an event carries. */
-const CLIENT_TEXT = 256;
-
-/**
- * What a client claims, fit for a log: cut to 256 characters, control characters escaped (C1 too, which some
- * terminals obey), lone surrogates replaced.
- */
-export function clientText(text: string): string;
-export function clientText(text: string | undefined): string | undefined;
-export function clientText(text: string | undefined): string | undefined {
-  if (text === undefined || (text.length <= CLIENT_TEXT && /^[ -~]*$/.test(text))) return text;
-  return text
-    .slice(0, CLIENT_TEXT)
-    .toWellFormed()
-    .replace(/[\p{Cc}\u2028\u2029]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .slice(0, CLIENT_TEXT);
-}
-
-/** An error's message, for a log line. */
-export function messageOf(error: unknown): string {
-  try {
-    return String(error instanceof Error ? error.message : error);
-  } catch {
-    // What the user's code throws need not even be printable.
-    return "an error that cannot be printed";
-  }
+/** The level of an event. */
+export function levelOf(type: keyof EventFields): Exclude<LogLevel, "silent"> {
+  return LEVELS[type] ?? "info";
 }

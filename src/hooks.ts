@@ -3,7 +3,8 @@
  * and never more than that.
  * @module
  */
-import { type EventSink, messageOf } from "./events.ts";
+import type { EventSink } from "./events.ts";
+import { messageOf } from "./log-text.ts";
 import { guard, isThenable } from "./guard.ts";
 import { inTime } from "./within.ts";
 

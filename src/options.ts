@@ -1,15 +1,10 @@
 /**
- * Every setting: its default, its bounds, its environment name. Options are checked and completed
+ * Every setting: its default and its bounds. Options are checked and completed
  * once, here; the rest of the code sees {@link Settings} only.
  * @module
  */
-import {
-  clientText,
-  type DisconnectReason,
-  type EventSink,
-  eventSink,
-  type HoldfastEvent,
-} from "./events.ts";
+import type { DisconnectReason, EventSink, HoldfastEvent } from "./events.ts";
+import { eventSink } from "./event-sink.ts";
 import { runHook } from "./hooks.ts";
 import {
   type AllowedOrigins,
@@ -19,16 +14,7 @@ import {
   checkPublicUrl,
 } from "./option-checks.ts";
 import type { JsonRpcRequest } from "./jsonrpc/messages.ts";
-import {
-  ANYTHING,
-  checkKinds,
-  didYouMean,
-  FUNCTION,
-  type Kind,
-  type Kinds,
-  STRING,
-  STRINGS,
-} from "./setup.ts";
+import { ANYTHING, checkKinds, FUNCTION, type Kind, type Kinds, STRING, STRINGS } from "./setup.ts";
 import { prettyLine } from "./log.ts";
 import type { OnCall } from "./watch.ts";
 
@@ -203,9 +189,6 @@ export interface Settings extends Readonly<Numbers>, Readonly<Choices> {
   readonly console: (() => Response) | undefined;
 }
 
-/** Variables by name: the environment of a process, or the bindings of a Worker. */
-export type Variables = Readonly<Record<string, unknown>>;
-
 /** Methods that only read: running one again changes nothing but the answer's date. */
 const READS = new Set([
   "ping",
@@ -229,15 +212,8 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
   checkKinds(options, OTHERS);
   const numbers = {} as Numbers;
   for (const name of keysOf(NUMBERS)) numbers[name] = checkNumber(name, options[name]);
-  const choices: Choices = {
-    keepaliveMode: checkChoice("keepaliveMode", options.keepaliveMode),
-    recovery: checkChoice("recovery", options.recovery),
-    sessionless: checkChoice("sessionless", options.sessionless),
-    onGap: checkChoice("onGap", options.onGap),
-    toolErrors: checkChoice("toolErrors", options.toolErrors),
-    logLevel: checkChoice("logLevel", options.logLevel),
-    logFormat: checkChoice("logFormat", options.logFormat),
-  };
+  const choices = {} as Choices;
+  for (const name of keysOf(CHOICES)) Object.assign(choices, { [name]: checkChoice(name, options[name]) });
   if (numbers.keepaliveIntervalMs >= numbers.sessionTtlMs) {
     throw new RangeError(
       `keepaliveIntervalMs (${numbers.keepaliveIntervalMs}) must be less than sessionTtlMs (${numbers.sessionTtlMs})`,
@@ -268,79 +244,25 @@ export function resolveOptions(options: HoldfastOptions = {}): Settings {
 }
 
 /**
- * Reads options from variables: `HOLDFAST_RETRY_MS` is `retryMs`, and so on; lists are separated by
- * commas. Unset and empty variables are passed over.
- * @throws {RangeError} naming each variable that is wrong: whoever sets them need not start the server for each
+ * Hands over each option that a text can say, with how it is read; lists are separated by commas.
+ * @throws {RangeError} from `parse`, of a text that says none, in words that begin with the option's name
  */
-export function optionsFromEnv(env: Variables): HoldfastOptions {
-  const options: Record<string, unknown> = {};
-  const wrong: string[] = [];
-  const read = (name: string, parse: (text: string) => unknown): void => {
-    const variable = environmentName(name);
-    const value = env[variable];
-    if (value === undefined || value === null || value === "") return;
-    try {
-      options[name] = parse(String(value).trim());
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      wrong.push(reason.replaceAll(name, variable));
-    }
-  };
+export function eachByText(read: (name: string, parse: (text: string) => unknown) => void): void {
   for (const name of keysOf(NUMBERS)) read(name, (text) => checkNumber(name, Number(text), text));
   for (const name of keysOf(CHOICES)) read(name, (text) => checkChoice(name, text));
-  read("allowedOrigins", (text) => checkOrigins(text.split(",").map((origin) => origin.trim())));
-  read("allowedHosts", (text) => checkHosts(text.split(",").map((host) => host.trim())));
+  read("allowedOrigins", (text) => checkOrigins(listed(text)));
+  read("allowedHosts", (text) => checkHosts(listed(text)));
   read("basePath", checkBasePath);
   read("publicUrl", checkPublicUrl);
-  if (wrong.length > 0) throw new RangeError(wrong.join("; "));
-  return options;
-}
-
-/** Options with what the variables say where the code says nothing. @throws as {@link optionsFromEnv} */
-export function withVariables<T extends HoldfastOptions>(options: T, env: Variables): T {
-  const said = Object.entries(optionsFromEnv(env)) as [keyof T, T[keyof T]][];
-  const merged = { ...options };
-  for (const [name, value] of said) merged[name] ??= value;
-  return merged;
-}
-
-/** What programs read, besides the options: `serve` the first two, `createLocalMcp` and `createClusterMcp` the others. */
-export const OF_PROGRAMS: readonly string[] = [
-  "port",
-  "host",
-  "db",
-  "evictAfterMs",
-  "postgres",
-  "address",
-  "leaseMs",
-];
-
-/**
- * The variables that look like ours and are not, each with what may have been meant, as a sentence.
- * Bindings of a Worker, which may be called so too, are passed over, and so is what tools for development set.
- */
-export function unknownVariables(env: Variables): string[] {
-  const options = [...Object.keys(OPTIONS), ...OF_PROGRAMS];
-  const known = options.map(environmentName);
-  return Object.entries(env)
-    .filter(
-      ([name, value]) =>
-        /^holdfast_(?!dev_)/i.test(name) && typeof value !== "object" && !known.includes(name),
-    )
-    .map(([name]) => {
-      const meant = didYouMean(name.slice("HOLDFAST_".length), options, environmentName);
-      return `${clientText(name)} is no setting${meant}`;
-    });
-}
-
-/** `retryMs` → `HOLDFAST_RETRY_MS`. */
-export function environmentName(option: string): string {
-  return `HOLDFAST_${option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
 /** The settings that `/info` shows: numbers and choices, nothing that could hold a secret. */
 export function publicSettings(settings: Settings): Record<string, number | string> {
   return Object.fromEntries([...keysOf(NUMBERS), ...keysOf(CHOICES)].map((name) => [name, settings[name]]));
+}
+
+function listed(text: string): string[] {
+  return text.split(",").map((each) => each.trim());
 }
 
 function keysOf<T extends object>(record: T): (keyof T & string)[] {

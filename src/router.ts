@@ -6,7 +6,7 @@
 import { type Context, type Env, Hono, type Next } from "hono";
 import { createWaitUntil } from "./background.ts";
 import type { ChangeHub } from "./changes.ts";
-import { clientText, shortId } from "./events.ts";
+import { clientText, shortId } from "./log-text.ts";
 import { hookFailed, hookInTime, runHook } from "./hooks.ts";
 import type { ModernHandler, RequestHandler, SessionHost } from "./host.ts";
 import { createBodyReader } from "./http/body.ts";

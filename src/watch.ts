@@ -3,7 +3,8 @@
  * where nobody listens: then there is no watch.
  * @module
  */
-import { type CallEvent, clientText, type EventSink, type Outcome, type StartedCall } from "./events.ts";
+import type { CallEvent, EventSink, Outcome, StartedCall } from "./events.ts";
+import { clientText } from "./log-text.ts";
 import { hookFailed } from "./hooks.ts";
 import { isObject, type JsonObject, type JsonRpcRequest, type JsonRpcResponse } from "./jsonrpc/messages.ts";
 import type { ClientInfo } from "./sessions.ts";

@@ -3,8 +3,9 @@
  * not by whatever it breaks.
  * @module
  */
-import { type EventSink, messageOf } from "../src/events.ts";
-import { unknownVariables, type Variables } from "../src/options.ts";
+import type { EventSink } from "../src/events.ts";
+import { messageOf } from "../src/log-text.ts";
+import { unknownVariables, type Variables } from "../src/variables.ts";
 import { inWords, SetupError } from "../src/setup.ts";
 import type { Jurisdiction, ObjectNamespace } from "./platform.ts";
 

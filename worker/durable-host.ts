@@ -5,7 +5,9 @@
  */
 import { waitUntil } from "cloudflare:workers";
 import type { Endings } from "../src/endings.ts";
-import { type EventSink, eventSink, shortId } from "../src/events.ts";
+import type { EventSink } from "../src/events.ts";
+import { eventSink } from "../src/event-sink.ts";
+import { shortId } from "../src/log-text.ts";
 import type { GuestRef } from "../src/guest.ts";
 import type { Answer, Attach, Attached, SessionHost, SessionRef } from "../src/host.ts";
 import { isRequest, type JsonObject } from "../src/jsonrpc/messages.ts";

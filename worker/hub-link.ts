@@ -8,7 +8,8 @@
  * @module
  */
 import { type Change, isKnown } from "../src/changes.ts";
-import { type EventSink, messageOf } from "../src/events.ts";
+import type { EventSink } from "../src/events.ts";
+import { messageOf } from "../src/log-text.ts";
 import { AFTER_HEADER, decodeFrame, HUB_PATHS, type HubFrame } from "./hub-wire.ts";
 import { PING, PONG } from "./links.ts";
 import { reportUnreadable, stamped } from "../src/wire/version.ts";

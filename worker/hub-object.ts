@@ -8,7 +8,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { type Change, nameOf } from "../src/changes.ts";
-import { messageOf, shortId } from "../src/events.ts";
+import { messageOf, shortId } from "../src/log-text.ts";
 import type { Settings } from "../src/options.ts";
 import { keyOf, keysOf } from "./hub-names.ts";
 import { openRing, type Ring, RING_TTL_MS } from "./hub-ring.ts";

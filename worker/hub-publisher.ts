@@ -7,7 +7,8 @@
  * @module
  */
 import type { Change } from "../src/changes.ts";
-import { type EventSink, messageOf } from "../src/events.ts";
+import type { EventSink } from "../src/events.ts";
+import { messageOf } from "../src/log-text.ts";
 import type { Publication } from "./hub-wire.ts";
 
 /** Which topic, and the way to its hub. */

@@ -1,5 +1,6 @@
 /** Doing something with a session, wherever it is, and wherever it goes meanwhile. @module */
-import { type EventSink, shortId } from "../events.ts";
+import type { EventSink } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { SCHEMA_VERSION } from "../session/store/schema.ts";
 import { createElapsed } from "./clock.ts";

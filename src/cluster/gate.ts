@@ -9,7 +9,7 @@
  */
 import { setImmediate } from "node:timers";
 import type { EventSink } from "../events.ts";
-import { messageOf } from "../events.ts";
+import { messageOf } from "../log-text.ts";
 import { letExit } from "../local/ringer.ts";
 import { createElapsed, type Mark } from "./clock.ts";
 import type { Batch, Flushed } from "./engine.ts";

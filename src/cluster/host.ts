@@ -5,7 +5,7 @@
  */
 import { createBackground } from "../background.ts";
 import type { ChangeHub } from "../changes.ts";
-import { messageOf } from "../events.ts";
+import { messageOf } from "../log-text.ts";
 import { createEndings, ENDED_TOPIC } from "../endings.ts";
 import type { SessionHost } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";

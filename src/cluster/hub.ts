@@ -5,7 +5,8 @@
  * @module
  */
 import { type Change, type ChangeHub, createMemoryHub } from "../changes.ts";
-import { type EventSink, messageOf } from "../events.ts";
+import type { EventSink } from "../events.ts";
+import { messageOf } from "../log-text.ts";
 import { LISTS, type SessionChanges } from "../session/interest.ts";
 import { subscriptionName } from "../session/server/journal.ts";
 import { pkOf } from "./copy.ts";

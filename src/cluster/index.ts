@@ -5,9 +5,10 @@
  */
 import type { Env, Hono } from "hono";
 import type { Notifier } from "../changes.ts";
-import { messageOf } from "../events.ts";
+import { messageOf } from "../log-text.ts";
 import { overHost, readEnv } from "../local/over-host.ts";
-import { OPTIONS, resolveOptions, unknownVariables, withVariables } from "../options.ts";
+import { OPTIONS, resolveOptions } from "../options.ts";
+import { unknownVariables, withVariables } from "../variables.ts";
 import { ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";
 import { ANYTHING, checkGiven, type Kinds, STRING } from "../setup.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Background } from "../background.ts";
-import { messageOf, shortId } from "../events.ts";
+import { messageOf, shortId } from "../log-text.ts";
 import type { Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import { type Alarms, createAlarms } from "../local/alarms.ts";

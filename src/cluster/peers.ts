@@ -4,7 +4,8 @@
  */
 import type { Answer, Attach, Attached, Call, Caller, Refusal } from "../host.ts";
 import type { Change } from "../changes.ts";
-import { type EventSink, messageOf } from "../events.ts";
+import type { EventSink } from "../events.ts";
+import { messageOf } from "../log-text.ts";
 import type { JsonObject } from "../jsonrpc/messages.ts";
 import type { SessionDetail } from "../sessions.ts";
 import { within } from "../within.ts";

@@ -1,6 +1,7 @@
 /** The environment of this process: the one adapter of its variables. @module */
 import process from "node:process";
-import { environmentName, OF_PROGRAMS, OPTIONS, type Variables } from "../options.ts";
+import { OPTIONS } from "../options.ts";
+import { environmentName, OF_PROGRAMS, type Variables } from "../variables.ts";
 
 /** The part of `Deno` that is used: this file compiles without Deno's types. */
 interface Permissions {

@@ -7,7 +7,7 @@ import type { ChangeHub } from "../changes.ts";
 import { createEndings } from "../endings.ts";
 import type { GuestKind } from "../guest.ts";
 import type { Answer, Attach, Attached, Call, Refusal, SessionHost, SessionRef } from "../host.ts";
-import { messageOf } from "../events.ts";
+import { messageOf } from "../log-text.ts";
 import { createLimitNotice } from "../limits.ts";
 import { type HoldfastOptions, OPTIONS, resolveOptions } from "../options.ts";
 import { createInterest } from "../session/interest.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Background } from "../background.ts";
-import { messageOf, shortId } from "../events.ts";
+import { messageOf, shortId } from "../log-text.ts";
 import type { Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { TellLimit } from "../limits.ts";

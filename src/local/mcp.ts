@@ -1,7 +1,8 @@
 /** The router and the host of one process, put together. @module */
 import type { Env, Hono } from "hono";
 import type { Notifier } from "../changes.ts";
-import { OPTIONS, unknownVariables, withVariables } from "../options.ts";
+import { OPTIONS } from "../options.ts";
+import { unknownVariables, withVariables } from "../variables.ts";
 import { loggedHere } from "./terminal.ts";
 import { ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";

@@ -1,6 +1,6 @@
 /** What operators look at: `/health` and `/info`. Neither creates anything. @module */
 import type { Context, Env } from "hono";
-import { messageOf } from "../events.ts";
+import { messageOf } from "../log-text.ts";
 import { UNKEPT } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
 import { publicSettings } from "../options.ts";

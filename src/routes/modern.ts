@@ -1,7 +1,7 @@
 /** What belongs to no session: a request with all that the router knows of it, handed to who serves such. @module */
 import type { Env } from "hono";
 import { DEFAULT_TOPIC } from "../changes.ts";
-import { messageOf } from "../events.ts";
+import { messageOf } from "../log-text.ts";
 import type { StatelessCall } from "../host.ts";
 import { PROTOCOL_VERSION, single } from "../http/headers.ts";
 import type { Payload } from "../jsonrpc/messages.ts";

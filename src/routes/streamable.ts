@@ -4,7 +4,7 @@
  * @module
  */
 import type { Env } from "hono";
-import { clientText, shortId } from "../events.ts";
+import { clientText, shortId } from "../log-text.ts";
 import type { Answer, Attach, Attached, Call, SessionRef } from "../host.ts";
 import { SSE_HEADERS, SSE_TYPE } from "../http/headers.ts";
 import { type Accepted, acceptedAnswers, accepts, isJson, isPlain } from "../http/negotiate.ts";

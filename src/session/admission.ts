@@ -3,7 +3,7 @@
  * up again after its time was up, or gone.
  * @module
  */
-import { shortId } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import type { Attach, Call, Keyed, Refusal } from "../host.ts";
 import { isResponse, unknownClient } from "../jsonrpc/messages.ts";
 import { randomStreamId } from "../sse/event-id.ts";

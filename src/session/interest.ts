@@ -15,7 +15,8 @@ import {
   type Notifier,
   resourceName,
 } from "../changes.ts";
-import { type EventSink, messageOf, shortId } from "../events.ts";
+import type { EventSink } from "../events.ts";
+import { messageOf, shortId } from "../log-text.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import { isSubscribed } from "./server/journal.ts";
 import type { SessionStore } from "./store/store.ts";

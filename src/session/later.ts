@@ -3,7 +3,7 @@
  * and nothing of it is touched, so that the version that can read it finds it as it was.
  * @module
  */
-import { shortId } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import type { Refusal } from "../host.ts";
 import { storedByLater } from "../jsonrpc/failures.ts";
 import type { SessionOptions } from "./ports.ts";

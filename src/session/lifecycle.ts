@@ -5,7 +5,7 @@
  * deleted, and one that was never used leave no tombstone.
  * @module
  */
-import { shortId } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import type { Refusal, TransportKind } from "../host.ts";
 import { type Failure, sessionNotFound } from "../jsonrpc/failures.ts";
 import { randomStreamId } from "../sse/event-id.ts";

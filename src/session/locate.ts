@@ -8,7 +8,7 @@
  * one by which connection a message comes; it would wait for the call's answer in vain otherwise.
  * @module
  */
-import { shortId } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import type { Attach, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import type { Settings } from "../options.ts";

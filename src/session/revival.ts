@@ -1,5 +1,5 @@
 /** A session whose time was up is taken up again under its own id (`recovery: "revive"`). @module */
-import { shortId } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import type { Refusal } from "../host.ts";
 import { within } from "../within.ts";
 import type { Core } from "./core.ts";

@@ -10,7 +10,7 @@
  * @module
  */
 import type { Change } from "../changes.ts";
-import { shortId } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import { expiryOf } from "../expiry.ts";
 import type { Attach, Call, Caller, Refusal } from "../host.ts";
 import * as failures from "../jsonrpc/failures.ts";

@@ -4,7 +4,7 @@
  * on after its answer.
  * @module
  */
-import { shortId } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import type { Core } from "./core.ts";
 import type { SessionRow } from "./store/schema.ts";
 import type { Outlet } from "./streams/outlet.ts";

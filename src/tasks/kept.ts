@@ -1,5 +1,5 @@
 /** A task as it is kept: its row, its texts and its state, changed as one unit, and told to whoever listens. @module */
-import { shortId } from "../events.ts";
+import { shortId } from "../log-text.ts";
 import type { GuestCount, GuestPlace } from "../guest.ts";
 import type { Failure } from "../jsonrpc/failures.ts";
 import type { JsonObject, JsonRpcErrorObject } from "../jsonrpc/messages.ts";

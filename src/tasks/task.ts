@@ -8,7 +8,7 @@
  */
 import type { Caller } from "../caller.ts";
 import { DEFAULT_TOPIC } from "../changes.ts";
-import { messageOf, shortId } from "../events.ts";
+import { messageOf, shortId } from "../log-text.ts";
 import type { Guest, GuestCount, GuestPlace } from "../guest.ts";
 import * as failures from "../jsonrpc/failures.ts";
 import {

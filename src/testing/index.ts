@@ -5,7 +5,8 @@
  */
 import type { Env } from "hono";
 import { loadTransports, type SdkClient, type SdkTransports } from "../client/sdk.ts";
-import { eventSink, type HoldfastEvent } from "../events.ts";
+import { eventSink } from "../event-sink.ts";
+import type { HoldfastEvent } from "../events.ts";
 import { assembleLocalMcp, type LocalMcp, type LocalMcpOptions } from "../local/mcp.ts";
 import { createFiles } from "./files.ts";
 import { createWire, type WireFetch } from "./wire.ts";

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { sessionsAdmin } from "../../src/admin/index.ts";
 import { createSessionLogs } from "../../src/admin/log.ts";
-import { type EventSink, eventSink, type HoldfastEvent } from "../../src/events.ts";
+import type { EventSink, HoldfastEvent } from "../../src/events.ts";
+import { eventSink } from "../../src/event-sink.ts";
 import { createLocalMcp } from "../../src/local/index.ts";
 import type { SessionLogEntry, SessionDetail, SessionLog, SessionLogs } from "../../src/sessions.ts";
 import { createStreams, type Streams } from "../../src/session/streams/streams.ts";

@@ -1,5 +1,5 @@
 /** The parts of a run: what is played with which client, and the rows of the table in docs/clients.md. @module */
-import { optionsFromEnv } from "../../src/options.ts";
+import { optionsFromEnv } from "../../src/variables.ts";
 import { type ClientDefinition, NO_ID } from "./clients.ts";
 import { NO_ID_ROWS, withoutId } from "./no-id.ts";
 import {

@@ -1,7 +1,7 @@
 /** How an isolate hands changes to the hub. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import type { Change } from "../../src/changes.ts";
-import { eventSink } from "../../src/events.ts";
+import { eventSink } from "../../src/event-sink.ts";
 import { createPublisher, type Publisher } from "../../worker/hub-publisher.ts";
 import type { Publication } from "../../worker/hub-wire.ts";
 

@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import * as failures from "../../src/jsonrpc/failures.ts";
 import type { Failure } from "../../src/jsonrpc/failures.ts";
 import type { JsonRpcResponse } from "../../src/jsonrpc/messages.ts";
-import { environmentName, publicSettings, resolveOptions } from "../../src/options.ts";
+import { publicSettings, resolveOptions } from "../../src/options.ts";
+import { environmentName } from "../../src/variables.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clientText } from "../../src/events.ts";
+import { clientText } from "../../src/log-text.ts";
 
 describe("a client's own text in an event", () => {
   it.each<[given: string | undefined, said: string | undefined]>([

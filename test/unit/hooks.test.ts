@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { eventSink, type HoldfastEvent } from "../../src/events.ts";
+import { eventSink } from "../../src/event-sink.ts";
+import type { HoldfastEvent } from "../../src/events.ts";
 import { runHook } from "../../src/hooks.ts";
 
 /** What a hook returns, and what is told of it. */

@@ -1,6 +1,7 @@
 /** What a session keeps over all of its streams, how it is counted, and what goes first. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type DisconnectReason, eventSink } from "../../src/events.ts";
+import type { DisconnectReason } from "../../src/events.ts";
+import { eventSink } from "../../src/event-sink.ts";
 import type { Outlet } from "../../src/session/streams/outlet.ts";
 import { unfinishedIn } from "../../src/session/streams/owed.ts";
 import type { Stream } from "../../src/session/streams/stream.ts";

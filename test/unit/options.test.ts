@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { HoldfastEvent } from "../../src/events.ts";
-import { environmentName, optionsFromEnv, resolveOptions } from "../../src/options.ts";
+import { resolveOptions } from "../../src/options.ts";
+import { environmentName, optionsFromEnv } from "../../src/variables.ts";
 
 describe("options", () => {
   it("have defaults that are valid together", () => {
@@ -53,6 +54,7 @@ describe("options", () => {
       HOLDFAST_ALLOWED_HOSTS: "MCP.example, *.mesh.example, [::1]",
       HOLDFAST_BASE_PATH: "/api/",
       HOLDFAST_MAX_EVENTS: "",
+      HOLDFAST_KEEPALIVE_INTERVAL_MS: " ",
       OTHER: "1",
     };
     expect(optionsFromEnv(env)).toEqual({

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { eventSink } from "../../src/events.ts";
+import { eventSink } from "../../src/event-sink.ts";
 import type { Attach, Call } from "../../src/host.ts";
 import { sessionNotFound } from "../../src/jsonrpc/failures.ts";
 import * as hub from "../../worker/hub-wire.ts";

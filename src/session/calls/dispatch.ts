@@ -2,7 +2,8 @@
  * Hands a POST's messages to the user's server, which is woken for it where need be.
  * @module
  */
-import { type Outcome, shortId } from "../../events.ts";
+import type { Outcome } from "../../events.ts";
+import { shortId } from "../../log-text.ts";
 import type { Call, Refusal } from "../../host.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import {

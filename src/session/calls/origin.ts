@@ -1,5 +1,5 @@
 /** What is the same for all calls of a session, as it is told of each. @module */
-import { shortId } from "../../events.ts";
+import { shortId } from "../../log-text.ts";
 import { isObject } from "../../jsonrpc/messages.ts";
 import { markOfText } from "../../names.ts";
 import type { ClientInfo } from "../../sessions.ts";

@@ -3,7 +3,7 @@
  * and notes what the server says of itself, so that the next one can.
  * @module
  */
-import { shortId } from "../../events.ts";
+import { shortId } from "../../log-text.ts";
 import type { JsonObject, JsonRpcRequest, JsonRpcResponse } from "../../jsonrpc/messages.ts";
 import { questionPrefix } from "../../jsonrpc/questions.ts";
 import { toWire } from "../../jsonrpc/wire.ts";

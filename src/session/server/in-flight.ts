@@ -3,7 +3,8 @@
  * here once: answered, cancelled, refused, out of time, or with the server that had it.
  * @module
  */
-import { clientText, messageOf, type Outcome, shortId } from "../../events.ts";
+import { clientText, messageOf, shortId } from "../../log-text.ts";
+import type { Outcome } from "../../events.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import {
   isObject,

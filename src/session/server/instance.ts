@@ -4,7 +4,8 @@
  * `initialize`, `initialized` and sticky requests, whose answers are swallowed.
  * @module
  */
-import { type EventSink, type Outcome, shortId } from "../../events.ts";
+import type { EventSink, Outcome } from "../../events.ts";
+import { shortId } from "../../log-text.ts";
 import { isThenable } from "../../guard.ts";
 import { clientUnreachable, interrupted } from "../../jsonrpc/failures.ts";
 import {

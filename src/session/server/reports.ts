@@ -1,5 +1,6 @@
 /** What the operator is told of calls that go wrong, and what can be read from an SDK's own reports. @module */
-import { clientText, type EventSink, messageOf } from "../../events.ts";
+import { clientText, messageOf } from "../../log-text.ts";
+import type { EventSink } from "../../events.ts";
 import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
 import type { Settings } from "../../options.ts";
 

@@ -3,7 +3,8 @@
  * ended by itself.
  * @module
  */
-import { messageOf, type Outcome, shortId } from "../../events.ts";
+import { messageOf, shortId } from "../../log-text.ts";
+import type { Outcome } from "../../events.ts";
 import type { Settings } from "../../options.ts";
 import { inTime } from "../../within.ts";
 import type { SessionRow } from "../store/schema.ts";

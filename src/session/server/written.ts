@@ -1,5 +1,5 @@
 /** A server's answer as it goes to its client: what cannot be written, or is too large, is an error instead. @module */
-import { shortId } from "../../events.ts";
+import { shortId } from "../../log-text.ts";
 import * as failures from "../../jsonrpc/failures.ts";
 import { isObject, type JsonRpcRequest, type JsonRpcResponse } from "../../jsonrpc/messages.ts";
 import { toWire } from "../../jsonrpc/wire.ts";

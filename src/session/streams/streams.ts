@@ -6,7 +6,8 @@
  * its row and its log.
  * @module
  */
-import { type DisconnectReason, type EventSink, shortId } from "../../events.ts";
+import type { DisconnectReason, EventSink } from "../../events.ts";
+import { shortId } from "../../log-text.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
 import { hasPriming } from "../../jsonrpc/versions.ts";
 import { randomStreamId } from "../../sse/event-id.ts";
