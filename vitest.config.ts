@@ -24,15 +24,14 @@ export default defineConfig({
           name: "node",
           provide: { seed },
           include: ["test/**/*.test.ts"],
-          exclude: ["test/workerd/**", "test/unit/**", "test/interop/.cache/**"],
+          exclude: ["test/workerd/**", "test/interop/.cache/**"],
           globalSetup: ["test/support/warm.ts"],
+          // Five processes for all files: to load the SDKs in one for each was an eighth of all processor time.
+          isolate: false,
+          setupFiles: ["test/support/put-back.ts"],
           testTimeout: 30_000,
           hookTimeout: 60_000,
         },
-      },
-      {
-        // They start nothing and leave nothing behind: a process of its own for each would be most of what they take.
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false, testTimeout: 30_000 },
       },
       {
         plugins: [cloudflareTest({ wrangler: { configPath: "./test/workerd/wrangler.toml" } })],

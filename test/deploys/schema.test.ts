@@ -9,6 +9,7 @@ import { openSession } from "../support/mcp.ts";
 import { numbersOf, request, toolCall, upTo } from "../support/messages.ts";
 import { startNode } from "../support/node.ts";
 import { ENTRY, type ProcessServer } from "../support/process.ts";
+import { eventually } from "../support/wait.ts";
 import { deployed, expectComeBack } from "./later.ts";
 import { numberIn, previousSource, SCHEMA_FILE } from "./versions.ts";
 
@@ -26,7 +27,12 @@ describe("an object of this version on storage of a later one", () => {
     expect(await session.tool("counter", { by: 1 })).toBe("1");
     await setup.gradual.move(session.id, "later");
     expect(await session.tool("counter", { by: 1 })).toBe("2");
-    const stored = await inspect(setup.gradual.edge("new"), session.id);
+    // The edge brings the client's stream to the new object, which stores it.
+    const stored = await eventually(async () => {
+      const seen = await inspect(setup.gradual.edge("new"), session.id);
+      expect(seen.tables["stream"]).toHaveLength(1);
+      return seen;
+    });
     expect(stored.tables["session"]).toMatchObject([{ schema: SCHEMA + 1 }]);
 
     await setup.gradual.move(session.id, "new");

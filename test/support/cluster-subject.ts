@@ -1,6 +1,6 @@
 /** A cluster as the suites take any host. @module */
-import { afterAll } from "vitest";
 import { type Runtime, startCluster } from "./cluster.ts";
+import { atEndOfFile } from "./end-of-file.ts";
 import { type TestDatabase, testDatabase } from "./postgres.ts";
 import type { Subject } from "./subject.ts";
 
@@ -11,12 +11,22 @@ const PROCESSES = 2;
 export function clusterOf(name: string, runtimes: readonly Runtime[]): Subject {
   let server: Promise<TestDatabase> | undefined;
   let started = 0;
-  afterAll(async () => (await server)?.close());
+  const serverOfFile = (): Promise<TestDatabase> => {
+    if (server === undefined) {
+      const made = testDatabase();
+      server = made;
+      atEndOfFile(async () => {
+        server = undefined;
+        started = 0;
+        await (await made).close();
+      });
+    }
+    return server;
+  };
   return {
     name,
     async start(vars = {}) {
-      server ??= testDatabase();
-      const database = await testDatabase((await server).url);
+      const database = await testDatabase((await serverOfFile()).url);
       const first = started++ % runtimes.length;
       const turn = [...runtimes.slice(first), ...runtimes.slice(0, first)];
       // `TEST_PROCESSES`: another number of them, for what is each one's own.

@@ -3,6 +3,7 @@
  * @module
  */
 import { afterAll, beforeAll } from "vitest";
+import { atEndOfFile } from "./end-of-file.ts";
 import type { TestServer } from "./workerd.ts";
 
 export interface Subject {
@@ -23,7 +24,7 @@ interface Shared {
   started: Promise<TestServer> | undefined;
 }
 
-/** By subject and variables, in this file. */
+/** By subject and variables, in the file that is running. */
 const shared = new Map<Subject, Map<string, Shared>>();
 
 const close = async (one: Shared): Promise<void> => {
@@ -33,15 +34,18 @@ const close = async (one: Shared): Promise<void> => {
 };
 
 /** Where some `describe` has no test to run (`-t`), it is never done with its server. */
-afterAll(async () => {
-  await Promise.all([...shared.values()].flatMap((ofSubject) => [...ofSubject.values()].map(close)));
-});
+async function closeLeft(): Promise<void> {
+  const left = [...shared.values()].flatMap((ofSubject) => [...ofSubject.values()]);
+  shared.clear();
+  await Promise.all(left.map(close));
+}
 
 /**
  * A server for all tests of the enclosing `describe`, and of every other in the file that wants one with the same
  * variables: to start one is most of what most tests cost.
  */
 export function serve(subject: Subject, vars: Readonly<Record<string, string>> = {}): Served {
+  if (shared.size === 0) atEndOfFile(closeLeft);
   const key = JSON.stringify(Object.entries(vars).sort());
   const ofSubject = shared.get(subject) ?? new Map<string, Shared>();
   shared.set(subject, ofSubject);
