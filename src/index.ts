@@ -40,7 +40,7 @@ export type {
 } from "./jsonrpc/messages.ts";
 export { SESSION_VERSIONS } from "./jsonrpc/versions.ts";
 export type { AllowedOrigins } from "./option-checks.ts";
-export { type Disconnect, type HoldfastOptions, type KeepaliveMode } from "./options.ts";
+export type { Disconnect, HoldfastOptions, KeepaliveMode } from "./options.ts";
 export { optionsFromEnv } from "./variables.ts";
 export { type Annex, createMcpRouter, type RouterOptions } from "./router.ts";
 export { openaiConversation, perPrincipal } from "./routes/keyed.ts";

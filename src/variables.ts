@@ -10,6 +10,11 @@ import { didYouMean } from "./setup.ts";
 /** Variables by name: the environment of a process, or the bindings of a Worker. */
 export type Variables = Readonly<Record<string, unknown>>;
 
+/** What a variable says, without blanks around it; undefined where it is unset or blank. */
+export function textOf(env: Variables, variable: string): string | undefined {
+  return String(env[variable] ?? "").trim() || undefined;
+}
+
 /**
  * Reads options from variables; lists are separated by commas. Variables that are unset or blank are passed over.
  * @throws {RangeError} naming each variable that is wrong: whoever sets them need not start the server for each
@@ -19,8 +24,8 @@ export function optionsFromEnv(env: Variables): HoldfastOptions {
   const wrong: string[] = [];
   eachByText((name, parse) => {
     const variable = environmentName(name);
-    const text = String(env[variable] ?? "").trim();
-    if (text === "") return;
+    const text = textOf(env, variable);
+    if (text === undefined) return;
     try {
       options[name] = parse(text);
     } catch (error) {

@@ -26,6 +26,7 @@
  * | `directory` | to the directory: POST, a place, and whether it is held | 204 |
  * | `left` | POST, a stream, its connection, and the last event that its client was handed: of a POST's stream that was cut off, or ends with its token | 204 (501 of an earlier version) |
  * | `inspect` | GET; from the server's side | 200 the session's detail as JSON · 404 there is none |
+ * | `user` | to a user's object: POST, what is asked of the user's state, as JSON | 200 its reply as JSON |
  *
  * A refusal (409, `holdfast-refused: 1`) is the failure to answer the client with; with 202 the header names the status of one
  * that the session has said on its stream, as the body of `accepted` does. Who cannot read a request

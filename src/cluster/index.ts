@@ -8,7 +8,7 @@ import type { Notifier } from "../changes.ts";
 import { messageOf } from "../log-text.ts";
 import { overHost, readEnv } from "../local/over-host.ts";
 import { OPTIONS, resolveOptions } from "../options.ts";
-import { unknownVariables, withVariables } from "../variables.ts";
+import { textOf, unknownVariables, withVariables } from "../variables.ts";
 import { ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";
 import { ANYTHING, checkGiven, type Kinds, STRING } from "../setup.ts";
@@ -78,11 +78,12 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
   const routed = withVariables(given, variables);
   const settings = resolveOptions(routed);
   for (const message of unknownVariables(variables)) settings.emit("setup.unknown_variable", { message });
-  const postgres = database ?? (variables["HOLDFAST_POSTGRES"] || undefined);
-  const address = at ?? (variables["HOLDFAST_ADDRESS"] || undefined);
+  const postgres = database ?? textOf(variables, "HOLDFAST_POSTGRES");
+  const address = at ?? textOf(variables, "HOLDFAST_ADDRESS");
   if (postgres === undefined) throw new TypeError(`createClusterMcp needs the option postgres: ${POSTGRES}`);
   if (address === undefined) throw new TypeError("createClusterMcp needs the option address: a URL");
-  const { HOLDFAST_LEASE_MS: lease, HOLDFAST_EVICT_AFTER_MS: evicts } = variables;
+  const lease = textOf(variables, "HOLDFAST_LEASE_MS");
+  const evicts = textOf(variables, "HOLDFAST_EVICT_AFTER_MS");
   const query = await openPg(postgres, (error) =>
     settings.emit("cluster.unreachable", { message: messageOf(error) }),
   );
@@ -91,8 +92,8 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
     createServer,
     env: shared,
     address,
-    leaseMs: leaseMs ?? (lease ? Number(lease) : undefined),
-    evictAfterMs: evictAfterMs ?? (evicts ? Number(evicts) : undefined),
+    leaseMs: leaseMs ?? (lease === undefined ? undefined : Number(lease)),
+    evictAfterMs: evictAfterMs ?? (evicts === undefined ? undefined : Number(evicts)),
     guest: modern?.guest,
   }).catch(async (error: unknown) => {
     await query.end();

@@ -62,9 +62,9 @@ export function clientUnreachable(id: RequestId): JsonRpcResponse {
   return errorResponse(id, { code: CODE.refused, message, data: { reason: "no-session" } });
 }
 
-/** The answer to a subscription of which nothing would be heard: the hub cannot be reached, or is full. */
+/** The answer to a subscription, in any era, of which nothing would be heard: the hub cannot be reached, or is full. */
 export function notWatched(id: RequestId): JsonRpcResponse {
-  const message = "Changes of this resource cannot be listened for at the moment; try again";
+  const message = "Changes cannot be listened for at the moment; try again";
   return errorResponse(id, { code: CODE.internalError, message, data: { reason: "not-watched" } });
 }
 

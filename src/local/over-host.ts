@@ -7,6 +7,7 @@ import { createMcpRouter, type RouterOptions } from "../router.ts";
 import type { CreateServer } from "../session/server/factory.ts";
 import type { Sessions } from "../sessions.ts";
 import { createUsers, type Users } from "../user/user.ts";
+import type { Variables } from "../variables.ts";
 import { environment } from "./environment.ts";
 
 /** What such a host has besides sessions. */
@@ -67,10 +68,9 @@ export function overHost<Host extends OwnHost, Shared, E extends Env>(
 /** What `env` means: what all servers share, and where variables are read, nowhere for `false`. */
 export function readEnv<Shared>(env: Shared | false | undefined): {
   readonly shared: Shared;
-  readonly variables: Readonly<Record<string, string | undefined>>;
+  readonly variables: Variables;
 } {
   if (env === false) return { shared: undefined as Shared, variables: {} };
   // It may hold more than text: only names of ours are looked at.
-  const variables: object = { ...environment(), ...(env as object | undefined) };
-  return { shared: env as Shared, variables: variables as Readonly<Record<string, string | undefined>> };
+  return { shared: env as Shared, variables: { ...environment(), ...(env as object | undefined) } };
 }

@@ -1,5 +1,6 @@
 /** What `serve` is on every runtime: what it takes, what it gives, how it fails. @module */
 import { ANYTHING, checkGiven, FUNCTION, type Kind, STRING, needed } from "../setup.ts";
+import { textOf } from "../variables.ts";
 import { environment } from "./environment.ts";
 
 /** What to serve, and where. */
@@ -103,7 +104,8 @@ export function servingOf(options: ServeOptions): Serving {
       `${name} must be a whole number from ${least} to ${LONGEST_MS}, not ${String(value)}`,
     );
   };
-  const { HOLDFAST_PORT, PORT, HOLDFAST_HOST } = environment();
+  const variables = environment();
+  const { HOLDFAST_PORT, PORT } = variables;
   const port =
     options.port === undefined
       ? (portOf(HOLDFAST_PORT, "HOLDFAST_PORT") ?? portOf(PORT, "PORT") ?? DEFAULT_PORT)
@@ -113,18 +115,18 @@ export function servingOf(options: ServeOptions): Serving {
     fetch: (request, env) => options.fetch(request, env),
     onClose: options.onClose,
     port: port as number,
-    hostname: options.hostname ?? (HOLDFAST_HOST ? String(HOLDFAST_HOST) : DEFAULT_HOSTNAME),
+    hostname: options.hostname ?? textOf(variables, "HOLDFAST_HOST") ?? DEFAULT_HOSTNAME,
     keepAliveMs: check("keepAliveTimeoutMs", keepAliveTimeoutMs, 1000),
     writeMs: check("writeTimeoutMs", writeTimeoutMs, 0),
   };
 }
 
 /**
- * A port as an option, a flag or a variable gives it; undefined for nothing and for an empty variable.
+ * A port as an option, a flag or a variable gives it; undefined for nothing and for a blank variable.
  * @throws {RangeError} by the name that it is given
  */
 export function portOf(given: unknown, name: string): number | undefined {
-  if (given === undefined || given === "") return undefined;
+  if (String(given ?? "").trim() === "") return undefined;
   const port = Number(given);
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`${name} must be a port from 0 to 65535, not ${String(given)}`);

@@ -16,6 +16,7 @@
 import { type ChangeBus, type Notice, notificationOf } from "../changes.ts";
 import { SSE_HEADERS } from "../http/headers.ts";
 import { json } from "../http/respond.ts";
+import { notWatched } from "../jsonrpc/failures.ts";
 import type { JsonRpcNotification, RequestId } from "../jsonrpc/messages.ts";
 import { toWire } from "../jsonrpc/wire.ts";
 import { asideFrame } from "../sse/frames.ts";
@@ -186,8 +187,7 @@ async function serveListen(
     }
   } catch {
     end();
-    const message = "Changes cannot be listened for at the moment; try again";
-    return json(toWire({ jsonrpc: "2.0", id, error: { code: -32603, message } }));
+    return json(toWire(notWatched(id)));
   }
 
   const goodbye = async (): Promise<void> => {

@@ -118,6 +118,9 @@ describe("variables", () => {
       maxEvents: 77,
     });
     expect(await settings({ env: false })).toMatchObject({ retryMs: 3000, maxEvents: 2000 });
+    // Blank is unset, of those too that are the host's.
+    const blank = { HOLDFAST_RETRY_MS: " ", HOLDFAST_EVICT_AFTER_MS: " ", HOLDFAST_DB: " " };
+    expect(await settings({ env: blank })).toMatchObject({ retryMs: 3000, maxEvents: 77 });
   });
 
   test("`env: false` gives the factory none", async () => {
@@ -176,6 +179,11 @@ describe("variables", () => {
     await expect(served({})).rejects.toThrow("PORT must be a port from 0 to 65535, not http");
     vi.stubEnv("HOLDFAST_PORT", "0");
     expect(await served({ hostname: "127.0.0.1" })).toMatch(/:(?!8787)\d+$/);
+    // Blank is unset: no port 0, no host of blanks.
+    vi.stubEnv("HOLDFAST_PORT", " ");
+    vi.stubEnv("HOLDFAST_HOST", " ");
+    await expect(served({})).rejects.toThrow("PORT must be a port from 0 to 65535, not http");
+    expect(await served({ port: 0 })).toMatch(/^http:\/\/127\.0\.0\.1:/);
   });
 });
 

@@ -6,6 +6,8 @@ import type { Failure } from "../../src/jsonrpc/failures.ts";
 import type { JsonRpcResponse } from "../../src/jsonrpc/messages.ts";
 import { publicSettings, resolveOptions } from "../../src/options.ts";
 import { environmentName } from "../../src/variables.ts";
+import { HUB_PATHS } from "../../worker/hub-wire.ts";
+import { PATHS } from "../../worker/wire.ts";
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
@@ -195,6 +197,17 @@ describe("docs/architecture.md", () => {
     );
     expect(words.length).toBeGreaterThan(30);
     expect(words).toEqual([...new Set(words)].toSorted());
+  });
+});
+
+describe("what crosses between edge and object", () => {
+  it.each([
+    ["worker/wire.ts", PATHS],
+    ["worker/hub-wire.ts", HUB_PATHS],
+  ])("is in the table of %s, every call of it", (file, paths) => {
+    const [table = ""] = read(file).split(" * @module");
+    const rows = [...table.matchAll(/^ \* \| `(\w+)` /gm)].map(([, name]) => name);
+    expect([...new Set(rows)].toSorted()).toEqual(Object.keys(paths).toSorted());
   });
 });
 
