@@ -1,4 +1,8 @@
-/** What the operator is told of calls that go wrong, and what can be read from an SDK's own reports. @module */
+/**
+ * What the operator is told of calls that go wrong, what their clients are told of a tool that threw, and what can be read
+ * from an SDK's own reports.
+ * @module
+ */
 import { clientText, messageOf } from "../../log-text.ts";
 import type { EventSink } from "../../events.ts";
 import type { JsonRpcRequest } from "../../jsonrpc/messages.ts";
