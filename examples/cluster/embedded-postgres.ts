@@ -40,14 +40,17 @@ export interface EmbeddedOptions {
   readonly make?: (directory: string, initialise: () => void) => void | Promise<void>;
   /** One that is free now otherwise, which others may take while it is being started. */
   readonly port?: number;
+  /** The folder in which it has its own; the system's for temporary files by default. */
+  readonly folder?: string | undefined;
 }
 
 export async function startPostgres({
   settings: more = [],
   make,
   port: given,
+  folder = tmpdir(),
 }: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
-  const root = mkdtempSync(join(tmpdir(), "holdfast-pg-"));
+  const root = mkdtempSync(join(folder, "holdfast-pg-"));
   if (isRoot) chownSync(root, NOBODY, NOBODY);
   const native = programs(root);
   const directory = join(root, "data");
