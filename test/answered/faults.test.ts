@@ -306,8 +306,10 @@ describe.each(hosts)("on $name", (host) => {
       await eventually(() => expect(told(server, "test.aborted", session.id)).toHaveLength(1));
       // It is taken up again, without the call.
       expect((await session.post(request("ping"))).status).toBe(200);
-      expect(server.events()).toContainEqual(
-        expect.objectContaining({ type: "session.revived", session: session.id.slice(0, 8) }),
+      await eventually(() =>
+        expect(server.events()).toContainEqual(
+          expect.objectContaining({ type: "session.revived", session: session.id.slice(0, 8) }),
+        ),
       );
     });
 

@@ -170,11 +170,13 @@ describe("this version and a later one, whose sessions it cannot read", () => {
       expect(before).toContainEqual(expect.objectContaining({ schema: 3, tbl: "session" }));
       const answer = await session.post(request("ping"));
       expect(JSON.stringify(await answer.json())).toContain("stored by a later version");
-      expect(
-        at(0)
-          .events()
-          .map(({ type }) => type),
-      ).toContain("storage.newer");
+      await eventually(() =>
+        expect(
+          at(0)
+            .events()
+            .map(({ type }) => type),
+        ).toContain("storage.newer"),
+      );
       // Long enough for several looks at what is due.
       await new Promise((resolve) => setTimeout(resolve, 2000));
       expect(await stored(session.id)).toEqual(before);

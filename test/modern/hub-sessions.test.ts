@@ -84,7 +84,7 @@ describe("sessions", () => {
       });
       expect((await inspectHub(brief.url)).tables["watch"]).toHaveLength(1);
       await eventually(async () => expect((await inspectHub(brief.url)).tables["watch"]).toEqual([]));
-      expect(brief.events().map(({ type }) => type)).toContain("session.expired");
+      await eventually(() => expect(brief.events().map(({ type }) => type)).toContain("session.expired"));
     } finally {
       await brief.close();
     }

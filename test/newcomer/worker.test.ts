@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { post } from "../support/mcp.ts";
 import { initialize, request } from "../support/messages.ts";
+import { eventually } from "../support/wait.ts";
 import { bundleWorker, freePort, runWorkerd, type Workerd } from "../support/workerd.ts";
 
 interface Setup {
@@ -105,7 +106,7 @@ describe.each<[what: string, setup: Setup, said: string, told: RegExp]>([
       503,
       { status: "error", message: said, timestamp: expect.any(String) as string },
     ]);
-    expect(messagesOf(server, "setup.error")).toEqual([expect.stringMatching(told)]);
+    await eventually(() => expect(messagesOf(server, "setup.error")).toEqual([expect.stringMatching(told)]));
     expect(messagesOf(server, "request.error")).toEqual([]);
     expect(server.lines.join("\n")).not.toContain("s3cret");
   });
@@ -120,8 +121,10 @@ test("a class without SQLite (`new_classes`, or no migration): told once, in wor
       expect(await answer.text()).toContain("it needs a migration that names it in new_sqlite_classes");
     }
     expect((await fetch(`${server.url}/sse`, { headers: { Accept: "text/event-stream" } })).status).toBe(500);
+    await eventually(() =>
+      expect(server.lines.filter((line) => line.includes("SQL is not enabled"))).toHaveLength(1),
+    );
     expect(messagesOf(server, "setup.error")).toEqual([expect.stringContaining("new_sqlite_classes")]);
-    expect(server.lines.filter((line) => line.includes("SQL is not enabled"))).toHaveLength(1);
   } finally {
     await server.close();
   }
@@ -177,9 +180,11 @@ test("all bound: variables are read by themselves, those that are none are told 
     expect(await (await fetch(`${server.url}/health`)).json()).toMatchObject({ status: "ok" });
     const info = (await (await fetch(`${server.url}/info`)).json()) as { settings: object };
     expect(info.settings).toMatchObject({ retryMs: 777 });
-    expect(messagesOf(server, "setup.unknown_variable")).toEqual([
-      "HOLDFAST_RETRYMS is no setting; did you mean HOLDFAST_RETRY_MS?",
-    ]);
+    await eventually(() =>
+      expect(messagesOf(server, "setup.unknown_variable")).toEqual([
+        "HOLDFAST_RETRYMS is no setting; did you mean HOLDFAST_RETRY_MS?",
+      ]),
+    );
     expect(messagesOf(server, "setup.error")).toEqual([]);
   } finally {
     await server.close();
