@@ -342,6 +342,89 @@ describe("what is said of a principal's sessions", () => {
   });
 });
 
+describe("notes, entries, pages, places, and how far a client came", () => {
+  const id = "0a".repeat(32);
+  const asPost = (body: string): Request => new Request("https://session/note", { method: "POST", body });
+  const place = { name: id, principal: "ann" };
+  const noted = { id, principal: "ann", transport: "streamable", version: "2025-11-25", created: 1 };
+  const note = JSON.stringify({ place, noted });
+  const entry = JSON.stringify({ place, isHeld: true });
+  const page = JSON.stringify({ of: "session", after: id, limit: 50, listedAs: id });
+  const left = JSON.stringify({ stream: 7, connectionId: "c", seq: 3 });
+  const put = JSON.stringify({ op: "put", name: "a", value: "1", ifVersion: 2 });
+  const readers: Readonly<Record<string, (text: string) => unknown>> = {
+    note: (text) => indexWire.decodeNote(asPost(text)),
+    entry: (text) => indexWire.decodeEntry(asPost(text)),
+    page: (text) => indexWire.decodePageRequest(asPost(text)),
+    left: (text) => wire.decodeLeft(asPost(text)),
+    user: async (text) => wire.decodeUserRequest(text),
+  };
+  const texts: Readonly<Record<string, string>> = { note, entry, page, left, user: put };
+
+  it.each(Object.keys(readers))("are read: %s", async (what) => {
+    expect(await readers[what]?.(texts[what] ?? "")).toEqual(JSON.parse(texts[what] ?? ""));
+  });
+
+  it.each<[string, string, unknown]>([
+    ["note", "place", undefined],
+    ["note", "place.name", "x"],
+    ["note", "place.principal", 7],
+    ["note", "noted.id", "x"],
+    ["note", "noted.principal", 7],
+    ["note", "noted.transport", "carrier pigeon"],
+    ["note", "noted.version", undefined],
+    ["note", "noted.created", "1"],
+    ["note", "noted.client", {}],
+    ["entry", "place.name", id.toUpperCase()],
+    ["entry", "isHeld", 1],
+    ["page", "of", "user"],
+    ["page", "after", "x"],
+    ["page", "from", 7],
+    ["page", "listedAs", ""],
+    ["page", "limit", 0],
+    ["page", "limit", 1.5],
+    ["left", "stream", "7"],
+    ["left", "seq", 2 ** 60],
+    ["left", "connectionId", undefined],
+    ["user", "op", "drop"],
+    ["user", "name", 7],
+    ["user", "value", { not: "text" }],
+    ["user", "ifVersion", "2"],
+  ])("are not read: %s with %s %j", async (what, path, value) => {
+    await expect(async () => readers[what]?.(altered(texts[what] ?? "", path, value))).rejects.toThrow(
+      Unreadable,
+    );
+  });
+
+  it.each(Object.keys(readers))("are not read where they are no object: %s", async (what) => {
+    for (const text of ["", "7", "null", "[]"])
+      await expect(async () => readers[what]?.(text), text).rejects.toThrow(Unreadable);
+  });
+
+  it("are read as pages: what an earlier version noted counts, and says nothing", async () => {
+    const sessions = Response.json([
+      [id, noted],
+      ["0b".repeat(32), null],
+    ]);
+    expect(await indexWire.decodeSessions(sessions)).toEqual({
+      noted: [noted],
+      count: 2,
+      last: "0b".repeat(32),
+    });
+    expect(await indexWire.decodeSessions(Response.json([]))).toEqual({
+      noted: [],
+      count: 0,
+      last: undefined,
+    });
+    expect(await indexWire.decodePlaces(Response.json([[id, place]]))).toEqual([place]);
+  });
+
+  it.each(["", "{}", "[7]", '[["x",null]]', "[[]]"])("are not read as pages: %s", async (text) => {
+    await expect(indexWire.decodeSessions(new Response(text))).rejects.toThrow(Unreadable);
+    await expect(indexWire.decodePlaces(new Response(text))).rejects.toThrow(Unreadable);
+  });
+});
+
 describe("what sessions and the hub say to each other", () => {
   const asPost = (body: string): Request => new Request("https://session/adopt", { method: "POST", body });
   const seed = JSON.stringify({ principal: null, version: "2025-11-25", initialize: "{}" });
