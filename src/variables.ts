@@ -15,6 +15,12 @@ export function textOf(env: Variables, variable: string): string | undefined {
   return String(env[variable] ?? "").trim() || undefined;
 }
 
+/** The number that a variable says, NaN where it says none; undefined as in {@link textOf}. */
+export function numberOf(env: Variables, variable: string): number | undefined {
+  const text = textOf(env, variable);
+  return text === undefined ? undefined : Number(text);
+}
+
 /**
  * Reads options from variables; lists are separated by commas. Variables that are unset or blank are passed over.
  * @throws {RangeError} naming each variable that is wrong: whoever sets them need not start the server for each

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { type ClusterMcpOptions, createClusterMcp } from "../../src/cluster/index.ts";
 import { modernHandler } from "../../src/modern/index.ts";
 import { portOf, type ServeOptions, type Server } from "../../src/local/serve.ts";
+import { textOf } from "../../src/variables.ts";
 import { consolePage } from "../../src/console/index.ts";
 import { createExampleServer } from "../../worker/example/server.ts";
 import { exampleTasks } from "../../worker/example/task-fixtures.ts";
@@ -38,7 +39,7 @@ export async function main(
     });
     if (values.help) return console.log(USAGE);
     const port = portOf(values.port, "--port") ?? portOf(env["HOLDFAST_PORT"], "HOLDFAST_PORT") ?? 8787;
-    const hostname = values.host ?? (env["HOLDFAST_HOST"]?.trim() || "127.0.0.1");
+    const hostname = values.host ?? textOf(env, "HOLDFAST_HOST") ?? "127.0.0.1";
     const mcp = await createClusterMcp({
       name: "holdfast-example",
       version: "0.1.0",
@@ -46,7 +47,7 @@ export async function main(
       modern: modernHandler({ createServer: createExampleServer, tasks: exampleTasks() }),
       env,
       postgres: values.postgres,
-      address: values.address ?? (env["HOLDFAST_ADDRESS"]?.trim() || `http://${hostname}:${port}`),
+      address: values.address ?? textOf(env, "HOLDFAST_ADDRESS") ?? `http://${hostname}:${port}`,
       console: env["HOLDFAST_CONSOLE"] === "1" ? consolePage() : undefined,
       ...more,
     });

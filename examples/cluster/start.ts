@@ -8,12 +8,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
+import { textOf } from "../../src/variables.ts";
 import { startPostgres } from "./embedded-postgres.ts";
 import { startProxy } from "./proxy.ts";
 
 const { values } = parseArgs({
   options: {
-    port: { type: "string", default: process.env["HOLDFAST_PORT"] ?? "8787" },
+    port: { type: "string", default: textOf(process.env, "HOLDFAST_PORT") ?? "8787" },
     processes: { type: "string", default: "3" },
     postgres: { type: "string" },
     restart: { type: "boolean", default: false },

@@ -8,7 +8,7 @@ import type { Notifier } from "../changes.ts";
 import { messageOf } from "../log-text.ts";
 import { overHost, readEnv } from "../local/over-host.ts";
 import { OPTIONS, resolveOptions } from "../options.ts";
-import { textOf, unknownVariables, withVariables } from "../variables.ts";
+import { numberOf, textOf, unknownVariables, withVariables } from "../variables.ts";
 import { ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";
 import { ANYTHING, checkGiven, type Kinds, STRING } from "../setup.ts";
@@ -82,8 +82,6 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
   const address = at ?? textOf(variables, "HOLDFAST_ADDRESS");
   if (postgres === undefined) throw new TypeError(`createClusterMcp needs the option postgres: ${POSTGRES}`);
   if (address === undefined) throw new TypeError("createClusterMcp needs the option address: a URL");
-  const lease = textOf(variables, "HOLDFAST_LEASE_MS");
-  const evicts = textOf(variables, "HOLDFAST_EVICT_AFTER_MS");
   const query = await openPg(postgres, (error) =>
     settings.emit("cluster.unreachable", { message: messageOf(error) }),
   );
@@ -92,8 +90,8 @@ export async function createClusterMcp<Shared = unknown, E extends Env = Env>(
     createServer,
     env: shared,
     address,
-    leaseMs: leaseMs ?? (lease === undefined ? undefined : Number(lease)),
-    evictAfterMs: evictAfterMs ?? (evicts === undefined ? undefined : Number(evicts)),
+    leaseMs: leaseMs ?? numberOf(variables, "HOLDFAST_LEASE_MS"),
+    evictAfterMs: evictAfterMs ?? numberOf(variables, "HOLDFAST_EVICT_AFTER_MS"),
     guest: modern?.guest,
   }).catch(async (error: unknown) => {
     await query.end();

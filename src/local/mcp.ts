@@ -2,7 +2,7 @@
 import type { Env, Hono } from "hono";
 import type { Notifier } from "../changes.ts";
 import { OPTIONS } from "../options.ts";
-import { textOf, unknownVariables, withVariables } from "../variables.ts";
+import { numberOf, textOf, unknownVariables, withVariables } from "../variables.ts";
 import { loggedHere } from "./terminal.ts";
 import { ROUTER_OPTIONS, type RouterOptions } from "../router.ts";
 import type { Sessions } from "../sessions.ts";
@@ -65,14 +65,13 @@ export function assembleLocalMcp<Shared, E extends Env>(
   const { env, createServer, database, evictAfterMs, ...given } = options;
   const { shared, variables } = readEnv(env);
   const routed = loggedHere(withVariables(given, variables));
-  const evicts = textOf(variables, "HOLDFAST_EVICT_AFTER_MS");
   const host = createLocalHost<Shared>(
     {
       ...routed,
       createServer,
       env: shared,
       database: database ?? textOf(variables, "HOLDFAST_DB"),
-      evictAfterMs: evictAfterMs ?? (evicts === undefined ? undefined : Number(evicts)),
+      evictAfterMs: evictAfterMs ?? numberOf(variables, "HOLDFAST_EVICT_AFTER_MS"),
       guest: given.modern?.guest,
     },
     { warnings: unknownVariables(variables), now },

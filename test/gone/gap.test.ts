@@ -13,6 +13,9 @@ const KEPT = 10;
 const SETTINGS = { HOLDFAST_MAX_EVENTS: String(KEPT), HOLDFAST_KEEPALIVE_INTERVAL_MS: "100" };
 const SENT = 50;
 
+const told = (server: Mortal, session: McpSession, type: string): ReturnType<Mortal["events"]> =>
+  server.events().filter((event) => event.type === type && event["session"] === session.id.slice(0, 8));
+
 /** A session whose client was primed, left, and missed more than is kept. */
 async function missedMuch(server: Mortal): Promise<{ session: McpSession; cursor: string }> {
   const session = await openSession(server.url);
@@ -28,28 +31,17 @@ async function missedMuch(server: Mortal): Promise<{ session: McpSession; cursor
   await session.tool("emit", { count: SENT, on: "standalone" });
   // The emitter goes on after its answer: it is done once the log has overflowed for the last time.
   await eventually(() => {
-    const dropped = server
-      .events()
-      .filter(({ type, session: of }) => type === "queue.overflow" && of === session.id.slice(0, 8))
-      .reduce((sum, event) => sum + Number(event["dropped"]), 0);
+    const dropped = told(server, session, "queue.overflow").reduce(
+      (sum, event) => sum + Number(event["dropped"]),
+      0,
+    );
     expect(dropped).toBeGreaterThanOrEqual(SENT - KEPT * 1.1);
   });
   return { session, cursor };
 }
 
 const gapsOf = (server: Mortal, session: McpSession): unknown[] =>
-  server
-    .events()
-    .filter(({ type, session: of }) => type === "replay.gap" && of === session.id.slice(0, 8))
-    .map(({ missed }) => missed);
-
-const burstsOf = (server: Mortal, session: McpSession): number =>
-  server
-    .events()
-    .filter(
-      ({ type, name, session: of }) =>
-        type === "call.ended" && name === "burst" && of === session.id.slice(0, 8),
-    ).length;
+  told(server, session, "replay.gap").map(({ missed }) => missed);
 
 describeBeside(hosts, "on $name", (host) => {
   describe('with onGap "404"', () => {
@@ -132,7 +124,9 @@ describeBeside(hosts, "on $name", (host) => {
       await again.message();
       expect(again.seen).not.toContainEqual(gap);
       // A log comes by a way of its own: once the call is in it, so is all that was told before.
-      await eventually(() => expect(burstsOf(server, session)).toBe(2));
+      await eventually(() =>
+        expect(told(server, session, "call.ended").filter(({ name }) => name === "burst")).toHaveLength(2),
+      );
       expect(gapsOf(server, session)).toEqual([3]);
       again.leave();
     });
